@@ -1,0 +1,2 @@
+//! talasm
+pub mod ir;

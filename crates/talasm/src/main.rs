@@ -1,0 +1,2 @@
+//! talasm
+fn main() {}

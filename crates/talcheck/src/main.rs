@@ -1,0 +1,2 @@
+//! talcheck
+fn main() {}

@@ -1,0 +1,241 @@
+//! What is known about the index variables at a program point, and how goals follow from it.
+//!
+//! A goal `g >= 0` is discharged by interval evaluation or by a [`Cert`]ificate from the guide.
+//! The checker never searches: it multiplies, adds and compares.
+
+use crate::limits;
+use crate::term::{Term, Var};
+use alloc::vec::Vec;
+
+/// "No lower bound."
+pub const NEG_INF: i128 = i128::MIN;
+/// "No upper bound."
+pub const POS_INF: i128 = i128::MAX;
+
+/// A closed interval of ℤ; [`NEG_INF`] and [`POS_INF`] stand for a missing bound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Interval {
+    /// The lower bound.
+    pub lo: i128,
+    /// The upper bound.
+    pub hi: i128,
+}
+
+impl Interval {
+    /// All of ℤ.
+    pub const ALL: Interval = Interval { lo: NEG_INF, hi: POS_INF };
+
+    /// `lo..=hi`.
+    pub const fn new(lo: i128, hi: i128) -> Interval {
+        Interval { lo, hi }
+    }
+
+    /// The unsigned words of `bits` bits.
+    pub const fn unsigned(bits: u32) -> Interval {
+        Interval { lo: 0, hi: (1i128 << bits) - 1 }
+    }
+
+    /// The signed words of `bits` bits.
+    pub const fn signed(bits: u32) -> Interval {
+        Interval { lo: -(1i128 << (bits - 1)), hi: (1i128 << (bits - 1)) - 1 }
+    }
+
+    /// Whether all of `self` lies in `other`.
+    pub fn within(&self, other: &Interval) -> bool {
+        self.lo >= other.lo && self.hi <= other.hi
+    }
+}
+
+/// A proof that `goal >= 0` follows from facts: non-negative multipliers of facts and a positive
+/// multiplier of the goal, such that `goal_factor * goal - Σ multiplier * fact` has an interval
+/// lower bound above `-goal_factor`. Then `goal > -1`, and `goal` is an integer.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Cert {
+    /// The positive multiplier of the goal.
+    pub goal_factor: u64,
+    /// `(index into the facts, multiplier)`.
+    pub uses: Vec<(u32, u64)>,
+}
+
+/// Variables with their intervals, and linear facts `e >= 0`.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    intervals: Vec<Interval>,
+    list: Vec<Term>,
+    /// Intervals as they were before they were narrowed, since the oldest open mark.
+    trail: Vec<(Var, Interval)>,
+    marks: u32,
+}
+
+/// A point to return to; see [`Facts::mark`].
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    list: usize,
+    trail: usize,
+    intervals: usize,
+}
+
+impl Facts {
+    /// The number of variables.
+    pub fn var_count(&self) -> usize {
+        self.intervals.len()
+    }
+
+    /// The interval of a variable ([`Interval::ALL`] if it does not exist).
+    pub fn interval(&self, v: Var) -> Interval {
+        self.intervals.get(v as usize).copied().unwrap_or(Interval::ALL)
+    }
+
+    /// The facts in order; certificates refer to their positions.
+    pub fn list(&self) -> &[Term] {
+        &self.list
+    }
+
+    /// A new variable in `range`.
+    pub fn fresh(&mut self, range: Interval) -> Var {
+        self.intervals.push(range);
+        (self.intervals.len() - 1) as Var
+    }
+
+    /// Remembers the present facts, for [`Facts::rollback`].
+    pub fn mark(&mut self) -> Mark {
+        self.marks += 1;
+        Mark { list: self.list.len(), trail: self.trail.len(), intervals: self.intervals.len() }
+    }
+
+    /// Forgets everything learnt since `mark`. Marks nest like brackets.
+    pub fn rollback(&mut self, mark: Mark) {
+        while self.trail.len() > mark.trail {
+            if let Some((v, old)) = self.trail.pop()
+                && let Some(i) = self.intervals.get_mut(v as usize)
+            {
+                *i = old;
+            }
+        }
+        self.list.truncate(mark.list);
+        self.intervals.truncate(mark.intervals);
+        self.marks = self.marks.saturating_sub(1);
+    }
+
+    /// The interval of a term. Bounds that overflow the representation are missing.
+    pub fn range(&self, t: &Term) -> Interval {
+        let (mut lo, mut hi) = (t.konst(), t.konst());
+        for &(v, c) in t.summands() {
+            let i = self.interval(v);
+            let (l, h) = if c > 0 { (i.lo, i.hi) } else { (i.hi, i.lo) };
+            lo = sum_bound(lo, l, c, NEG_INF);
+            hi = sum_bound(hi, h, c, POS_INF);
+        }
+        Interval { lo, hi }
+    }
+
+    /// Whether `goal >= 0` follows from intervals alone.
+    pub fn evident(&self, goal: &Term) -> bool {
+        self.range(goal).lo >= 0
+    }
+
+    /// Whether `lo <= t <= hi` follows from intervals alone.
+    pub fn evidently_in(&self, t: &Term, range: Interval) -> bool {
+        self.range(t).within(&range)
+    }
+
+    /// Whether the certificate proves `goal >= 0`.
+    pub fn certified(&self, goal: &Term, cert: &Cert) -> bool {
+        self.check(goal, cert).is_some()
+    }
+
+    fn check(&self, goal: &Term, cert: &Cert) -> Option<()> {
+        if cert.goal_factor == 0 || cert.uses.len() > limits::CERT_FACTS {
+            return None;
+        }
+        let k = cert.goal_factor as i128;
+        let mut rest = tighten(goal)?.scale(k)?;
+        for &(i, m) in &cert.uses {
+            rest = rest.add_scaled(self.list.get(i as usize)?, -(m as i128))?;
+        }
+        (self.range(&rest).lo > -k).then_some(())
+    }
+
+    /// Assumes `fact >= 0`, which the caller has justified. A fact over one variable narrows its
+    /// interval. Facts beyond [`limits::FACTS`] or the representation are forgotten, which is
+    /// sound: fewer facts prove less. Answers whether the fact was kept.
+    pub fn assume(&mut self, fact: &Term) -> bool {
+        let Some(fact) = tighten(fact) else { return false };
+        match *fact.summands() {
+            [] => true,
+            [(v, c)] => {
+                // `tighten` made the coefficient 1 or -1.
+                let old = self.interval(v);
+                let new = if c > 0 {
+                    Interval { lo: old.lo.max(-fact.konst()), hi: old.hi }
+                } else {
+                    Interval { lo: old.lo, hi: old.hi.min(fact.konst()) }
+                };
+                self.narrow(v, old, new);
+                true
+            }
+            _ => {
+                if self.list.len() >= limits::FACTS || self.evident(&fact) {
+                    return false;
+                }
+                self.list.push(fact);
+                true
+            }
+        }
+    }
+
+    fn narrow(&mut self, v: Var, old: Interval, new: Interval) {
+        if new != old && (v as usize) < self.intervals.len() {
+            if self.marks > 0 {
+                self.trail.push((v, old));
+            }
+            self.intervals[v as usize] = new;
+        }
+    }
+
+    /// Whether some interval is empty: this program point cannot be reached.
+    /// Used to say so to people, never to accept.
+    pub fn contradictory(&self) -> bool {
+        self.intervals.iter().any(|i| i.lo > i.hi)
+    }
+}
+
+/// `acc + c * bound`, where a missing bound or an overflow makes the sum missing.
+fn sum_bound(acc: i128, bound: i128, c: i64, missing: i128) -> i128 {
+    if acc == missing || bound == NEG_INF || bound == POS_INF {
+        return missing;
+    }
+    match bound.checked_mul(c as i128).and_then(|p| acc.checked_add(p)) {
+        Some(s) if s != NEG_INF && s != POS_INF => s,
+        _ => missing,
+    }
+}
+
+/// Divides a fact or goal `e >= 0` by the gcd of its coefficients and rounds the constant down:
+/// exact on integers, since `g*a + c >= 0` iff `a >= -c/g` iff `a + floor(c/g) >= 0`.
+pub fn tighten(t: &Term) -> Option<Term> {
+    let mut g = 0u64;
+    for &(_, c) in t.summands() {
+        g = gcd(g, c.unsigned_abs());
+        if g == 1 {
+            return Some(t.clone());
+        }
+    }
+    if g == 0 {
+        return Some(t.clone());
+    }
+    let g = g as i128;
+    let konst = t.konst().div_euclid(g);
+    let mut parts = Vec::with_capacity(t.summands().len());
+    for &(v, c) in t.summands() {
+        parts.push((v, i64::try_from(c as i128 / g).ok()?));
+    }
+    Term::from_parts(konst, &parts)
+}
+
+fn gcd(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}

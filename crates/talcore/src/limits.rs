@@ -1,0 +1,41 @@
+//! Every bound of the checker, named, in one place.
+//!
+//! Reaching one rejects the file with [`crate::Code::Limit`] and the name of the bound. They are far
+//! above what programs need and far below what would let a hostile file cost more than time
+//! linear in its own size.
+
+/// The largest file, in bytes, that is looked at (1 GiB).
+pub const FILE_BYTES: usize = 1 << 30;
+/// Program headers in one file.
+pub const PROGRAM_HEADERS: usize = 64;
+/// Notes of type TAL in one file.
+pub const NOTES: usize = 1 << 16;
+/// Variables in one linear term.
+pub const TERM_VARS: usize = 16;
+/// Facts in one state.
+pub const FACTS: usize = 256;
+/// Locations in one state.
+pub const LOCATIONS: usize = 256;
+/// Cells (words and raw areas) of one frame.
+pub const FRAME_CELLS: usize = 1024;
+/// Bytes of one frame.
+pub const FRAME_BYTES: i64 = 1 << 24;
+/// Index variables bound by one signature, struct or label.
+pub const BINDERS: usize = 256;
+/// How deep types may nest.
+pub const NESTING: usize = 64;
+/// Fields of one struct or parts of one sequence.
+pub const FIELDS: usize = 4096;
+/// Labels in one function.
+pub const LABELS: usize = 1 << 20;
+/// Facts that one certificate may use.
+pub const CERT_FACTS: usize = 64;
+/// Bytes of stack that may be allocated below the lowest touched address (the probe debt).
+/// The kernel's guard gap is 1 MiB; this keeps far inside it.
+pub const PROBE_DEBT: i64 = 65536;
+/// The lowest address at which a segment may lie.
+pub const LOWEST_ADDRESS: u64 = 65536;
+/// Steps of checking paid for by each byte of input.
+pub const FUEL_PER_BYTE: u64 = 4096;
+/// Steps that every file gets, however small.
+pub const FUEL_BASE: u64 = 1 << 20;

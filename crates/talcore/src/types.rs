@@ -1,0 +1,211 @@
+//! Types as flat tables with ids: word types, layouts, structs and signatures.
+//!
+//! Terms inside a node speak of the index variables of the scope that the node is used in: the
+//! variables of a signature, or the parameters of a struct. To use a node somewhere else one pairs
+//! its id with an environment (a term for each variable): see [`crate::state::Lay`]. Nodes are
+//! therefore never copied or rewritten, and instantiation costs nothing until a node is looked at.
+//!
+//! Ids are only ever smaller than the node that mentions them, except for structs, which are the
+//! only way to recursion; so every walk over types without unfolding structs ends.
+
+use crate::facts::Interval;
+use crate::term::Term;
+use crate::x86::insn::Width;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+        pub struct $name(pub u32);
+        impl $name {
+            /// The id as an index.
+            pub const fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    };
+}
+
+id!(/** A word type: an index into [`Types::words`]. */ WordId);
+id!(/** A layout: an index into [`Types::layouts`]. */ LayoutId);
+id!(/** A struct: an index into [`Types::structs`]. */ StructId);
+id!(/** A signature: an index into [`Types::sigs`]. */ SigId);
+
+/// How memory may be used through a pointer, and for how long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Mode {
+    /// `own L`: unique.
+    Own,
+    /// `&uniq L`: exclusive for this call; given back with the same size.
+    Uniq,
+    /// `ref L`: lives to process exit, aliased, keeps its declared type.
+    Shared,
+    /// `imm L`: lives to process exit, never changes.
+    Imm,
+    /// `&mut L`: for this call, may be aliased, keeps its declared type.
+    Mut,
+    /// `&L`: for this call, read only, may change underneath.
+    Read,
+    /// `&frozen L`: for this call, read only, nobody writes.
+    Frozen,
+}
+
+impl Mode {
+    /// All modes, by discriminant.
+    pub const ALL: [Mode; 7] =
+        [Mode::Own, Mode::Uniq, Mode::Shared, Mode::Imm, Mode::Mut, Mode::Read, Mode::Frozen];
+
+    /// Whether a store through the pointer is allowed.
+    pub const fn writable(self) -> bool {
+        matches!(self, Mode::Own | Mode::Uniq | Mode::Shared | Mode::Mut)
+    }
+    /// Whether nobody else can write the memory: claims about its contents stay true.
+    pub const fn stable(self) -> bool {
+        matches!(self, Mode::Own | Mode::Uniq | Mode::Imm | Mode::Frozen)
+    }
+    /// Whether the pointer is good to the end of the process, so that it may be stored anywhere.
+    pub const fn permanent(self) -> bool {
+        matches!(self, Mode::Shared | Mode::Imm)
+    }
+    /// Whether the mode is one of a borrow: good for this call only.
+    pub const fn borrow(self) -> bool {
+        matches!(self, Mode::Uniq | Mode::Mut | Mode::Read | Mode::Frozen)
+    }
+    /// Whether a pointer of this mode may be used where one of mode `want` is asked for.
+    /// (`Own` and `Uniq` are affine: the caller accounts for them.)
+    pub const fn gives(self, want: Mode) -> bool {
+        match want {
+            Mode::Own => matches!(self, Mode::Own),
+            Mode::Uniq => matches!(self, Mode::Own | Mode::Uniq),
+            Mode::Shared => matches!(self, Mode::Shared),
+            Mode::Imm => matches!(self, Mode::Imm),
+            Mode::Mut => self.writable(),
+            Mode::Read => true,
+            Mode::Frozen => self.stable(),
+        }
+    }
+}
+
+/// The type of a machine word.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum WordTy {
+    /// `int(e)`: the word congruent to `e` modulo 2^W.
+    Int(Term),
+    /// `int(lo..hi)`: some integer in the interval; `int` is the interval of all words.
+    Range(Interval),
+    /// A pointer packed with its capability: `ref L`, `imm L`, `&mut L`, ...
+    Ptr(Mode, LayoutId),
+    /// `opt tau`: 0 or `tau`, where `tau` is a [`WordTy::Ptr`] or [`WordTy::Fn`].
+    Opt(WordId),
+    /// `fn sig`: the address of code with this signature.
+    Fn(SigId),
+    /// A word type variable of the signature: any one-word type, copied but not looked at.
+    Var(u32),
+}
+
+/// What lies in a piece of memory. Sizes are in bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// `bytes(n)`: raw data.
+    Bytes(Term),
+    /// `cstr(m)`: bytes of which the first NUL is at `m`; the size is `m + 1`.
+    /// `None`: the length is hidden, and opening a pointer to it makes a fresh `m >= 0`.
+    Cstr(Option<Term>),
+    /// One word of this type.
+    Cell(WordId),
+    /// A ranged integer cell `u8(lo..hi)` ...: signed if `lo < 0`.
+    Num(Width, Interval),
+    /// `[n]L`: `n` elements.
+    Array(Term, LayoutId),
+    /// A null-terminated array of pointer words of this type: the first 0 is at the index `k`,
+    /// `k + 1` words in all. `None`: hidden.
+    NullTerm(Option<Term>, WordId),
+    /// A nominal struct, applied to arguments.
+    Struct(StructId, Box<[Term]>),
+    /// One after the other, no padding.
+    Seq(Box<[LayoutId]>),
+}
+
+/// A nominal struct: fields in order, without implicit padding. Terms in the fields speak of the
+/// parameters `0..params`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Struct {
+    /// Number of parameters.
+    pub params: u32,
+    /// Facts over the parameters that each instance satisfies.
+    pub facts: Vec<Term>,
+    /// The fields' layouts.
+    pub fields: Vec<LayoutId>,
+}
+
+/// A set of general registers, bit `n` for hardware register `n`.
+pub type RegSet = u16;
+
+/// What a function takes and gives.
+///
+/// Variables `0..vars.len()` are universally quantified over precondition and postcondition;
+/// `vars.len()..vars.len() + result_vars.len()` are existentially quantified in the postcondition.
+/// Word type variables are numbered separately.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Sig {
+    /// The interval of each quantified index variable; discharged at each call.
+    pub vars: Vec<Interval>,
+    /// Number of word type variables.
+    pub word_vars: u32,
+    /// Arguments in registers: hardware number and type, registers in increasing order.
+    pub params: Vec<(u8, WordId)>,
+    /// Arguments on the stack, from the lowest address (just above the return address) upwards.
+    pub stack: Vec<WordId>,
+    /// Facts `e >= 0` that the caller proves and the callee may assume.
+    pub facts: Vec<Term>,
+    /// The interval of each variable that is bound in the postcondition.
+    pub result_vars: Vec<Interval>,
+    /// Results in registers.
+    pub results: Vec<(u8, WordId)>,
+    /// Facts `e >= 0` that hold after the call.
+    pub result_facts: Vec<Term>,
+    /// For each `&uniq L => L'` parameter: its register and what the memory holds afterwards
+    /// (of the same size).
+    pub gives_back: Vec<(u8, LayoutId)>,
+    /// Registers that hold after the call what they held before it.
+    pub preserved: RegSet,
+    /// The function does not return.
+    pub noreturn: bool,
+    /// This is the type of the program's entry point: see `platform` in the documentation.
+    pub start: bool,
+}
+
+/// All types of a program. Each note's nodes are appended to the same tables.
+#[derive(Clone, Debug, Default)]
+pub struct Types {
+    /// Word types.
+    pub words: Vec<WordTy>,
+    /// Layouts.
+    pub layouts: Vec<Layout>,
+    /// Structs.
+    pub structs: Vec<Struct>,
+    /// Signatures.
+    pub sigs: Vec<Sig>,
+}
+
+impl Types {
+    /// The word type with this id. Ids come from readers that have checked them.
+    pub fn word(&self, id: WordId) -> &WordTy {
+        &self.words[id.index()]
+    }
+    /// The layout with this id.
+    pub fn layout(&self, id: LayoutId) -> &Layout {
+        &self.layouts[id.index()]
+    }
+    /// The struct with this id.
+    pub fn strukt(&self, id: StructId) -> &Struct {
+        &self.structs[id.index()]
+    }
+    /// The signature with this id.
+    pub fn sig(&self, id: SigId) -> &Sig {
+        &self.sigs[id.index()]
+    }
+}

@@ -1,0 +1,3 @@
+//! The allow-listed instructions of the x86 family: one table, one decoder for both word sizes.
+
+pub mod insn;

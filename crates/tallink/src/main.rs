@@ -1,0 +1,2 @@
+//! tallink
+fn main() {}
