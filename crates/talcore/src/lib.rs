@@ -14,4 +14,5 @@ pub mod limits;
 pub mod note;
 pub mod term;
 pub mod types;
+pub mod verdict;
 pub mod x86;

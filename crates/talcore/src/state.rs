@@ -1,0 +1,222 @@
+//! The state of the machine as the rules see it at one point of one function.
+
+use crate::facts::{Facts, Interval};
+use crate::limits;
+use crate::term::{Term, Var};
+use crate::types::{LayoutId, Mode, SigId, WordId};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+/// A location: an index into [`State::locs`], or, from [`STATIC`] on, a static object.
+pub type LocId = u32;
+/// The first location that stands for a static object: `STATIC + index`.
+pub const STATIC: LocId = 1 << 31;
+
+/// Terms for the variables of a type's scope. `None` is the identity: the type speaks of the
+/// state's own variables.
+pub type Env = Option<Rc<[Term]>>;
+
+/// A layout in a state: a node of the type tables and what its variables stand for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lay {
+    /// The node.
+    pub id: LayoutId,
+    /// What its variables stand for.
+    pub env: Env,
+}
+
+/// The type of a machine word in a register or in the frame.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Word {
+    /// A word about which nothing is known.
+    #[default]
+    Any,
+    /// `int(e)`.
+    Int(Term),
+    /// `ptr(l, e)`: the address of the location plus `e` bytes.
+    Ptr(LocId, Term),
+    /// `sp(e)`: the value of rsp at the function's entry plus `e` bytes.
+    Sp(Term),
+    /// A word of type `opt tau` that has not been tested. Its value is the variable; the word type
+    /// is the `opt` node.
+    Opt(Var, WordId, Env),
+    /// A code pointer.
+    Fn(SigId),
+    /// What the caller had in this callee-saved register at entry.
+    Entry(u8),
+    /// A value of a word type variable of the signature.
+    Var(u32),
+}
+
+/// A location's entry in `H`: what may be done with the object, and what it holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Loc {
+    /// How it may be used.
+    pub mode: Mode,
+    /// What it holds.
+    pub lay: Lay,
+    /// Its address as a variable, once somebody asked for it.
+    pub addr: Option<Var>,
+}
+
+/// A piece of the frame. Pieces lie one below the other without gaps, from the return slot down.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Slot {
+    /// Offset of the lowest byte from rsp at entry: negative.
+    pub off: i64,
+    /// Size in bytes.
+    pub size: i64,
+    /// A word; `None` for raw bytes.
+    pub word: Option<Word>,
+}
+
+impl Slot {
+    /// One past the highest byte, as an offset.
+    pub fn end(&self) -> i64 {
+        self.off + self.size
+    }
+}
+
+/// Registers, frame, memory and facts at one program point.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// The general registers; `regs[4]` (rsp) is unused: see `depth`.
+    pub regs: [Word; 16],
+    /// rsp relative to its value at entry: at most 0, in bytes.
+    pub depth: i64,
+    /// The frame, from high to low addresses.
+    pub frame: Vec<Slot>,
+    /// Stack arguments, from the word just above the return slot upwards.
+    pub incoming: Vec<Word>,
+    /// The lowest stack offset that is known to have been touched.
+    pub touched: i64,
+    /// Locations that are not static objects.
+    pub locs: Vec<Loc>,
+    /// Addresses of static objects as variables, where somebody asked.
+    pub static_addrs: Vec<(u32, Var)>,
+    /// Index variables and facts.
+    pub facts: Facts,
+    /// What the flags say.
+    pub flags: crate::arith::Flags,
+}
+
+impl State {
+    /// Bytes allocated below the lowest touched address.
+    pub fn debt(&self) -> i64 {
+        self.touched - self.depth
+    }
+
+    /// A new location; `None` at the limit.
+    pub fn new_loc(&mut self, mode: Mode, lay: Lay) -> Option<LocId> {
+        if self.locs.len() >= limits::LOCATIONS {
+            return None;
+        }
+        self.locs.push(Loc { mode, lay, addr: None });
+        Some((self.locs.len() - 1) as LocId)
+    }
+
+    /// A fresh variable as a term.
+    pub fn fresh(&mut self, range: Interval) -> Term {
+        Term::var(self.facts.fresh(range))
+    }
+
+    /// The index of the slot that contains the byte at `off`.
+    pub fn slot_at(&self, off: i64) -> Option<usize> {
+        let i = self.frame.partition_point(|s| s.off > off);
+        self.frame.get(i).filter(|s| off >= s.off && off < s.end()).map(|_| i)
+    }
+
+    /// Makes rsp go down by `size` bytes of raw memory.
+    pub fn allocate(&mut self, size: i64) -> bool {
+        let Some(depth) = self.depth.checked_sub(size) else { return false };
+        if depth < -limits::FRAME_BYTES || self.frame.len() >= limits::FRAME_CELLS {
+            return false;
+        }
+        self.depth = depth;
+        match self.frame.last_mut() {
+            Some(top) if top.word.is_none() => {
+                top.off = depth;
+                top.size += size;
+            }
+            _ if size > 0 => self.frame.push(Slot { off: depth, size, word: None }),
+            _ => {}
+        }
+        true
+    }
+
+    /// Makes rsp go up by `size` bytes; false if that leaves the frame. What was there is gone.
+    pub fn release(&mut self, size: i64) -> bool {
+        let Some(depth) = self.depth.checked_add(size) else { return false };
+        if depth > 0 {
+            return false;
+        }
+        self.depth = depth;
+        while let Some(top) = self.frame.last_mut() {
+            if top.end() <= depth {
+                self.frame.pop();
+            } else if top.off < depth {
+                // Part of a piece stays: its rest is raw.
+                top.size = top.end() - depth;
+                top.off = depth;
+                top.word = None;
+            } else {
+                break;
+            }
+        }
+        self.touched = self.touched.max(depth);
+        true
+    }
+
+    /// Makes the bytes `lo..hi` of the frame raw; words that lie partly in it become raw wholly.
+    pub fn forget_frame(&mut self, lo: i64, hi: i64) {
+        let first = self.frame.partition_point(|s| s.off >= hi);
+        let last = self.frame.partition_point(|s| s.end() > lo);
+        if first >= last || first >= self.frame.len() {
+            return;
+        }
+        let (top, bottom) = (self.frame[first].end(), self.frame[last - 1].off);
+        self.frame.splice(first..last, [Slot { off: bottom, size: top - bottom, word: None }]);
+        self.join_raw(first);
+    }
+
+    /// Joins the raw piece `i` with raw neighbours.
+    fn join_raw(&mut self, i: usize) {
+        if i + 1 < self.frame.len() && self.frame[i + 1].word.is_none() {
+            let below = self.frame.remove(i + 1);
+            self.frame[i].off = below.off;
+            self.frame[i].size += below.size;
+        }
+        if i > 0 && self.frame[i - 1].word.is_none() {
+            let me = self.frame.remove(i);
+            self.frame[i - 1].off = me.off;
+            self.frame[i - 1].size += me.size;
+        }
+    }
+
+    /// Puts a word of `size` bytes at `off`, which lies in the frame. False at the limit of cells.
+    pub fn put_word(&mut self, off: i64, size: i64, word: Word) -> bool {
+        let Some(i) = self.slot_at(off) else { return false };
+        if self.frame[i].off == off && self.frame[i].size == size {
+            self.frame[i].word = Some(word);
+            return true;
+        }
+        if off + size > self.frame[i].end() || self.frame[i].word.is_some() {
+            self.forget_frame(off, off + size);
+        }
+        let Some(i) = self.slot_at(off) else { return false };
+        if self.frame.len() + 2 > limits::FRAME_CELLS {
+            return false;
+        }
+        let old = self.frame[i].clone();
+        let mut parts = Vec::with_capacity(3);
+        if old.end() > off + size {
+            parts.push(Slot { off: off + size, size: old.end() - off - size, word: None });
+        }
+        parts.push(Slot { off, size, word: Some(word) });
+        if old.off < off {
+            parts.push(Slot { off: old.off, size: off - old.off, word: None });
+        }
+        self.frame.splice(i..i + 1, parts);
+        true
+    }
+}
