@@ -1,0 +1,477 @@
+//! Prints types for people, in the syntax of TAL source.
+//!
+//! The output is bounded: a type from a hostile note may be small and yet expand to more text than
+//! there is memory, so printing stops with `...` after [`LIMIT`] bytes.
+
+use std::fmt::Write;
+use talcore::facts::{Interval, NEG_INF, POS_INF};
+use talcore::term::{Term, Var};
+use talcore::types::{Layout, LayoutId, Mode, Sig, SigId, StructId, Types, WordId, WordTy};
+
+/// The most bytes that one call prints, roughly.
+pub const LIMIT: usize = 4096;
+/// How deep types are printed.
+const DEPTH: usize = 64;
+
+/// Hardware names of the general registers of AMD64, by number.
+pub const REGISTERS_64: [&str; 16] = [
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+    "r15",
+];
+/// Hardware names of the general registers of IA-32, by number.
+pub const REGISTERS_32: [&str; 8] = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"];
+
+/// The registers that a call preserves unless its signature says otherwise, by word size:
+/// rbx, rbp, r12 to r15 (and on IA-32 rbx, rbp, rsi, rdi).
+pub const fn usually_preserved(word_bits: u32) -> u16 {
+    if word_bits == 64 { 0b1111_0000_0010_1000 } else { 0b1110_1000 }
+}
+
+/// What a printer knows besides the types themselves: names, all optional.
+#[derive(Clone, Copy, Debug)]
+pub struct Printer<'a> {
+    /// The types.
+    pub types: &'a Types,
+    /// Names of structs by id; those without one print as `struct7`.
+    pub structs: &'a [String],
+    /// Names of index variables by number; those without one get a letter.
+    pub vars: &'a [String],
+    /// The machine word in bits.
+    pub word_bits: u32,
+}
+
+impl<'a> Printer<'a> {
+    /// A printer for AMD64 that knows no names.
+    pub fn new(types: &'a Types) -> Printer<'a> {
+        Printer { types, structs: &[], vars: &[], word_bits: 64 }
+    }
+
+    /// A word type: `int(n)`, `&mut [n]`, `opt imm cstr`.
+    pub fn word(&self, id: WordId) -> String {
+        self.text(|p| p.word(id))
+    }
+
+    /// A word type that is not in the table itself.
+    pub fn word_ty(&self, word: &WordTy) -> String {
+        self.text(|p| p.word_ty(word))
+    }
+
+    /// A layout: `bytes(n)`, `[4]int`, `node(n)`.
+    pub fn layout(&self, id: LayoutId) -> String {
+        self.text(|p| p.layout(id))
+    }
+
+    /// A signature: `fn [n](rdi: &mut [n]) -> (rax: int(r)) {0 <= r, r <= n}`.
+    pub fn sig(&self, id: SigId) -> String {
+        self.text(|p| p.sig(id))
+    }
+
+    /// A term: `8*n + 1`.
+    pub fn term(&self, t: &Term) -> String {
+        self.text(|p| p.term(t))
+    }
+
+    /// A fact `t >= 0` as an inequality without subtraction: `i + 1 <= n`.
+    pub fn fact(&self, t: &Term) -> String {
+        self.text(|p| p.fact(t))
+    }
+
+    /// The definition of a struct; `fields` are its field names as far as known.
+    pub fn strukt(&self, id: StructId, fields: &[String]) -> String {
+        self.text(|p| p.strukt(id, fields))
+    }
+
+    /// The name of an index variable.
+    pub fn var(&self, v: Var) -> String {
+        self.text(|p| p.var(v))
+    }
+
+    fn text(&self, f: impl FnOnce(&mut Writer<'_>)) -> String {
+        let mut w = Writer { p: self, out: String::new(), universal: u32::MAX, depth: 0 };
+        f(&mut w);
+        w.out
+    }
+}
+
+/// A number as people write it: large ones near a power of two as `(1<<47)-1`.
+pub fn number(n: i128) -> String {
+    if n < 0 && n != i128::MIN {
+        return format!("-{}", number(-n));
+    }
+    let power = |m: i128| m >= 1 << 20 && m.count_ones() == 1;
+    if power(n) {
+        format!("1<<{}", n.trailing_zeros())
+    } else if n < i128::MAX && power(n + 1) {
+        format!("(1<<{})-1", (n + 1).trailing_zeros())
+    } else {
+        n.to_string()
+    }
+}
+
+struct Writer<'a> {
+    p: &'a Printer<'a>,
+    out: String,
+    /// How many variables are bound by the signature's precondition; the rest are results.
+    universal: u32,
+    depth: usize,
+}
+
+impl Writer<'_> {
+    fn put(&mut self, text: &str) {
+        self.out.push_str(text);
+    }
+
+    /// Whether there is room for more; writes `...` when there is not.
+    fn enter(&mut self) -> bool {
+        let room = self.out.len() < LIMIT && self.depth < DEPTH;
+        if room {
+            self.depth += 1;
+        } else if !self.out.ends_with("...") {
+            self.put("...");
+        }
+        room
+    }
+
+    fn list<T>(&mut self, items: impl IntoIterator<Item = T>, mut f: impl FnMut(&mut Self, T)) {
+        for (i, item) in items.into_iter().enumerate() {
+            if self.out.len() > LIMIT {
+                return self.put("...");
+            }
+            if i > 0 {
+                self.put(", ");
+            }
+            f(self, item);
+        }
+    }
+
+    fn var(&mut self, v: Var) {
+        const BOUND: [&str; 7] = ["n", "m", "k", "j", "i", "p", "q"];
+        const RESULTS: [&str; 5] = ["r", "s", "t", "u", "v"];
+        if let Some(name) = self.p.vars.get(v as usize).filter(|n| !n.is_empty()) {
+            return self.out.push_str(name);
+        }
+        let (letters, i): (&[&str], u32) =
+            if v < self.universal { (&BOUND, v) } else { (&RESULTS, v - self.universal) };
+        match letters.get(i as usize) {
+            Some(name) => self.put(name),
+            None => drop(write!(self.out, "{}{i}", letters[0])),
+        }
+    }
+
+    fn word_var(&mut self, v: u32) {
+        match v {
+            0..=4 => self.out.push(char::from(b'a' + v as u8)),
+            _ => drop(write!(self.out, "a{v}")),
+        }
+    }
+
+    fn summand(&mut self, v: Var, factor: u64) {
+        if factor != 1 {
+            let _ = write!(self.out, "{factor}*");
+        }
+        self.var(v);
+    }
+
+    fn term(&mut self, t: &Term) {
+        let mut first = true;
+        for &(v, c) in t.summands() {
+            match (first, c < 0) {
+                (true, false) => {}
+                (true, true) => self.put("-"),
+                (false, false) => self.put(" + "),
+                (false, true) => self.put(" - "),
+            }
+            self.summand(v, c.unsigned_abs());
+            first = false;
+        }
+        let c = t.konst();
+        if first {
+            self.out += &number(c);
+        } else if c > 0 {
+            self.out += &format!(" + {}", number(c));
+        } else if c < 0 {
+            self.out += &number(c).replacen('-', " - ", 1);
+        }
+    }
+
+    /// The part of a term with summands of one sign, as a sum; the constant counts if it has it.
+    fn side(&mut self, t: &Term, negative: bool) {
+        let mut first = true;
+        for &(v, c) in t.summands().iter().filter(|s| (s.1 < 0) == negative) {
+            if !first {
+                self.put(" + ");
+            }
+            self.summand(v, c.unsigned_abs());
+            first = false;
+        }
+        let c = t.konst();
+        if (c != 0 && (c < 0) == negative) || first {
+            if !first {
+                self.put(" + ");
+            }
+            let here = (c < 0) == negative;
+            self.out += &number(if here { c.saturating_abs() } else { 0 });
+        }
+    }
+
+    /// `t >= 0`. A bound of one variable keeps its constant on the other side, with its sign.
+    fn fact(&mut self, t: &Term) {
+        match *t.summands() {
+            [(v, c)] if t.konst() != i128::MIN => {
+                if c > 0 {
+                    self.out += &number(-t.konst());
+                    self.put(" <= ");
+                    self.summand(v, c.unsigned_abs());
+                } else {
+                    self.summand(v, c.unsigned_abs());
+                    self.put(" <= ");
+                    self.out += &number(t.konst());
+                }
+            }
+            _ => {
+                self.side(t, true);
+                self.put(" <= ");
+                self.side(t, false);
+            }
+        }
+    }
+
+    fn word(&mut self, id: WordId) {
+        if self.enter() {
+            match self.p.types.words.get(id.index()) {
+                Some(w) => self.word_ty(w),
+                None => self.put("?"),
+            }
+            self.depth -= 1;
+        }
+    }
+
+    fn word_ty(&mut self, w: &WordTy) {
+        match w {
+            WordTy::Int(t) => {
+                self.put("int(");
+                self.term(t);
+                self.put(")");
+            }
+            WordTy::Range(i) => {
+                self.put("int");
+                if *i != Interval::unsigned(self.p.word_bits) && *i != Interval::ALL {
+                    self.range(i);
+                }
+            }
+            WordTy::Ptr(mode, layout) => self.pointer(*mode, *layout),
+            WordTy::Opt(w) => {
+                self.put("opt ");
+                self.word(*w);
+            }
+            WordTy::Fn(sig) => self.sig(*sig),
+            WordTy::Var(v) => self.word_var(*v),
+        }
+    }
+
+    fn range(&mut self, i: &Interval) {
+        self.put("(");
+        if i.lo != NEG_INF {
+            self.out += &number(i.lo);
+        }
+        self.put("..");
+        if i.hi != POS_INF {
+            self.out += &number(i.hi);
+        }
+        self.put(")");
+    }
+
+    fn pointer(&mut self, mode: Mode, id: LayoutId) {
+        let layout = self.p.types.layouts.get(id.index());
+        self.put(match mode {
+            Mode::Own => "own ",
+            Mode::Uniq => "&uniq ",
+            Mode::Shared => "ref ",
+            Mode::Imm => "imm ",
+            Mode::Mut => "&mut ",
+            Mode::Read => "&",
+            // Strings exist only where nobody writes, so the source need not say `frozen`.
+            Mode::Frozen if matches!(layout, Some(Layout::Cstr(_))) => "&",
+            Mode::Frozen => "&frozen ",
+        });
+        match layout {
+            Some(Layout::Bytes(n)) if mode.borrow() => {
+                self.put("[");
+                self.term(n);
+                self.put("]");
+            }
+            _ => self.layout(id),
+        }
+    }
+
+    fn layout(&mut self, id: LayoutId) {
+        if !self.enter() {
+            return;
+        }
+        match self.p.types.layouts.get(id.index()) {
+            None => self.put("?"),
+            Some(Layout::Bytes(n)) => self.applied("bytes", std::slice::from_ref(n)),
+            Some(Layout::Cstr(n)) => self.applied("cstr", n.as_slice()),
+            Some(Layout::Cell(w)) => self.word(*w),
+            Some(Layout::Num(width, i)) => {
+                let signed = i.lo < 0;
+                let full = if signed { Interval::signed } else { Interval::unsigned }(width.bits());
+                let _ = write!(self.out, "{}{}", if signed { 'i' } else { 'u' }, width.bits());
+                if *i != full {
+                    self.range(i);
+                }
+            }
+            Some(Layout::Array(n, element)) => {
+                self.put("[");
+                self.term(n);
+                self.put("]");
+                self.layout(*element);
+            }
+            Some(Layout::NullTerm(n, w)) => {
+                self.applied("nullterm", n.as_slice());
+                self.put(" ");
+                self.word(*w);
+            }
+            Some(Layout::Struct(id, args)) => {
+                self.struct_name(*id);
+                self.applied("", args);
+            }
+            Some(Layout::Seq(parts)) => {
+                self.put("seq(");
+                self.list(parts.iter(), |w, part| w.layout(*part));
+                self.put(")");
+            }
+        }
+        self.depth -= 1;
+    }
+
+    fn struct_name(&mut self, id: StructId) {
+        match self.p.structs.get(id.index()).filter(|n| !n.is_empty()) {
+            Some(name) => self.out.push_str(name),
+            None => drop(write!(self.out, "struct{}", id.0)),
+        }
+    }
+
+    fn applied(&mut self, name: &str, args: &[Term]) {
+        self.put(name);
+        if !args.is_empty() {
+            self.put("(");
+            self.list(args, |w, t| w.term(t));
+            self.put(")");
+        }
+    }
+
+    fn register(&mut self, r: u8) {
+        let names: &[&str] = if self.p.word_bits == 64 { &REGISTERS_64 } else { &REGISTERS_32 };
+        self.put(names.get(r as usize).copied().unwrap_or("?"));
+    }
+
+    /// Intervals of variables and facts, in braces; nothing if there are none.
+    fn conditions(&mut self, first: Var, intervals: &[Interval], facts: &[Term]) {
+        let bounds = intervals.iter().enumerate().flat_map(|(i, range)| {
+            let v = Term::var(first + i as u32);
+            let lo = (range.lo != NEG_INF).then(|| v.offset(range.lo.saturating_neg())).flatten();
+            let hi = (range.hi != POS_INF).then(|| v.neg()?.offset(range.hi)).flatten();
+            [lo, hi]
+        });
+        let all: Vec<Term> = bounds.flatten().chain(facts.iter().cloned()).collect();
+        if !all.is_empty() {
+            self.put(" {");
+            self.list(&all, |w, t| w.fact(t));
+            self.put("}");
+        }
+    }
+
+    fn sig(&mut self, id: SigId) {
+        if !self.enter() {
+            return;
+        }
+        let outer = self.universal;
+        match self.p.types.sigs.get(id.index()) {
+            None => self.put("?"),
+            Some(s) if s.start => self.put("start"),
+            Some(s) => {
+                self.universal = s.vars.len() as u32;
+                self.sig_body(s);
+            }
+        }
+        self.universal = outer;
+        self.depth -= 1;
+    }
+
+    fn sig_body(&mut self, s: &Sig) {
+        self.put("fn ");
+        if !s.vars.is_empty() || s.word_vars > 0 {
+            self.put("[");
+            self.list(0..s.vars.len() as u32, |w, v| w.var(v));
+            if !s.vars.is_empty() && s.word_vars > 0 {
+                self.put(", ");
+            }
+            self.list(0..s.word_vars, |w, v| w.word_var(v));
+            self.put("]");
+        }
+        self.put("(");
+        self.list(&s.params, |w, &(r, ty)| {
+            w.register(r);
+            w.put(": ");
+            w.word(ty);
+            if let Some(&(_, layout)) = s.gives_back.iter().find(|g| g.0 == r) {
+                w.put(" => ");
+                w.layout(layout);
+            }
+        });
+        if !s.params.is_empty() && !s.stack.is_empty() {
+            self.put(", ");
+        }
+        self.list(s.stack.iter().enumerate(), |w, (i, &ty)| {
+            let _ = write!(w.out, "[{}]: ", i as u32 * w.p.word_bits / 8);
+            w.word(ty);
+        });
+        self.put(")");
+        self.conditions(0, &s.vars, &s.facts);
+        if s.noreturn {
+            return self.put(" noreturn");
+        }
+        if !s.results.is_empty() {
+            self.put(" -> (");
+            self.list(&s.results, |w, &(r, ty)| {
+                w.register(r);
+                w.put(": ");
+                w.word(ty);
+            });
+            self.put(")");
+        }
+        self.conditions(s.vars.len() as u32, &s.result_vars, &s.result_facts);
+        // rsp is always preserved, whether the signature lists it or not.
+        if (s.preserved ^ usually_preserved(self.p.word_bits)) & !(1 << 4) != 0 {
+            self.put(" preserves ");
+            let kept = s.preserved;
+            self.list((0..16u8).filter(|r| kept >> r & 1 == 1), |w, r| w.register(r));
+        }
+    }
+
+    fn strukt(&mut self, id: StructId, fields: &[String]) {
+        self.put("struct ");
+        self.struct_name(id);
+        let Some(s) = self.p.types.structs.get(id.index()) else { return };
+        if s.params > 0 {
+            self.put("(");
+            self.list(0..s.params, |w, v| w.var(v));
+            self.put(")");
+        }
+        self.conditions(0, &[], &s.facts);
+        self.put(" { ");
+        self.list(s.fields.iter().enumerate(), |w, (i, &field)| {
+            match fields.get(i) {
+                Some(name) => w.out.push_str(name),
+                None => drop(write!(w.out, "field{i}")),
+            }
+            w.put(": ");
+            w.layout(field);
+        });
+        self.put(" }");
+    }
+}
+
+#[cfg(test)]
+mod tests;
