@@ -118,6 +118,9 @@ pub struct Function {
     pub sym: SymId,
     /// Its signature, an index into the type builder's signatures.
     pub sig: u32,
+    /// Names of the signature's index variables: those it quantifies over, then those that are bound
+    /// in its results.
+    pub var_names: Vec<String>,
     /// Names of local labels with the leading dot, by [`LabelId`].
     pub labels: Vec<(String, Span)>,
     /// The body in source order.
