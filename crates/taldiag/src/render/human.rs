@@ -75,15 +75,18 @@ type Span = (FileId, Range<usize>);
 
 /// The lines of source texts that labels point at.
 fn excerpts(out: &mut String, color: bool, sources: &Sources, d: &Diagnostic) {
-    let labels: Vec<(Span, &Label)> = d.labels.iter().filter_map(|l| Some((span(sources, l)?, l))).collect();
-    let Some((at, _)) = labels.iter().find(|l| l.1.primary).or(labels.first()) else { return };
+    let mut labels: Vec<(Span, &Label)> =
+        d.labels.iter().filter_map(|l| Some((span(sources, l)?, l))).collect();
+    let Some((at, _)) = labels.iter().find(|l| l.1.primary).or(labels.first()).cloned() else { return };
+    // Ariadne makes one excerpt of labels that follow each other in a file.
+    labels.sort_by_key(|(span, _)| (span.0 != at.0, span.0, span.1.start));
     let paint = match d.severity {
         Severity::Error => Color::Red,
         Severity::Warning => Color::Yellow,
         Severity::Note => Color::Cyan,
     };
     let config = Config::default().with_color(color).with_index_type(IndexType::Byte).with_tab_width(4);
-    let mut report = Report::build(ReportKind::Error, at.clone()).with_config(config);
+    let mut report = Report::build(ReportKind::Error, at).with_config(config);
     for (span, label) in &labels {
         let color = if label.primary { paint } else { Color::Blue };
         let l = ariadne::Label::new(span.clone()).with_color(color);
