@@ -1,1 +1,17 @@
-//! talcheck
+//! The checker of typed binaries: the command line around [`talcore`].
+//!
+//! The verdict comes from `talcore` alone. Everything else in this crate reads files, prints, and
+//! looks into symbol tables and debug information to make messages better. **Untrusted data may
+//! improve a message, never a verdict.**
+
+pub mod cli;
+mod debuginfo;
+pub mod explain;
+mod read;
+pub mod report;
+mod run;
+mod verdict;
+
+pub use read::{Failure, read};
+pub use run::run;
+pub use verdict::check;

@@ -103,13 +103,26 @@ impl Renderer {
     /// The text for these diagnostics, ending in a newline unless there is nothing to say.
     /// [`Format::Sarif`] makes a whole document of each call; the other outputs can be concatenated.
     pub fn render(&self, sources: &Sources, diagnostics: &[Diagnostic]) -> String {
+        self.render_groups(&[(sources, diagnostics)])
+    }
+
+    /// [`Renderer::render`] for diagnostics that speak of different [`Sources`].
+    pub fn render_groups(&self, groups: &[(&Sources, &[Diagnostic])]) -> String {
         let mut out = String::new();
-        match self.format {
-            Format::Human => diagnostics.iter().for_each(|d| human::render(&mut out, self.color, sources, d)),
-            Format::Short => diagnostics.iter().for_each(|d| short::render(&mut out, sources, d)),
-            Format::Json => diagnostics.iter().for_each(|d| json::render(&mut out, sources, d)),
-            Format::Github => diagnostics.iter().for_each(|d| github::render(&mut out, sources, d)),
-            Format::Sarif => sarif::render(&mut out, self.tool, sources, diagnostics),
+        if self.format == Format::Sarif {
+            sarif::render(&mut out, self.tool, groups);
+            return out;
+        }
+        for (sources, diagnostics) in groups {
+            for d in *diagnostics {
+                match self.format {
+                    Format::Human => human::render(&mut out, self.color, sources, d),
+                    Format::Short => short::render(&mut out, sources, d),
+                    Format::Json => json::render(&mut out, sources, d),
+                    Format::Github => github::render(&mut out, sources, d),
+                    Format::Sarif => {}
+                }
+            }
         }
         out
     }

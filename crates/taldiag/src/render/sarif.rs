@@ -4,11 +4,12 @@ use crate::{Code, Diagnostic, Place, Severity, Sources, codes};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-pub(super) fn render(out: &mut String, tool: &str, sources: &Sources, diagnostics: &[Diagnostic]) {
-    let used: BTreeSet<Code> = diagnostics.iter().map(|d| d.code).collect();
+pub(super) fn render(out: &mut String, tool: &str, groups: &[(&Sources, &[Diagnostic])]) {
+    let all = || groups.iter().flat_map(|g| g.1.iter().map(move |d| (g.0, d)));
+    let used: BTreeSet<Code> = all().map(|(_, d)| d.code).collect();
     let used: Vec<Code> = used.into_iter().collect();
     let rules: Vec<Value> = used.iter().map(|&c| rule(c)).collect();
-    let results: Vec<Value> = diagnostics.iter().map(|d| result(sources, &used, d)).collect();
+    let results: Vec<Value> = all().map(|(sources, d)| result(sources, &used, d)).collect();
     let document = json!({
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
         "version": "2.1.0",

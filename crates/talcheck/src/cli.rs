@@ -1,0 +1,46 @@
+//! The command line.
+
+use clap::Parser;
+use std::path::PathBuf;
+use taldiag::Code;
+use taldiag::render::{Color, Format};
+
+/// Says whether typed binaries are safe
+///
+/// Reads ELF files with TAL annotations and verifies, instruction by instruction, that they are memory safe,
+/// keep to their control flow, and call the kernel only through the gate with arguments of the right types.
+/// Prints one line for each accepted file, and the reason for each rejected one.
+#[derive(Parser, Debug)]
+#[command(name = "talcheck", version)]
+#[command(
+    after_help = "Exit codes: 0 all files accepted, 1 a file rejected, 2 a file could not be read or the command line is wrong."
+)]
+pub struct Cli {
+    /// Files to verify; `-` is standard input
+    #[arg(value_name = "FILE", required_unless_present_any = ["explain", "list_codes"])]
+    pub files: Vec<PathBuf>,
+
+    /// How to print: human, short, json, sarif or github
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
+
+    /// Colours: auto, always or never
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+
+    /// Print numbers about each accepted file
+    #[arg(long)]
+    pub stats: bool,
+
+    /// Verify so many files at a time [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+
+    /// Explain an error code, like TAL0301
+    #[arg(long, value_name = "TALnnnn")]
+    pub explain: Option<Code>,
+
+    /// Print all error codes with their titles
+    #[arg(long)]
+    pub list_codes: bool,
+}

@@ -1,0 +1,164 @@
+//! From a rejection, which is data, to a diagnostic for a person.
+
+use crate::debuginfo::DebugInfo;
+use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, NasmFormatter};
+use std::io::Read;
+use talcore::term::Term;
+use talcore::verdict::Reject;
+use taldiag::{Code, Diagnostic, FileId, Place, Sources, codes};
+
+/// The code of a file that could not be read.
+pub const UNREADABLE: Code = Code(90);
+
+/// Explains why the file of this name and content was rejected.
+pub fn rejection(sources: &mut Sources, name: &str, file: &[u8], reject: &Reject) -> Diagnostic {
+    let code = Code(reject.code as u16);
+    let binary = sources.add_binary(name);
+    let info = DebugInfo::new(file);
+    let title = codes::find(code).map_or("the file is rejected", |e| e.title);
+    let mut d = Diagnostic::error(code, title);
+    if in_container(code) {
+        d = d.at(Place::Offset { file: binary, offset: reject.at }, reject.why);
+    } else {
+        d = d.at(instruction(binary, &info, reject.at), reject.why);
+        if let Some(place) = source_line(sources, &info, reject.at) {
+            d = d.near(place, "from this line");
+        }
+    }
+    if let Some(reg) = reject.reg {
+        d = d.note(format!("the register is {}", register(reg, info.word_bits())));
+    }
+    if let Some(goal) = &reject.goal {
+        d = d.note(format!("not proved: {} >= 0", term(goal)));
+    }
+    if let Some(target) = reject.target {
+        let symbol = info.symbol(target).map_or(String::new(), |s| format!(" ({s})"));
+        d = d.note(format!("on the way to {target:#x}{symbol}"));
+        if let Some(place) = source_line(sources, &info, target) {
+            d = d.near(place, "the way leads here");
+        }
+    }
+    d
+}
+
+/// Whether [`Reject::at`] is a file offset: the file is not seen as an image yet.
+fn in_container(code: Code) -> bool {
+    code.0 <= 5
+}
+
+/// The instruction at an address.
+fn instruction(file: FileId, info: &DebugInfo<'_>, address: u64) -> Place {
+    let code = info.bytes(address, 15);
+    let (mut bytes, mut text) = (Vec::new(), None);
+    if !code.is_empty() {
+        let i = Decoder::with_ip(info.word_bits(), code, address, DecoderOptions::NONE).decode();
+        if !i.is_invalid() {
+            bytes = code[..i.len().min(code.len())].to_vec();
+            text = Some(disassembled(&i));
+        } else {
+            bytes = code.to_vec();
+        }
+    }
+    Place::Binary { file, address, symbol: info.symbol(address), bytes, instruction: text }
+}
+
+/// The text of an instruction, in the syntax of the assembler.
+pub(crate) fn disassembled(instruction: &Instruction) -> String {
+    let mut formatter = NasmFormatter::new();
+    let options = formatter.options_mut();
+    options.set_space_after_operand_separator(true);
+    options.set_space_between_memory_add_operators(true);
+    options.set_hex_prefix("0x");
+    options.set_hex_suffix("");
+    options.set_uppercase_hex(false);
+    options.set_small_hex_numbers_in_decimal(true);
+    options.set_branch_leading_zeros(false);
+    options.set_rip_relative_addresses(false);
+    let mut text = String::new();
+    formatter.format(instruction, &mut text);
+    text
+}
+
+/// The source line of an address, if the debug information names one and the file can be shown.
+fn source_line(sources: &mut Sources, info: &DebugInfo<'_>, address: u64) -> Option<Place> {
+    let line = info.line(address)?;
+    let text = source_text(&line.path)?;
+    let file = sources.add(line.path, text);
+    let range = sources.line_range(file, line.line)?;
+    let shown = sources.text(file)?.get(range.clone())?;
+    let start = range.start + shown.len() - shown.trim_start().len();
+    // A comment at the end of the line is not what is meant.
+    let code = shown.split(';').next().unwrap_or(shown).trim_end();
+    let end = (range.start + code.len()).max(start);
+    Some(Place::Source { file, range: start..end })
+}
+
+/// The text of a source file that debug information names. The path comes from the file under
+/// suspicion, so only ordinary TAL sources of ordinary size are opened: no devices, no secrets.
+fn source_text(path: &str) -> Option<String> {
+    const MOST: u64 = 16 << 20;
+    if !path.ends_with(".tal") {
+        return None;
+    }
+    let meta = std::fs::symlink_metadata(path).ok()?;
+    if !meta.is_file() || meta.len() > MOST {
+        return None;
+    }
+    let mut text = String::new();
+    std::fs::File::open(path).ok()?.take(MOST).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// The name of a general register by its hardware number.
+pub(crate) fn register(number: u8, bits: u32) -> String {
+    const LOW: [&str; 8] = ["ax", "cx", "dx", "bx", "sp", "bp", "si", "di"];
+    match (LOW.get(usize::from(number)), bits) {
+        (Some(name), 32) => format!("e{name}"),
+        (Some(name), _) => format!("r{name}"),
+        (None, _) => format!("r{number}"),
+    }
+}
+
+/// A term as text. Variables of a state have no names: they are numbered.
+pub(crate) fn term(t: &Term) -> String {
+    let mut text = String::new();
+    for &(v, c) in t.summands() {
+        let sign = match (text.is_empty(), c < 0) {
+            (true, false) => "",
+            (true, true) => "-",
+            (false, false) => " + ",
+            (false, true) => " - ",
+        };
+        let factor = if c.unsigned_abs() == 1 { String::new() } else { format!("{}*", c.unsigned_abs()) };
+        text.push_str(&format!("{sign}{factor}x{v}"));
+    }
+    match (text.is_empty(), t.konst()) {
+        (true, c) => c.to_string(),
+        (false, 0) => text,
+        (false, c) if c < 0 => format!("{text} - {}", c.unsigned_abs()),
+        (false, c) => format!("{text} + {c}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_read_like_formulas() {
+        let t = |c, parts: &[(u32, i64)]| term(&Term::from_parts(c, parts).unwrap());
+        assert_eq!(t(0, &[]), "0");
+        assert_eq!(t(-7, &[]), "-7");
+        assert_eq!(t(0, &[(1, 1)]), "x1");
+        assert_eq!(t(-8, &[(0, -1), (1, 8), (3, -2)]), "-x0 + 8*x1 - 2*x3 - 8");
+        assert_eq!(t(3, &[(2, i64::MIN)]), "-9223372036854775808*x2 + 3");
+    }
+
+    #[test]
+    fn registers_have_the_names_of_their_word_size() {
+        assert_eq!(
+            (register(0, 64), register(7, 32), register(12, 64)),
+            ("rax".into(), "edi".into(), "r12".into())
+        );
+    }
+}

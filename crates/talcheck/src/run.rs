@@ -1,0 +1,217 @@
+//! What the command does: from the command line to the exit code.
+
+use crate::cli::Cli;
+use crate::read::{Failure, read};
+use crate::{check, explain, report};
+use rayon::prelude::*;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use talcore::limits;
+use talcore::verdict::{Accept, Code, Reject};
+use taldiag::render::{Format, Renderer};
+use taldiag::{Diagnostic, Place, Sources};
+
+/// Every file was accepted.
+const ACCEPTED: u8 = 0;
+/// A file was rejected.
+const REJECTED: u8 = 1;
+/// A file could not be read, or the command was used wrongly.
+const UNUSABLE: u8 = 2;
+
+/// Does what the command line says. Prints to standard output and standard error.
+pub fn run(cli: &Cli) -> ExitCode {
+    let code = match cli.explain {
+        Some(code) => match explain::explain(code) {
+            Ok(page) => print(page, ACCEPTED),
+            Err(message) => {
+                eprintln!("talcheck: {message}");
+                UNUSABLE
+            }
+        },
+        None if cli.list_codes => print(&explain::list(), ACCEPTED),
+        None => verify(cli),
+    };
+    ExitCode::from(code)
+}
+
+/// Prints to standard output. A reader that has seen enough (`talcheck --list-codes | head`) is no error;
+/// anything else that stops the output is one.
+fn print(text: &str, code: u8) -> u8 {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("talcheck: cannot write the output: {e}");
+            code.max(UNUSABLE)
+        }
+        _ => code,
+    }
+}
+
+/// What became of one file.
+struct Outcome {
+    name: String,
+    result: Result<Accepted, (Sources, Diagnostic)>,
+    code: u8,
+}
+
+struct Accepted {
+    accept: Accept,
+    architecture: &'static str,
+    file_bytes: usize,
+    time: Duration,
+}
+
+fn verify(cli: &Cli) -> u8 {
+    let jobs = cli.jobs.map_or(0, usize::from);
+    let pool = match rayon::ThreadPoolBuilder::new().num_threads(jobs).build() {
+        Ok(pool) => pool,
+        Err(e) => {
+            eprintln!("talcheck: cannot start threads: {e}");
+            return UNUSABLE;
+        }
+    };
+    let outcomes: Vec<Outcome> = pool.install(|| cli.files.par_iter().map(|f| verify_file(f)).collect());
+    let code = outcomes.iter().map(|o| o.code).max().unwrap_or(UNUSABLE);
+
+    let color = cli.color.wanted(&std::io::stderr());
+    let renderer = Renderer::new("talcheck", cli.format).color(color);
+    let mut out = String::new();
+    if cli.format == Format::Sarif {
+        let rejected = outcomes.iter().filter_map(|o| o.result.as_ref().err());
+        let groups: Vec<_> = rejected.map(|(s, d)| (s, std::slice::from_ref(d))).collect();
+        out = renderer.render_groups(&groups);
+        return print(&out, code);
+    }
+    for outcome in &outcomes {
+        match &outcome.result {
+            Ok(accepted) => out.push_str(&accepted_text(cli, &outcome.name, accepted)),
+            Err((sources, d)) => {
+                let text = renderer.render(sources, std::slice::from_ref(d));
+                if matches!(cli.format, Format::Human | Format::Short) {
+                    // Keep the order of the command line where both streams end at one terminal.
+                    print(&std::mem::take(&mut out), code);
+                    eprint!("{text}");
+                } else {
+                    out.push_str(&text);
+                }
+            }
+        }
+    }
+    print(&out, code)
+}
+
+fn verify_file(path: &Path) -> Outcome {
+    let name = if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() };
+    let content = match read(path) {
+        Ok(content) => content,
+        Err(Failure::TooLarge) => {
+            let reject = Reject::new(Code::Limit, limits::FILE_BYTES as u64, "the file is too large");
+            return rejected(name, &[], &reject);
+        }
+        Err(Failure::Io(e)) => {
+            let mut sources = Sources::new();
+            let file = sources.add_binary(name.as_str());
+            let d = Diagnostic::error(report::UNREADABLE, format!("the file cannot be read: {e}"))
+                .at(Place::File { file }, "");
+            return Outcome { name, result: Err((sources, d)), code: UNUSABLE };
+        }
+    };
+    let start = Instant::now();
+    match check(&content) {
+        Ok(accept) => {
+            let architecture = architecture(&content);
+            let accepted =
+                Accepted { accept, architecture, file_bytes: content.len(), time: start.elapsed() };
+            Outcome { name, result: Ok(accepted), code: ACCEPTED }
+        }
+        Err(reject) => rejected(name, &content, &reject),
+    }
+}
+
+fn rejected(name: String, content: &[u8], reject: &Reject) -> Outcome {
+    let mut sources = Sources::new();
+    let d = report::rejection(&mut sources, &name, content, reject);
+    Outcome { name, result: Err((sources, d)), code: REJECTED }
+}
+
+/// The architecture that the header of an accepted file names.
+fn architecture(file: &[u8]) -> &'static str {
+    match file.get(18..20) {
+        Some([62, 0]) => "AMD64",
+        Some([3, 0]) => "IA-32",
+        _ => "unknown architecture",
+    }
+}
+
+fn accepted_text(cli: &Cli, name: &str, a: &Accepted) -> String {
+    let c = &a.accept;
+    match cli.format {
+        Format::Json => {
+            let mut v = serde_json::json!({
+                "verdict": "accepted", "file": name, "architecture": a.architecture,
+                "functions": c.functions, "instructions": c.instructions, "code_bytes": c.code_bytes,
+            });
+            if cli.stats {
+                v["note_bytes"] = c.note_bytes.into();
+                v["data_bytes"] = c.data_bytes.into();
+                v["file_bytes"] = a.file_bytes.into();
+                v["labels"] = c.labels.into();
+                v["certificates"] = c.certificates.into();
+                v["nanoseconds"] = serde_json::json!(u64::try_from(a.time.as_nanos()).unwrap_or(u64::MAX));
+            }
+            format!("{v}\n")
+        }
+        // Annotations are about problems.
+        Format::Github | Format::Sarif => String::new(),
+        Format::Human | Format::Short => {
+            let mut text = format!(
+                "{name}: accepted ({}, {}, {}, {} of code)\n",
+                a.architecture,
+                count(c.functions, "function"),
+                count(c.instructions, "instruction"),
+                size(c.code_bytes),
+            );
+            if cli.stats {
+                let share = percent(c.note_bytes, c.code_bytes.saturating_add(c.data_bytes));
+                let speed = c.instructions as f64 / a.time.as_secs_f64().max(1e-9) / 1e6;
+                text.push_str(&format!(
+                    "  file          {:>12}\n  code          {:>12}\n  typed data    {:>12}\n  notes         {:>12}   {share} of code and data\n  labels        {:>12}   with a stored state\n  certificates  {:>12}\n  time          {:>12}   {speed:.1} million instructions a second\n",
+                    size(a.file_bytes as u64), size(c.code_bytes), size(c.data_bytes), size(c.note_bytes),
+                    c.labels, c.certificates, format!("{:.3} ms", a.time.as_secs_f64() * 1e3),
+                ));
+            }
+            text
+        }
+    }
+}
+
+fn count(n: u64, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
+
+/// A size with the unit that keeps it short.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..0x10_0000 => format!("{:.1} KB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MB", bytes as f64 / 1048576.0),
+    }
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 { "-".into() } else { format!("{:.1} %", 100.0 * part as f64 / whole as f64) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!([size(0), size(1023), size(3174), size(5 << 20)], ["0 B", "1023 B", "3.1 KB", "5.0 MB"]);
+        assert_eq!([count(1, "function"), count(0, "function")], ["1 function", "0 functions"]);
+        assert_eq!([percent(1, 8), percent(1, 0)], ["12.5 %", "-"]);
+    }
+}
