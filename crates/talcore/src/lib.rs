@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+pub mod abi;
 pub mod facts;
 pub mod limits;
 pub mod note;

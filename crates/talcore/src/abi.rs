@@ -1,0 +1,165 @@
+//! The trusted interface: the kernel's system calls with their types.
+//!
+//! One readable table per architecture (`abi/linux-amd64.tali`) is part of the checker. A call
+//! through the gate with a constant number in the accumulator is typed by the first entry of
+//! that number whose keys fit; a number without an entry is rejected. The table *is* policy: a
+//! wrong entry is a hole. What makes an entry right is written at the top of the table, and what
+//! can be checked mechanically is checked by the parser.
+//!
+//! The table is parsed when it is loaded. A table that does not parse answers an [`AbiError`],
+//! and [`Abi::amd64`] then has no entries at all, which rejects every system call; a test shows
+//! that it parses.
+
+mod lex;
+mod parse;
+
+use crate::facts::Interval;
+use crate::term::Term;
+use crate::types::{RegSet, Types, WordId};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// The text of the table for AMD64.
+pub const AMD64: &str = include_str!("abi/linux-amd64.tali");
+
+/// What an argument register must hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ParamKind {
+    /// A key: exactly this word, known when the program is checked. Compared modulo 2^W.
+    Const(i128),
+    /// A key: one of these words.
+    OneOf(Box<[i128]>),
+    /// A key: a known word in `[0, 2^W)` all of whose bits lie in the mask. Stands only where each
+    /// combination of the bits reads and writes the same memory.
+    Mask(u64),
+    /// A word of this type.
+    Word(WordId),
+    /// The constant 0, or a word of this type (a pointer).
+    Nullable(WordId),
+    /// A string for the kernel: a `&cstr` of any length, or a pointer to at least
+    /// [`PATH_BYTES`] readable raw bytes: the kernel stops reading at the first NUL or there.
+    Path,
+}
+
+/// The most bytes that the kernel reads of a string argument (Linux: `PATH_MAX`).
+pub const PATH_BYTES: u32 = 4096;
+
+impl ParamKind {
+    /// Whether this is a key, which only a known constant can match.
+    pub fn is_key(&self) -> bool {
+        matches!(self, ParamKind::Const(_) | ParamKind::OneOf(_) | ParamKind::Mask(_))
+    }
+
+    /// Whether a key matches a known word, given as an integer in `[0, 2^bits)`.
+    /// `None`: the word is not known. Parameters that are not keys match everything here.
+    pub fn admits(&self, word: Option<i128>, bits: u32) -> bool {
+        let congruent = |c: i128| word == Some(c & Interval::unsigned(bits).hi);
+        match self {
+            ParamKind::Const(c) => congruent(*c),
+            ParamKind::OneOf(list) => list.iter().any(|c| congruent(*c)),
+            ParamKind::Mask(mask) => word.is_some_and(|w| u64::try_from(w).is_ok_and(|w| w & !mask == 0)),
+            ParamKind::Word(_) | ParamKind::Nullable(_) | ParamKind::Path => true,
+        }
+    }
+}
+
+/// One argument of a system call. A register that no parameter names is not looked at by the
+/// kernel in this form of the call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Param {
+    /// The hardware number of the register.
+    pub reg: u8,
+    /// What it must hold.
+    pub kind: ParamKind,
+}
+
+/// One form of one system call.
+///
+/// Variables are numbered as in [`crate::types::Sig`]: `0..vars.len()` are bound by the
+/// arguments, the next `result_vars.len()` by the results.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The kernel's name of the call.
+    pub name: &'static str,
+    /// The number in the accumulator.
+    pub number: u32,
+    /// The manual page that justifies the entry, as in `read(2)`.
+    pub man: &'static str,
+    /// The type as it stands in the table, for messages and listings.
+    pub text: &'static str,
+    /// The interval of each argument variable, within `[0, 2^W)`; discharged at each call.
+    pub vars: Vec<Interval>,
+    /// The arguments in matching order: keys, then integers (which bind the variables), then
+    /// everything else. Each variable is bound by a parameter `int(v)`.
+    pub params: Vec<Param>,
+    /// Facts `e >= 0` over the argument variables that the caller proves.
+    pub facts: Vec<Term>,
+    /// The interval of each result variable.
+    pub result_vars: Vec<Interval>,
+    /// What registers hold afterwards.
+    pub results: Vec<(u8, WordId)>,
+    /// Facts `e >= 0` that hold afterwards.
+    pub result_facts: Vec<Term>,
+    /// The call does not return.
+    pub noreturn: bool,
+}
+
+impl Entry {
+    /// Whether every key of this entry matches, given the words that registers are known to hold
+    /// (in `[0, 2^bits)`, `None` if not known).
+    pub fn keys_match(&self, bits: u32, known: impl Fn(u8) -> Option<i128>) -> bool {
+        self.params.iter().all(|p| !p.kind.is_key() || p.kind.admits(known(p.reg), bits))
+    }
+}
+
+/// The interface table of one architecture.
+#[derive(Clone, Debug, Default)]
+pub struct Abi {
+    /// Sorted by number; entries of one number in the order of the table.
+    entries: Vec<Entry>,
+    /// The width of a machine word in bits.
+    pub word_bits: u32,
+    /// The registers that a call through the gate does not preserve. All others hold what they
+    /// held before (but for results).
+    pub clobbers: RegSet,
+}
+
+/// Why a table does not parse: at which byte, and what was expected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AbiError {
+    /// The offset in the text, bytes.
+    pub at: usize,
+    /// What was expected or which rule for entries is broken.
+    pub expected: &'static str,
+}
+
+impl Abi {
+    /// The table for AMD64; its types are appended to `types`.
+    pub fn amd64(types: &mut Types) -> Abi {
+        Abi::parse(AMD64, types).unwrap_or_default()
+    }
+
+    /// Reads a table; its types are appended to `types`, each once.
+    pub fn parse(text: &'static str, types: &mut Types) -> Result<Abi, AbiError> {
+        parse::table(text, types)
+    }
+
+    /// The forms of the call with this number, in the order in which they are tried.
+    pub fn entries_for(&self, number: u32) -> impl Iterator<Item = &Entry> {
+        let start = self.entries.partition_point(|e| e.number < number);
+        self.entries.iter().skip(start).take_while(move |e| e.number == number)
+    }
+
+    /// The number of the call with this name.
+    pub fn by_name(&self, name: &str) -> Option<u32> {
+        self.entries.iter().find(|e| e.name == name).map(|e| e.number)
+    }
+
+    /// All entries, by number.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests;
