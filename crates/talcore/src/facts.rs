@@ -167,7 +167,9 @@ impl Facts {
                 // `tighten` made the coefficient 1 or -1.
                 let old = self.interval(v);
                 let new = if c > 0 {
-                    Interval { lo: old.lo.max(-fact.konst()), hi: old.hi }
+                    // A bound that cannot be represented is forgotten.
+                    let Some(lo) = fact.konst().checked_neg() else { return false };
+                    Interval { lo: old.lo.max(lo), hi: old.hi }
                 } else {
                     Interval { lo: old.lo, hi: old.hi.min(fact.konst()) }
                 };
