@@ -1,1 +1,82 @@
-fn main() {}
+//! `cargo xtask`: every habit of this project is a command.
+
+mod bench;
+mod ci;
+mod demo;
+mod examples;
+mod man;
+mod source;
+mod tcb;
+mod tidy;
+mod tools;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Builds the tools, assembles, links, verifies and runs the examples, and shows a rejection
+    Demo,
+    /// Builds every example to target/examples/NAME
+    Examples,
+    /// What must hold before a change lands: format, clippy, tidy, tests
+    Ci,
+    /// Checks the habits that no other tool checks
+    Tidy,
+    /// Measures the tools against others, in paired runs
+    Bench {
+        /// What to measure
+        what: Bench,
+        /// Instructions of the generated program
+        #[arg(long, default_value_t = 1_000_000)]
+        instructions: usize,
+        /// How often each side runs
+        #[arg(long, default_value_t = 7)]
+        runs: usize,
+    },
+    /// Counts the lines of what must be trusted
+    Tcb,
+    /// Writes the manual pages of the tools to target/man
+    Man,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Bench {
+    /// talasm against GNU as, on the same instructions
+    Asm,
+    /// talcheck against the raw decoding speed of iced-x86, on the same bytes
+    Check,
+    /// tallink against GNU ld, on the same objects
+    Link,
+    /// Bytes of annotations against bytes of code and data, for each example
+    Size,
+}
+
+/// What a task ends with: a sentence for the user if it failed.
+type Done = Result<(), String>;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Demo => demo::run(),
+        Task::Examples => examples::run(),
+        Task::Ci => ci::run(),
+        Task::Tidy => tidy::run(),
+        Task::Bench { what, instructions, runs } => bench::run(what, instructions, runs.max(1)),
+        Task::Tcb => tcb::run(),
+        Task::Man => man::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `cargo xtask bench`: ratios from paired runs.
+//!
+//! Each pair runs one side right after the other, so that both meet the same machine; the ratio is
+//! the median of the pairs' ratios. Nothing here passes or fails by time.
+
+mod asm;
+mod check;
+mod link;
+mod program;
+mod size;
+
+use crate::tools::{self, cargo, target};
+use crate::{Bench, Done};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Measures one thing and prints a table.
+pub(crate) fn run(what: Bench, instructions: usize, runs: usize) -> Done {
+    if cfg!(debug_assertions) {
+        // An unoptimised build would measure itself.
+        let name =
+            clap::ValueEnum::to_possible_value(&what).map_or_else(String::new, |v| v.get_name().into());
+        let (instructions, runs) = (instructions.to_string(), runs.to_string());
+        let args = ["run", "--release", "--quiet", "--package", "xtask", "--", "bench", &name];
+        return tools::run(cargo(&args).args(["--instructions", &instructions, "--runs", &runs]));
+    }
+    match what {
+        Bench::Asm => asm::run(instructions, runs),
+        Bench::Check => check::run(instructions, runs),
+        Bench::Link => link::run(instructions, runs),
+        Bench::Size => size::run(),
+    }
+}
+
+/// Where generated programs lie.
+fn directory() -> Result<PathBuf, String> {
+    let path = target().join("bench");
+    std::fs::create_dir_all(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(path)
+}
+
+/// The times of both sides, pair by pair.
+struct Pairs {
+    ours: Vec<Duration>,
+    theirs: Vec<Duration>,
+}
+
+impl Pairs {
+    /// Runs both sides so many times, in turns, after one run of each that does not count.
+    fn measure(
+        runs: usize,
+        mut ours: impl FnMut() -> Result<Duration, String>,
+        mut theirs: impl FnMut() -> Result<Duration, String>,
+    ) -> Result<Pairs, String> {
+        ours()?;
+        theirs()?;
+        let mut pairs = Pairs { ours: Vec::new(), theirs: Vec::new() };
+        for _ in 0..runs {
+            pairs.ours.push(ours()?);
+            pairs.theirs.push(theirs()?);
+        }
+        Ok(pairs)
+    }
+
+    /// A row: the medians, and the median, least and largest of the ratios ours : theirs.
+    fn row(&self, name: &str) -> String {
+        let mut ratios: Vec<f64> = self
+            .ours
+            .iter()
+            .zip(&self.theirs)
+            .map(|(a, b)| a.as_secs_f64() / b.as_secs_f64().max(1e-9))
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        let median = ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN);
+        let (low, high) =
+            (ratios.first().copied().unwrap_or(median), ratios.last().copied().unwrap_or(median));
+        let (a, b) = (milliseconds(&self.ours), milliseconds(&self.theirs));
+        format!("{name:<28} {a:>10.1} ms {b:>10.1} ms {median:>8.2}x   ({low:.2}x to {high:.2}x)")
+    }
+}
+
+/// The heading of a table of [`Pairs::row`]s.
+fn heading(name: &str, ours: &str, theirs: &str) -> String {
+    format!("{name:<28} {ours:>13} {theirs:>13} {:>9}", "ratio")
+}
+
+/// The median.
+fn milliseconds(times: &[Duration]) -> f64 {
+    let mut times = times.to_vec();
+    times.sort();
+    times.get(times.len() / 2).map_or(f64::NAN, |t| t.as_secs_f64() * 1e3)
+}
+
+/// The time of a command that must succeed.
+fn timed(mut command: impl FnMut() -> std::process::Command) -> impl FnMut() -> Result<Duration, String> {
+    move || {
+        let mut c = command();
+        let start = std::time::Instant::now();
+        tools::run(&mut c)?;
+        Ok(start.elapsed())
+    }
+}
+
+/// Prints a table and keeps it in `target/bench`.
+fn publish(name: &str, table: &str) -> Done {
+    print!("{table}");
+    let path = directory()?.join(format!("{name}.txt"));
+    tools::write(&path, table)?;
+    println!("written to {}", path.strip_prefix(tools::root()).unwrap_or(&path).display());
+    Ok(())
+}

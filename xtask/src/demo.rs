@@ -1,0 +1,95 @@
+//! `cargo xtask demo`: the whole way of a program, shown.
+
+use crate::tools::{self, Tools, output, root, shown, target, write};
+use crate::{Done, examples};
+use std::process::{Command, Stdio};
+use taldiag::{Code, codes};
+
+/// The page whose rejected program is shown.
+const SHOWN: Code = Code(301);
+
+/// Builds everything, verifies it, runs it on files of this project and shows a rejection.
+pub(crate) fn run() -> Done {
+    heading("Building talasm, tallink and talcheck");
+    let tools = Tools::build()?;
+
+    heading("Assembling and linking the examples");
+    let programs = examples::build_all(&tools)?;
+    println!("{} programs in target/examples", programs.len());
+
+    heading("Verifying the executables");
+    tools::run(tools.tool("talcheck").args(&programs))?;
+
+    heading("Running them on real files");
+    for words in [
+        &["hello"][..],
+        &["echo", "words", "and", "more", "words"],
+        &["wc", "README.md", "Cargo.lock"],
+        &["head", "-n", "3", "README.md"],
+        &["sha256sum", "README.md", "LICENSE-MIT"],
+    ] {
+        example(words)?;
+    }
+    same(&["cat", "Cargo.lock"], &["cat", "Cargo.lock"])?;
+    same(&["sha256sum", "Cargo.lock"], &["sha256sum", "Cargo.lock"])?;
+
+    heading("An unsafe program is rejected");
+    rejection(&tools)?;
+
+    heading("Now it is your turn");
+    println!("Read docs/README.md, change an example, and run `cargo xtask demo` again.");
+    Ok(())
+}
+
+fn heading(text: &str) {
+    println!("\n== {text}\n");
+}
+
+/// The command for an example; `None` if there is no such example.
+fn command(words: &[&str]) -> Option<Command> {
+    let (name, args) = words.split_first()?;
+    let program = target().join("examples").join(name);
+    let mut c = Command::new(&program);
+    c.args(args).current_dir(root());
+    program.is_file().then_some(c)
+}
+
+fn example(words: &[&str]) -> Done {
+    let Some(mut c) = command(words) else { return Ok(()) };
+    println!("$ {}", shown(&c));
+    tools::run(&mut c)?;
+    println!();
+    Ok(())
+}
+
+/// Compares what an example prints with what the program that it imitates prints.
+fn same(words: &[&str], original: &[&str]) -> Done {
+    let Some(mut ours) = command(words) else { return Ok(()) };
+    let [program, args @ ..] = original else { return Ok(()) };
+    let mut theirs = Command::new(program);
+    theirs.args(args).current_dir(root()).stdin(Stdio::null());
+    if !tools::exists(program) {
+        return Ok(());
+    }
+    if output(&mut ours)? != output(&mut theirs)? {
+        return Err(format!("`{}` and `{}` print different things", shown(&ours), shown(&theirs)));
+    }
+    println!("$ {} prints the same as {}", shown(&ours), shown(&theirs));
+    Ok(())
+}
+
+/// Assembles the rejected program of an error page; succeeding would be a failure.
+fn rejection(tools: &Tools) -> Done {
+    let entry = codes::find(SHOWN).ok_or_else(|| format!("there is no page for {SHOWN}"))?;
+    let examples = entry.examples();
+    let bad = examples.iter().find(|e| e.language == "tal" && e.rejected == Some(SHOWN));
+    let bad = bad.ok_or_else(|| format!("the page of {SHOWN} shows no rejected program"))?;
+    let source = target().join("examples/rejected.tal");
+    write(&source, &bad.text)?;
+    let object = target().join("examples/rejected.o");
+    let mut c = tools.tool("talasm");
+    c.arg("-o").arg(&object).arg(&source);
+    println!("$ {}", shown(&c));
+    let status = c.status().map_err(|e| format!("cannot run `{}`: {e}", shown(&c)))?;
+    if status.code() == Some(1) { Ok(()) } else { Err(format!("`{}` should have rejected it", shown(&c))) }
+}

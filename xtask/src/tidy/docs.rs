@@ -1,0 +1,80 @@
+//! Links of the documentation lead somewhere.
+
+use std::path::Path;
+
+/// Checks the relative links of a Markdown file: the file exists, and so does the heading.
+pub(crate) fn links(root: &Path, path: &Path, name: &str, text: &str, problems: &mut Vec<String>) {
+    for (line, target) in link_targets(text) {
+        if target.contains("://") || target.starts_with("mailto:") {
+            continue;
+        }
+        let (file, anchor) = target.split_once('#').unwrap_or((target.as_str(), ""));
+        let to = if file.is_empty() { path.to_path_buf() } else { path.parent().unwrap_or(root).join(file) };
+        if !to.exists() {
+            problems.push(format!("{name}:{line}: the link `{target}` leads nowhere"));
+        } else if !anchor.is_empty() {
+            let there = std::fs::read_to_string(&to).unwrap_or_default();
+            if !headings(&there).any(|h| h == anchor) {
+                problems.push(format!("{name}:{line}: `{target}`: no heading has this anchor"));
+            }
+        }
+    }
+}
+
+/// The targets of `[text](target)` outside of code, with their lines.
+fn link_targets(text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut fenced = false;
+    for (i, line) in text.lines().enumerate() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        }
+        if fenced {
+            continue;
+        }
+        // Pieces between backticks are code: every second one.
+        let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join("``");
+        let mut rest = prose.as_str();
+        while let Some(at) = rest.find("](") {
+            rest = &rest[at + 2..];
+            if let Some(end) = rest.find(')') {
+                found.push((i + 1, rest[..end].to_string()));
+                rest = &rest[end..];
+            }
+        }
+    }
+    found
+}
+
+/// The anchors of the headings, as forges make them.
+fn headings(text: &str) -> impl Iterator<Item = String> {
+    let mut fenced = false;
+    let lines = text.lines().filter(move |l| {
+        fenced ^= l.trim_start().starts_with("```");
+        !fenced && l.starts_with('#')
+    });
+    lines.map(|l| {
+        let title = l.trim_start_matches('#').trim().to_lowercase();
+        let keep = |c: char| c.is_alphanumeric() || "-_ ".contains(c);
+        title.chars().filter(|&c| keep(c)).map(|c| if c == ' ' { '-' } else { c }).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_found_outside_of_code() {
+        let text = "a [b](c.md) `[d](e)` [`f`](g#h)\n```\n[i](j)\n```\n[k](l)\n";
+        let targets: Vec<_> = link_targets(text);
+        let want = [(1, "c.md"), (1, "g#h"), (5, "l")];
+        assert_eq!(targets, want.map(|(n, t)| (n, t.to_string())));
+    }
+
+    #[test]
+    fn anchors_are_those_of_forges() {
+        let text = "# A `b` c?\n```\n# no\n```\n## D-e: f\n";
+        assert_eq!(headings(text).collect::<Vec<_>>(), ["a-b-c", "d-e-f"]);
+    }
+}
