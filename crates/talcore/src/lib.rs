@@ -10,6 +10,7 @@
 extern crate alloc;
 
 pub mod abi;
+pub mod arch;
 pub mod arith;
 pub mod facts;
 pub mod limits;

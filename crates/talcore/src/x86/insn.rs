@@ -69,7 +69,8 @@ pub enum Arg {
     /// No operand in this position.
     #[default]
     None,
-    /// A general register, at the instruction's width (the low part of the register).
+    /// A general register, at the instruction's width (the low part of the register); as the
+    /// source of `movzx`, `movsx` and [`Op::VecLoad`] at [`Insn::src_width`].
     Reg(Reg),
     /// AH, CH, DH or BH: bits 8..16 of register 0..=3. Only at width [`Width::B1`].
     High(Reg),
@@ -77,7 +78,7 @@ pub enum Arg {
     Xmm(u8),
     /// The memory operand in [`Insn::mem`].
     Mem,
-    /// The constant in [`Insn::imm`], already sign- or zero-extended as the hardware does.
+    /// The constant in [`Insn::imm`]. Only its low bits, at the operand width, count.
     Imm,
     /// A code address: the target in [`Insn::imm`] (absolute).
     Rel,
@@ -92,7 +93,8 @@ pub struct Mem {
     pub index: Option<Reg>,
     /// 1, 2, 4 or 8.
     pub scale: u8,
-    /// The displacement, sign-extended. For RIP-relative operands the **absolute** address.
+    /// The displacement, sign-extended (also an absolute address without base and index). For
+    /// RIP-relative operands the **absolute** address.
     pub disp: i64,
     /// The operand was RIP-relative: `disp` is absolute, base and index are absent.
     pub rip: bool,
@@ -342,7 +344,9 @@ pub struct Insn {
     pub args: [Arg; 3],
     /// The memory operand, meaningful where an operand is [`Arg::Mem`].
     pub mem: Mem,
-    /// The immediate or the absolute branch target.
+    /// The immediate or the absolute branch target. Immediates are sign-extended to 64 bits;
+    /// shift counts, bit numbers, selectors and the constant of `ret` are zero-extended and not
+    /// masked. A branch target on IA-32 has 32 bits, zero-extended.
     pub imm: i64,
     /// The row of [`super::table`] that this encoding matched.
     pub row: u16,

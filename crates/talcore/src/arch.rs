@@ -1,0 +1,50 @@
+//! The two word sizes of the x86 family.
+
+/// An architecture that the checker knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Arch {
+    /// 64-bit mode: 16 registers of 8 bytes, REX prefixes, RIP-relative addresses.
+    Amd64,
+    /// 32-bit protected mode with flat segments: 8 registers of 4 bytes.
+    Ia32,
+}
+
+impl Arch {
+    /// The size of a machine word (a register, an address) in bits.
+    pub const fn word_bits(self) -> u32 {
+        match self {
+            Arch::Amd64 => 64,
+            Arch::Ia32 => 32,
+        }
+    }
+
+    /// The size of a machine word in bytes.
+    pub const fn word_bytes(self) -> u32 {
+        self.word_bits() / 8
+    }
+
+    /// The number of general registers (and of vector registers).
+    pub const fn registers(self) -> u8 {
+        match self {
+            Arch::Amd64 => 16,
+            Arch::Ia32 => 8,
+        }
+    }
+
+    /// The code that stands for this architecture in a note.
+    pub const fn code(self) -> u8 {
+        match self {
+            Arch::Amd64 => 1,
+            Arch::Ia32 => 2,
+        }
+    }
+
+    /// The architecture that `code` stands for in a note, if there is one.
+    pub const fn of_code(code: u8) -> Option<Arch> {
+        match code {
+            1 => Some(Arch::Amd64),
+            2 => Some(Arch::Ia32),
+            _ => None,
+        }
+    }
+}
