@@ -57,8 +57,8 @@ pub struct Arch {
     pub class: Class,
     /// `e_machine`.
     pub machine: elf::Machine,
-    /// The number in a TAL note's header.
-    pub note: u8,
+    /// What TAL notes call it.
+    pub note: talnote::write::Arch,
     /// The meaning of a relocation type, or why it is not supported.
     pub fixup: fn(u32) -> Result<Fixup, &'static str>,
     /// The relocation type that fills an address word.
@@ -76,7 +76,7 @@ pub static AMD64: Arch = Arch {
     name: "AMD64",
     class: Class::Elf64,
     machine: elf::EM_X86_64,
-    note: 1,
+    note: talnote::write::Arch::Amd64,
     fixup: amd64_fixup,
     word_fixup: Fixup::Abs64,
     trap: 0xcc,
@@ -110,7 +110,9 @@ fn amd64_fixup(kind: u32) -> Result<Fixup, &'static str> {
         | elf::R_X86_64_TPOFF64
         | elf::R_X86_64_DTPOFF32
         | elf::R_X86_64_DTPOFF64
-        | elf::R_X86_64_DTPMOD64 => Err("thread-local storage needs a segment register, which typed code never uses"),
+        | elf::R_X86_64_DTPMOD64 => {
+            Err("thread-local storage needs a segment register, which typed code never uses")
+        }
         elf::R_X86_64_8 | elf::R_X86_64_16 | elf::R_X86_64_PC8 | elf::R_X86_64_PC16 => {
             Err("an address does not fit in one or two bytes")
         }

@@ -6,7 +6,7 @@ use ::object::read::archive::{ArchiveFile, ArchiveOffset};
 use std::collections::HashMap;
 
 /// An opened archive.
-pub struct Archive<'a> {
+pub(crate) struct Archive<'a> {
     name: &'a str,
     data: &'a [u8],
     file: ArchiveFile<'a>,
@@ -18,7 +18,7 @@ pub struct Archive<'a> {
 
 impl<'a> Archive<'a> {
     /// Reads the archive's symbol index; without one, all members.
-    pub fn open(name: &'a str, data: &'a [u8]) -> Result<Archive<'a>, Diagnostic> {
+    pub(crate) fn open(name: &'a str, data: &'a [u8]) -> Result<Archive<'a>, Diagnostic> {
         let bad = |message: String| Diagnostic::new(diag::BAD_ARCHIVE, name, message);
         let file = ArchiveFile::parse(data).map_err(|e| bad(e.to_string()))?;
         if file.is_thin() {
@@ -61,12 +61,12 @@ impl<'a> Archive<'a> {
     }
 
     /// The member that is said to define a symbol: a number for [`Archive::member`].
-    pub fn find(&self, symbol: &[u8]) -> Option<u64> {
+    pub(crate) fn find(&self, symbol: &[u8]) -> Option<u64> {
         self.index.get(symbol).copied()
     }
 
     /// The name for people and the bytes of a member that [`Archive::find`] gave.
-    pub fn member(&self, id: u64) -> Result<(String, &'a [u8]), Diagnostic> {
+    pub(crate) fn member(&self, id: u64) -> Result<(String, &'a [u8]), Diagnostic> {
         if let Some(members) = &self.scanned {
             let (name, bytes) = &members[id as usize];
             return Ok((name.clone(), bytes));

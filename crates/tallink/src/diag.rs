@@ -1,16 +1,8 @@
 //! What the linker tells a person: a code, what is wrong, where, and what to do.
 
 use std::fmt;
-
-/// An error code `TALnnnn`; the linker's own are 2001 to 2099.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
-pub struct Code(pub u16);
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TAL{:04}", self.0)
-    }
-}
+use taldiag::render::{Format, Renderer};
+use taldiag::{Code, Sources};
 
 /// The input is no ELF relocatable of a supported architecture.
 pub const NOT_AN_OBJECT: Code = Code(2001);
@@ -45,58 +37,100 @@ pub const RECHECK: Code = Code(2015);
 /// A file cannot be read or written, or a library was not found.
 pub const FILE: Code = Code(2016);
 
-/// One error.
+/// A place in an input.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Spot {
+    /// The file, or the archive with the member in parentheses.
+    pub file: String,
+    /// Where in it: section, offset, symbol. Empty if it is about the whole file.
+    pub inside: String,
+}
+
+impl From<&str> for Spot {
+    fn from(file: &str) -> Spot {
+        Spot { file: file.to_string(), inside: String::new() }
+    }
+}
+
+impl From<&String> for Spot {
+    fn from(file: &String) -> Spot {
+        Spot::from(file.as_str())
+    }
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.inside.is_empty() {
+            true => f.write_str(&self.file),
+            false => write!(f, "{}:({})", self.file, self.inside),
+        }
+    }
+}
+
+/// One error of the linker.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Diagnostic {
-    /// The code.
+    /// The code: 2001 to 2099, or the checker's when the linked program was rejected.
     pub code: Code,
-    /// Where: a file, then section, symbol, offset as far as known. Empty if nowhere.
-    pub place: String,
     /// What is wrong, and why it matters; one line.
     pub message: String,
-    /// Further places and explanations, one line each.
+    /// Places, each with what is there; the first is where to look first.
+    pub places: Vec<(Spot, String)>,
+    /// What was known.
     pub notes: Vec<String>,
     /// What to do.
-    pub help: Option<String>,
+    pub helps: Vec<String>,
 }
 
 impl Diagnostic {
-    /// An error at a place.
-    pub fn new(code: Code, place: impl Into<String>, message: impl Into<String>) -> Diagnostic {
-        Diagnostic {
-            code,
-            place: place.into(),
-            message: message.into(),
-            notes: Vec::new(),
-            help: None,
-        }
+    /// An error without a place.
+    pub fn general(code: Code, message: impl Into<String>) -> Diagnostic {
+        let message = message.into();
+        Diagnostic { code, message, places: Vec::new(), notes: Vec::new(), helps: Vec::new() }
     }
-    /// Adds a further line.
+    /// An error at a place.
+    pub fn new(code: Code, place: impl Into<Spot>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::general(code, message).near(place, "")
+    }
+    /// Adds a place.
+    pub fn near(mut self, place: impl Into<Spot>, what: impl Into<String>) -> Diagnostic {
+        self.places.push((place.into(), what.into()));
+        self
+    }
+    /// Adds something that was known.
     pub fn note(mut self, note: impl Into<String>) -> Diagnostic {
         self.notes.push(note.into());
         self
     }
     /// Says what to do.
     pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
-        self.help = Some(help.into());
+        self.helps.push(help.into());
         self
+    }
+
+    /// The error for taldiag's renderers.
+    pub fn report(&self, sources: &mut Sources) -> taldiag::Diagnostic {
+        let mut out = taldiag::Diagnostic::error(self.code, &self.message);
+        for (i, (spot, what)) in self.places.iter().enumerate() {
+            let file = sources.add_binary(&spot.file);
+            let text = match (spot.inside.is_empty(), what.is_empty()) {
+                (true, _) => what.clone(),
+                (_, true) => spot.inside.clone(),
+                _ => format!("{}: {what}", spot.inside),
+            };
+            out = out.label(taldiag::Place::File { file }, text, i == 0);
+        }
+        out.notes.clone_from(&self.notes);
+        out.helps.clone_from(&self.helps);
+        out
     }
 }
 
-impl fmt::Display for Diagnostic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error[{}]: {}", self.code, self.message)?;
-        if !self.place.is_empty() {
-            write!(f, "\n  --> {}", self.place)?;
-        }
-        for note in &self.notes {
-            write!(f, "\n  = {note}")?;
-        }
-        if let Some(help) = &self.help {
-            write!(f, "\n  = help: {help}")?;
-        }
-        Ok(())
-    }
+/// Errors as text for a person.
+pub fn render(errors: &[Diagnostic], format: Format, color: bool) -> String {
+    let mut sources = Sources::new();
+    let reports: Vec<_> = errors.iter().map(|e| e.report(&mut sources)).collect();
+    Renderer::new("tallink", format).color(color).render(&sources, &reports)
 }
 
 /// A name from a file as text for a message: never control characters, never endless.

@@ -5,20 +5,20 @@
 //! sections and do not overlap, and everything together is no larger than the file.
 
 use crate::arch::{AMD64, Arch, Fixup, relocation_name};
-use crate::diag::{self, Diagnostic, show};
+use crate::diag::{self, Diagnostic, Spot, show};
 use object::LittleEndian;
 use object::elf;
 use object::read::SectionIndex;
 use object::read::elf::{FileHeader, Rel, Rela, SectionHeader, SectionTable, Sym};
 
 /// The longest symbol or section name that is read, in bytes.
-pub const LONGEST_NAME: usize = 4096;
+pub(crate) const LONGEST_NAME: usize = 4096;
 /// The largest alignment of a section, in bytes: one page.
-pub const LARGEST_ALIGN: u64 = 4096;
+pub(crate) const LARGEST_ALIGN: u64 = 4096;
 
 /// What becomes of an input section.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// `.note.tal`.
     Note,
     /// Read-only data.
@@ -37,46 +37,46 @@ pub enum Kind {
 
 impl Kind {
     /// Whether the section is part of the memory image.
-    pub const fn loaded(self) -> bool {
+    pub(crate) const fn loaded(self) -> bool {
         !matches!(self, Kind::Debug | Kind::Skip)
     }
 }
 
 /// One relocation.
 #[derive(Clone, Copy, Debug)]
-pub struct Reloc {
+pub(crate) struct Reloc {
     /// Offset of the place in its section, bytes.
-    pub offset: u64,
+    pub(crate) offset: u64,
     /// Addend.
-    pub addend: i64,
+    pub(crate) addend: i64,
     /// Symbol index.
-    pub sym: u32,
+    pub(crate) sym: u32,
     /// What to do.
-    pub fixup: Fixup,
+    pub(crate) fixup: Fixup,
 }
 
 /// One input section.
 #[derive(Debug)]
-pub struct Section<'a> {
+pub(crate) struct Section<'a> {
     /// Name.
-    pub name: &'a [u8],
+    pub(crate) name: &'a [u8],
     /// What becomes of it.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Its bytes; empty for [`Kind::Bss`].
-    pub data: &'a [u8],
+    pub(crate) data: &'a [u8],
     /// Size in memory, bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// Alignment, a power of two up to [`LARGEST_ALIGN`].
-    pub align: u64,
+    pub(crate) align: u64,
     /// Relocations in increasing order of offset.
-    pub relocs: Vec<Reloc>,
+    pub(crate) relocs: Vec<Reloc>,
     /// The string attributes of a debug section (`SHF_MERGE | SHF_STRINGS`, entry size).
-    pub strings: bool,
+    pub(crate) strings: bool,
 }
 
 /// Where a symbol is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
+pub(crate) enum Place {
     /// Elsewhere.
     Undefined,
     /// A number.
@@ -87,58 +87,57 @@ pub enum Place {
 
 /// One symbol.
 #[derive(Clone, Copy, Debug)]
-pub struct Symbol<'a> {
+pub(crate) struct Symbol<'a> {
     /// Name; empty for section symbols.
-    pub name: &'a [u8],
+    pub(crate) name: &'a [u8],
     /// Where it is.
-    pub place: Place,
+    pub(crate) place: Place,
     /// Offset in its section, or the number.
-    pub value: u64,
+    pub(crate) value: u64,
     /// Size in bytes, as the object says.
-    pub size: u64,
+    pub(crate) size: u64,
     /// `STT_*`.
-    pub kind: elf::SymbolType,
+    pub(crate) kind: elf::SymbolType,
     /// Visible to other objects.
-    pub global: bool,
+    pub(crate) global: bool,
     /// A definition that yields to a strong one, or a use that does not pull archive members.
-    pub weak: bool,
+    pub(crate) weak: bool,
     /// `st_other`.
-    pub other: elf::SymbolOther,
+    pub(crate) other: elf::SymbolOther,
 }
 
 /// One relocatable object.
 #[derive(Debug)]
-pub struct Object<'a> {
+pub(crate) struct Object<'a> {
     /// `a.o` or `lib.a(a.o)`.
-    pub name: String,
+    pub(crate) name: String,
     /// Architecture.
-    pub arch: &'static Arch,
+    pub(crate) arch: &'static Arch,
     /// Sections by ELF index (0 is a [`Kind::Skip`] one).
-    pub sections: Vec<Section<'a>>,
+    pub(crate) sections: Vec<Section<'a>>,
     /// Symbols by ELF index (0 is an undefined one without a name).
-    pub symbols: Vec<Symbol<'a>>,
+    pub(crate) symbols: Vec<Symbol<'a>>,
 }
 
 impl Object<'_> {
-    /// A place in a section for people: `a.o:(.text+0x12) in `f``.
-    pub fn describe(&self, section: u32, offset: u64) -> String {
+    /// A place in a section for people.
+    pub(crate) fn describe(&self, section: u32, offset: u64) -> Spot {
         let name = self.sections.get(section as usize).map_or(&b"?"[..], |s| s.name);
-        let mut out = format!("{}:({}+{offset:#x})", self.name, show(name));
+        let mut inside = format!("{}+{offset:#x}", show(name));
         let function = self
             .symbols
             .iter()
             .filter(|s| s.place == Place::Section(section) && s.value <= offset && !s.name.is_empty())
-            .filter(|s| s.kind == elf::STT_FUNC || s.kind == elf::STT_OBJECT || s.kind == elf::STT_NOTYPE)
             .max_by_key(|s| (s.value, s.kind == elf::STT_FUNC));
         if let Some(f) = function {
-            out.push_str(&format!(" in `{}`+{:#x}", show(f.name), offset - f.value));
+            inside.push_str(&format!(", in `{}`+{:#x}", show(f.name), offset - f.value));
         }
-        out
+        Spot { file: self.name.clone(), inside }
     }
 }
 
 /// Reads a relocatable object.
-pub fn parse<'a>(name: &str, data: &'a [u8]) -> Result<Object<'a>, Diagnostic> {
+pub(crate) fn parse<'a>(name: &str, data: &'a [u8]) -> Result<Object<'a>, Diagnostic> {
     let wrong = |message: &str| Diagnostic::new(diag::NOT_AN_OBJECT, name, message);
     let Some(ident) = data.get(..16) else {
         return Err(wrong("the file is too short to be an ELF object"));
@@ -237,8 +236,7 @@ impl<'a, 'n, Elf: FileHeader<Endian = LittleEndian>> Reader<'a, 'n, Elf> {
 
     fn string_table_of_sections(&mut self) -> Result<&'a [u8], Diagnostic> {
         let header = Elf::parse(self.data).map_err(|e| self.malformed(e.to_string()))?;
-        let index =
-            header.section_strings_index(LE, self.data).map_err(|e| self.malformed(e.to_string()))?;
+        let index = header.section_strings_index(LE, self.data).map_err(|e| self.malformed(e.to_string()))?;
         let section = self.table.section(index).map_err(|e| self.malformed(e.to_string()))?;
         let section: &Elf::SectionHeader = section;
         section.data(LE, self.data).map_err(|_| self.malformed("the table of section names is truncated"))
@@ -380,7 +378,9 @@ impl<'a, 'n, Elf: FileHeader<Endian = LittleEndian>> Reader<'a, 'n, Elf> {
         match kind {
             elf::STT_TLS => return bad("is thread-local, which typed programs do not have".to_string()),
             elf::STT_GNU_IFUNC => {
-                return bad("is an indirect function, chosen by code that runs before the program".to_string());
+                return bad(
+                    "is an indirect function, chosen by code that runs before the program".to_string()
+                );
             }
             elf::STT_COMMON => return bad("is a common block".to_string()),
             _ => {}
@@ -505,8 +505,9 @@ impl<'a, 'n, Elf: FileHeader<Endian = LittleEndian>> Reader<'a, 'n, Elf> {
         Ok(Some(Reloc { offset, addend, sym, fixup }))
     }
 
-    fn place(&self, section: usize, offset: u64) -> String {
-        format!("{}:({}+{offset:#x})", self.name, show(self.sections[section].name))
+    fn place(&self, section: usize, offset: u64) -> Spot {
+        let inside = format!("{}+{offset:#x}", show(self.sections[section].name));
+        Spot { file: self.name.to_string(), inside }
     }
 }
 

@@ -1,66 +1,66 @@
 //! Which objects take part, and what each name means.
 
+use crate::Input;
 use crate::archive::Archive;
-use crate::diag::{self, Diagnostic, show};
+use crate::diag::{self, Diagnostic, Spot, show};
 use crate::gate;
 use crate::object::{self, Object, Place, Symbol};
-use crate::Input;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// A symbol of an object: indices of both.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SymRef {
+pub(crate) struct SymRef {
     /// The object.
-    pub object: u32,
+    pub(crate) object: u32,
     /// The symbol in it.
-    pub symbol: u32,
+    pub(crate) symbol: u32,
 }
 
 /// A name that objects share.
 #[derive(Debug)]
-pub struct Global<'a> {
+pub(crate) struct Global<'a> {
     /// The name.
-    pub name: &'a [u8],
+    pub(crate) name: &'a [u8],
     /// Its definition.
-    pub def: Option<SymRef>,
+    pub(crate) def: Option<SymRef>,
     /// The first object that mentions it.
-    pub first: SymRef,
+    pub(crate) first: SymRef,
     /// Some mention is not weak: archive members are pulled for it.
-    pub wanted: bool,
+    pub(crate) wanted: bool,
 }
 
 /// Why an archive member takes part.
 #[derive(Debug)]
-pub struct Pulled {
+pub(crate) struct Pulled {
     /// The member's object.
-    pub object: u32,
+    pub(crate) object: u32,
     /// The object that needed it.
-    pub by: u32,
+    pub(crate) by: u32,
     /// The name that it needed.
-    pub global: u32,
+    pub(crate) global: u32,
 }
 
 /// All objects of the program and the meaning of their names.
 #[derive(Debug, Default)]
-pub struct Program<'a> {
+pub(crate) struct Program<'a> {
     /// The objects in the order in which they were taken.
-    pub objects: Vec<Object<'a>>,
+    pub(crate) objects: Vec<Object<'a>>,
     /// The shared names in order of first mention.
-    pub globals: Vec<Global<'a>>,
+    pub(crate) globals: Vec<Global<'a>>,
     /// For each object, for each symbol, its shared name or [`LOCAL`].
-    pub global_of: Vec<Vec<u32>>,
+    pub(crate) global_of: Vec<Vec<u32>>,
     /// Archive members, and why.
-    pub pulled: Vec<Pulled>,
+    pub(crate) pulled: Vec<Pulled>,
     by_name: HashMap<&'a [u8], u32>,
     errors: Vec<Diagnostic>,
 }
 
 /// Marks a symbol that is not shared.
-pub const LOCAL: u32 = u32::MAX;
+pub(crate) const LOCAL: u32 = u32::MAX;
 
 /// The meaning of a symbol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Target {
+pub(crate) enum Target {
     /// A place in a section of an object.
     Section {
         /// The object.
@@ -80,23 +80,25 @@ impl<'a> Program<'a> {
     /// Takes the inputs from left to right, as `ld` does: objects always, archive members where
     /// they define a name that is wanted at that point. At last adds the gate's object unless
     /// the inputs bring it.
-    pub fn load(inputs: &'a [Input]) -> Result<Program<'a>, Vec<Diagnostic>> {
+    pub(crate) fn load(inputs: &'a [Input]) -> Result<Program<'a>, Vec<Diagnostic>> {
         let mut program = Program::default();
         let mut group: Option<Vec<(Archive<'a>, HashSet<u64>)>> = None;
         for input in inputs {
             match input {
                 Input::GroupStart => group = group.or_else(|| Some(Vec::new())),
                 Input::GroupEnd => program.pull(&mut group.take().unwrap_or_default()),
-                Input::File(file) if is_archive(&file.bytes) => match Archive::open(&file.name, &file.bytes) {
-                    Ok(archive) => {
-                        let mut one = vec![(archive, HashSet::new())];
-                        program.pull(&mut one);
-                        if let Some(group) = &mut group {
-                            group.append(&mut one);
+                Input::File(file) if is_archive(&file.bytes) => {
+                    match Archive::open(&file.name, &file.bytes) {
+                        Ok(archive) => {
+                            let mut one = vec![(archive, HashSet::new())];
+                            program.pull(&mut one);
+                            if let Some(group) = &mut group {
+                                group.append(&mut one);
+                            }
                         }
+                        Err(e) => program.errors.push(e),
                     }
-                    Err(e) => program.errors.push(e),
-                },
+                }
                 Input::File(file) => program.add_bytes(file.name.clone(), &file.bytes),
             }
         }
@@ -106,7 +108,7 @@ impl<'a> Program<'a> {
     }
 
     /// What a symbol of an object means.
-    pub fn target(&self, object: u32, symbol: u32) -> Target {
+    pub(crate) fn target(&self, object: u32, symbol: u32) -> Target {
         let global = self.global_of[object as usize][symbol as usize];
         let def = match global {
             LOCAL => SymRef { object, symbol },
@@ -124,29 +126,28 @@ impl<'a> Program<'a> {
     }
 
     /// A symbol.
-    pub fn symbol(&self, at: SymRef) -> &Symbol<'a> {
+    pub(crate) fn symbol(&self, at: SymRef) -> &Symbol<'a> {
         &self.objects[at.object as usize].symbols[at.symbol as usize]
     }
 
     /// The shared name with this spelling.
-    pub fn global(&self, name: &[u8]) -> Option<u32> {
+    pub(crate) fn global(&self, name: &[u8]) -> Option<u32> {
         self.by_name.get(name).copied()
     }
 
-    /// The place of a definition for people.
-    pub fn describe(&self, at: SymRef) -> String {
+    /// The place of a symbol for people.
+    pub(crate) fn describe(&self, at: SymRef) -> Spot {
         let object = &self.objects[at.object as usize];
         let s = self.symbol(at);
-        match s.place {
-            Place::Section(i) => {
-                format!("{}:({}+{:#x})", object.name, show(object.sections[i as usize].name), s.value)
-            }
-            _ => object.name.clone(),
+        let mut spot = Spot::from(&object.name);
+        if let Place::Section(i) = s.place {
+            spot.inside = format!("{}+{:#x}", show(object.sections[i as usize].name), s.value);
         }
+        spot
     }
 
     /// A defined name that looks like this one.
-    pub fn similar(&self, name: &[u8]) -> Option<&'a [u8]> {
+    pub(crate) fn similar(&self, name: &[u8]) -> Option<&'a [u8]> {
         const LONGEST: usize = 64;
         if name.len() > LONGEST {
             return None;
@@ -154,7 +155,9 @@ impl<'a> Program<'a> {
         let limit = (name.len() / 3).clamp(1, 3);
         self.globals
             .iter()
-            .filter(|g| g.def.is_some() && g.name.len().abs_diff(name.len()) <= limit && g.name.len() <= LONGEST)
+            .filter(|g| {
+                g.def.is_some() && g.name.len().abs_diff(name.len()) <= limit && g.name.len() <= LONGEST
+            })
             .map(|g| (distance(g.name, name), g.name))
             .filter(|&(d, _)| d <= limit)
             .min()
@@ -173,7 +176,8 @@ impl<'a> Program<'a> {
         if let Some(first) = self.objects.first()
             && first.arch.machine != object.arch.machine
         {
-            let message = format!("the object is for {}, the others for {}", object.arch.name, first.arch.name);
+            let message =
+                format!("the object is for {}, the others for {}", object.arch.name, first.arch.name);
             self.errors.push(Diagnostic::new(diag::NOT_AN_OBJECT, &object.name, message));
             return;
         }
@@ -208,7 +212,7 @@ impl<'a> Program<'a> {
             Some(old) => {
                 let message = format!("`{}` is defined more than once", show(s.name));
                 let mut error = Diagnostic::new(diag::DUPLICATE, self.describe(here), message)
-                    .note(format!("first defined at {}", self.describe(old)));
+                    .near(self.describe(old), "first defined here");
                 if self.objects[old.object as usize].name == self.objects[here.object as usize].name {
                     error = error.help("the same object is given twice: name it once");
                 } else {
@@ -259,9 +263,8 @@ impl<'a> Program<'a> {
 
     /// Every program has exactly one gate: it comes from an input or from here.
     fn add_gate(&mut self) {
-        let defined = |name: &str| {
-            self.global(name.as_bytes()).is_some_and(|g| self.globals[g as usize].def.is_some())
-        };
+        let defined =
+            |name: &str| self.global(name.as_bytes()).is_some_and(|g| self.globals[g as usize].def.is_some());
         if !defined(gate::GATE) {
             self.add_bytes(gate::NAME.to_string(), gate::object_bytes());
         }
@@ -269,7 +272,7 @@ impl<'a> Program<'a> {
 }
 
 /// Whether a file is an archive, thin or not.
-pub fn is_archive(bytes: &[u8]) -> bool {
+pub(crate) fn is_archive(bytes: &[u8]) -> bool {
     bytes.starts_with(b"!<arch>\n") || bytes.starts_with(b"!<thin>\n")
 }
 
