@@ -1,2 +1,3 @@
 //! talasm
 pub mod ir;
+pub mod front;

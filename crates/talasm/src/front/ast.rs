@@ -1,0 +1,426 @@
+//! Declarations and function bodies as written: names, nothing resolved.
+//!
+//! Expressions, types and initial values lie in arenas and refer to each other by number, so that
+//! building and dropping them needs no recursion; their depth is limited when they are built.
+
+use super::lex::Key;
+use super::names::Name;
+use crate::ir::{Prefix, RegOp, Section, Span};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub struct $name(pub u32);
+    };
+}
+id!(/** An expression in [`Ast::exprs`]. */ ExprId);
+id!(/** A type in [`Ast::types`]. */ TypeId);
+id!(/** An initial value in [`Ast::inits`]. */ InitId);
+
+/// A name with its place.
+#[derive(Clone, Copy, Debug)]
+pub struct Ident {
+    /// The name.
+    pub name: Name,
+    /// Where.
+    pub span: Span,
+}
+
+/// Operators of constant expressions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum BinOp {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Rem,
+    Shl,
+    Shr,
+    And,
+    Xor,
+    Or,
+}
+
+/// An expression.
+#[derive(Clone, Copy, Debug)]
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Where.
+    pub span: Span,
+    /// How deep it nests.
+    pub depth: u16,
+}
+
+/// The forms of expressions.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub enum ExprKind {
+    Num(u64),
+    /// A quoted string: a character constant.
+    Str,
+    Name(Name),
+    /// `struct.field`, as one word.
+    Path(Name),
+    Neg(ExprId),
+    Not(ExprId),
+    Bin(BinOp, ExprId, ExprId),
+    SizeOf(Name),
+    OffsetOf(Name, Name),
+    /// Something that was already complained about.
+    Error,
+}
+
+/// A type.
+#[derive(Clone, Debug)]
+pub struct Type {
+    /// What it is.
+    pub kind: TypeKind,
+    /// Where.
+    pub span: Span,
+    /// How deep it nests.
+    pub depth: u16,
+}
+
+/// How long and how a borrow may be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Borrow {
+    Read,
+    Mut,
+    Frozen,
+    Uniq,
+}
+
+/// The forms of types: of words and of memory alike.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum TypeKind {
+    Name(Name),
+    App(Ident, Vec<Arg>),
+    /// `&L`, `&mut L`, ...; for `&uniq L => L'` with what is given back.
+    Borrow(Borrow, TypeId, Option<TypeId>),
+    /// `&[k]`: at least `k` raw bytes.
+    AtLeast(Borrow, ExprId),
+    Own(TypeId),
+    /// `ref L`, or `ref s L` with a stretch.
+    Ref(Option<Ident>, TypeId),
+    Imm(TypeId),
+    Opt(TypeId),
+    Nullterm(Option<ExprId>, TypeId),
+    Fn(Box<Sig>),
+    /// `[n]L`; without a length the initial value tells.
+    Array(Option<ExprId>, TypeId),
+    Exists(TypeId),
+    /// Something that was already complained about.
+    Error,
+}
+
+/// An argument of a named type.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub enum Arg {
+    Expr(ExprId),
+    Range(ExprId, ExprId),
+    Type(TypeId),
+}
+
+/// A quantified variable: `n`, `n: any`, `n: lo..hi`.
+#[derive(Clone, Copy, Debug)]
+pub struct Binder {
+    /// The variable.
+    pub ident: Ident,
+    /// Its interval.
+    pub bound: Bound,
+}
+
+/// The interval of a [`Binder`].
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub enum Bound {
+    Default,
+    /// `n: word`, where the word can only be `any`.
+    Word(ExprId),
+    Range(ExprId, ExprId),
+}
+
+/// Where a parameter or result is.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub enum Slot {
+    Reg(RegOp),
+    /// `[rsp + offset]` as the callee sees it at its entry.
+    Stack(RegOp, ExprId),
+}
+
+/// A parameter or result.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    /// Where it is.
+    pub slot: Slot,
+    /// Where that is written.
+    pub span: Span,
+    /// Its type.
+    pub ty: TypeId,
+}
+
+/// A relation in a fact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Rel {
+    Le,
+    Lt,
+    Eq,
+    Gt,
+    Ge,
+}
+
+/// A chain `a <= b < c`.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// The first expression.
+    pub first: ExprId,
+    /// Each relation with the expression on its right.
+    pub rest: Vec<(Rel, ExprId)>,
+}
+
+/// What follows parameters and results.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Modifier {
+    Noreturn,
+    Preserves(Vec<(RegOp, Span)>),
+    Clobbers(Vec<(RegOp, Span)>),
+    Uses,
+}
+
+/// A signature.
+#[derive(Clone, Debug, Default)]
+pub struct Sig {
+    /// Quantified variables: of numbers and of word types alike.
+    pub binders: Vec<Binder>,
+    /// Parameters.
+    pub params: Vec<Param>,
+    /// What the caller proves.
+    pub facts: Vec<Fact>,
+    /// Results.
+    pub results: Vec<Param>,
+    /// What holds afterwards.
+    pub result_facts: Vec<Fact>,
+    /// The rest.
+    pub modifiers: Vec<(Modifier, Span)>,
+}
+
+/// The signature of a declared function.
+#[derive(Clone, Debug)]
+pub enum FnSig {
+    /// Written out.
+    Inline(Box<Sig>),
+    /// `fn name: type`.
+    Named(TypeId),
+}
+
+/// An initial value.
+#[derive(Clone, Debug)]
+pub struct Init {
+    /// What it is.
+    pub kind: InitKind,
+    /// Where.
+    pub span: Span,
+    /// How deep it nests.
+    pub depth: u16,
+}
+
+/// The forms of initial values.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum InitKind {
+    Expr(ExprId),
+    /// `n dup (...)`.
+    Dup(ExprId, Vec<InitId>),
+    /// `db ...` and its relatives: the width of an item in bytes.
+    Raw(u8, Vec<InitId>),
+    /// `{ ... }`.
+    List(Vec<InitId>),
+    /// `field: value`.
+    Field(Ident, InitId),
+}
+
+/// A declared object.
+#[derive(Clone, Debug)]
+pub struct ObjectDecl {
+    /// Where it goes.
+    pub section: Section,
+    /// `own` was written: an owned static.
+    pub owned: Option<Span>,
+    /// Its layout.
+    pub ty: TypeId,
+    /// `align n`.
+    pub align: Option<ExprId>,
+    /// Its initial value.
+    pub init: Vec<InitId>,
+}
+
+/// What a declaration declares.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum DeclKind {
+    Const(ExprId),
+    Struct { params: Vec<Ident>, facts: Vec<Fact>, fields: Vec<(Ident, TypeId)> },
+    Type { params: Vec<Ident>, body: TypeId },
+    Fn(FnSig),
+    Object(ObjectDecl),
+    ImportFn(FnSig),
+    ImportObject(ObjectDecl),
+    Arch,
+    Use,
+}
+
+/// A declaration.
+#[derive(Clone, Debug)]
+pub struct Decl {
+    /// What is declared.
+    pub kind: DeclKind,
+    /// `pub`.
+    pub public: bool,
+    /// Its name.
+    pub ident: Ident,
+    /// All of it (of a function: its header).
+    pub span: Span,
+    /// Of a function: the bytes of its body.
+    pub body: Option<Span>,
+}
+
+/// The size that is written before a memory operand, in bytes.
+pub type Size = u8;
+
+/// One summand of a memory operand.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub enum MemTerm {
+    Reg(RegOp),
+    Scaled(RegOp, ExprId),
+    Add(ExprId),
+    Sub(ExprId),
+}
+
+/// An operand.
+#[derive(Clone, Copy, Debug)]
+pub struct Operand {
+    /// What it is.
+    pub kind: OperandKind,
+    /// Where.
+    pub span: Span,
+}
+
+/// The forms of operands. Ranges are into [`Body::terms`].
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub enum OperandKind {
+    Reg(RegOp),
+    Local(Name),
+    Expr(ExprId),
+    Mem { size: Option<Size>, terms: (u32, u32) },
+}
+
+/// One element of a label annotation.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum AnnotItem {
+    Reg(RegOp, Span, TypeId),
+    Binder(Ident, ExprId, ExprId),
+    Fact(Fact),
+}
+
+/// One thing in a function's body.
+#[derive(Clone, Copy, Debug)]
+pub struct Stmt {
+    /// What it is.
+    pub kind: StmtKind,
+    /// Where.
+    pub span: Span,
+}
+
+/// The forms of statements. Ranges are into the vectors of [`Body`].
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub enum StmtKind {
+    Label(Name),
+    Instr { prefix: Option<Prefix>, mnemonic: Name, operands: (u32, u32) },
+    Sys(Ident),
+    /// An index into [`Body::annotations`].
+    Annotation(u32),
+    /// `table name: .a, .b`: a range of [`Body::labels`].
+    Table(Ident, (u32, u32)),
+}
+
+/// The body of one function.
+#[derive(Debug, Default)]
+pub struct Body {
+    /// In source order.
+    pub stmts: Vec<Stmt>,
+    /// Operands of instructions.
+    pub operands: Vec<Operand>,
+    /// How many of them belong to instructions already.
+    pub operands_taken: u32,
+    /// Summands of memory operands.
+    pub terms: Vec<MemTerm>,
+    /// Labels of tables.
+    pub labels: Vec<Ident>,
+    /// Annotations of labels.
+    pub annotations: Vec<Vec<AnnotItem>>,
+}
+
+impl Body {
+    /// Empties it, keeping the memory.
+    pub fn clear(&mut self) {
+        self.stmts.clear();
+        self.operands.clear();
+        self.operands_taken = 0;
+        self.terms.clear();
+        self.labels.clear();
+        self.annotations.clear();
+    }
+}
+
+/// The arenas of one run.
+#[derive(Debug, Default)]
+pub struct Ast {
+    /// Expressions.
+    pub exprs: Vec<Expr>,
+    /// Types.
+    pub types: Vec<Type>,
+    /// Initial values.
+    pub inits: Vec<Init>,
+}
+
+impl Ast {
+    /// An expression.
+    pub fn expr(&self, id: ExprId) -> &Expr {
+        &self.exprs[id.0 as usize]
+    }
+    /// A type.
+    pub fn ty(&self, id: TypeId) -> &Type {
+        &self.types[id.0 as usize]
+    }
+    /// An initial value.
+    pub fn init(&self, id: InitId) -> &Init {
+        &self.inits[id.0 as usize]
+    }
+}
+
+impl Key {
+    /// The size in bytes that a size word stands for (0 for other words).
+    pub fn size(self) -> Size {
+        match self {
+            Key::Byte | Key::Db => 1,
+            Key::Word | Key::Dw => 2,
+            Key::Dword | Key::Dd => 4,
+            Key::Qword | Key::Dq => 8,
+            Key::Xmmword => 16,
+            _ => 0,
+        }
+    }
+}

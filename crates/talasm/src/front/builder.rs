@@ -1,0 +1,199 @@
+//! What the grammar's actions do: they put nodes into the arenas.
+
+use super::ast::*;
+use super::diag::Diags;
+use super::names::Name;
+use crate::ir::{Prefix, Span};
+
+/// How deep expressions, types and initial values may nest.
+pub const NESTING: u16 = 64;
+
+/// What follows `&`.
+#[derive(Clone, Copy, Debug)]
+pub enum Target {
+    /// A layout.
+    Layout(TypeId),
+    /// `[k]`.
+    AtLeast(ExprId),
+}
+
+/// The state of the parser's actions.
+#[derive(Default)]
+pub struct Builder {
+    /// The arenas.
+    pub ast: Ast,
+    /// The function body that is being parsed.
+    pub body: Body,
+    /// Declarations so far.
+    pub decls: Vec<Decl>,
+    /// Messages so far.
+    pub diags: Diags,
+    /// The file that is being parsed.
+    pub file: u16,
+}
+
+impl Builder {
+    /// The place of a node.
+    pub fn span(&self, start: u32, end: u32) -> Span {
+        // An empty node has its end before its start.
+        Span { file: self.file, start, end: end.max(start) }
+    }
+
+    fn too_deep(&mut self, span: Span) {
+        self.diags
+            .error(1010, "this nests too deeply")
+            .at(span, format!("more than {NESTING} levels"))
+            .help("name a part of it with `const` or `type`");
+    }
+
+    /// An expression.
+    pub fn expr(&mut self, l: u32, mut kind: ExprKind, r: u32) -> ExprId {
+        let span = self.span(l, r);
+        let inner = match kind {
+            ExprKind::Neg(e) | ExprKind::Not(e) => self.ast.expr(e).depth,
+            ExprKind::Bin(_, x, y) => self.ast.expr(x).depth.max(self.ast.expr(y).depth),
+            _ => 0,
+        };
+        if inner >= NESTING {
+            self.too_deep(span);
+            kind = ExprKind::Error;
+        }
+        let depth = if matches!(kind, ExprKind::Error) { 0 } else { inner + 1 };
+        self.ast.exprs.push(Expr { kind, span, depth });
+        ExprId(self.ast.exprs.len() as u32 - 1)
+    }
+
+    /// A type.
+    pub fn ty(&mut self, l: u32, mut kind: TypeKind, r: u32) -> TypeId {
+        let span = self.span(l, r);
+        let inner = self.type_depth(&kind);
+        if inner >= NESTING {
+            self.too_deep(span);
+            kind = TypeKind::Error;
+        }
+        let depth = if matches!(kind, TypeKind::Error) { 0 } else { inner + 1 };
+        self.ast.types.push(Type { kind, span, depth });
+        TypeId(self.ast.types.len() as u32 - 1)
+    }
+
+    fn type_depth(&self, kind: &TypeKind) -> u16 {
+        let of = |t: &TypeId| self.ast.ty(*t).depth;
+        match kind {
+            TypeKind::Name(_) | TypeKind::AtLeast(..) | TypeKind::Error => 0,
+            TypeKind::App(_, args) => args
+                .iter()
+                .map(|a| match a {
+                    Arg::Type(t) => of(t),
+                    _ => 0,
+                })
+                .max()
+                .unwrap_or(0),
+            TypeKind::Borrow(_, t, back) => of(t).max(back.as_ref().map_or(0, of)),
+            TypeKind::Own(t)
+            | TypeKind::Ref(_, t)
+            | TypeKind::Imm(t)
+            | TypeKind::Opt(t)
+            | TypeKind::Nullterm(_, t)
+            | TypeKind::Array(_, t)
+            | TypeKind::Exists(t) => of(t),
+            TypeKind::Fn(sig) => {
+                sig.params.iter().chain(&sig.results).map(|p| of(&p.ty)).max().unwrap_or(0)
+            }
+        }
+    }
+
+    /// `&L`, `&mut L`, `&frozen L`, or `&[k]` and its like.
+    pub fn borrow(&mut self, l: u32, kind: Borrow, target: Target, r: u32) -> TypeId {
+        let ty = match target {
+            Target::Layout(t) => TypeKind::Borrow(kind, t, None),
+            Target::AtLeast(e) => TypeKind::AtLeast(kind, e),
+        };
+        self.ty(l, ty, r)
+    }
+
+    /// `&uniq L => L'`.
+    pub fn uniq(&mut self, l: u32, target: Target, back: Option<TypeId>, r: u32) -> TypeId {
+        let ty = match target {
+            Target::Layout(t) => TypeKind::Borrow(Borrow::Uniq, t, back),
+            Target::AtLeast(e) => TypeKind::AtLeast(Borrow::Uniq, e),
+        };
+        self.ty(l, ty, r)
+    }
+
+    /// An initial value.
+    pub fn init(&mut self, l: u32, mut kind: InitKind, r: u32) -> InitId {
+        let span = self.span(l, r);
+        let of = |i: &InitId| self.ast.init(*i).depth;
+        let inner = match &kind {
+            InitKind::Expr(_) => 0,
+            InitKind::Dup(_, v) | InitKind::Raw(_, v) | InitKind::List(v) => {
+                v.iter().map(of).max().unwrap_or(0)
+            }
+            InitKind::Field(_, i) => of(i),
+        };
+        let mut depth = inner + 1;
+        if inner >= NESTING {
+            self.too_deep(span);
+            kind = InitKind::List(Vec::new());
+            depth = 1;
+        }
+        self.ast.inits.push(Init { kind, span, depth });
+        InitId(self.ast.inits.len() as u32 - 1)
+    }
+
+    /// A declaration.
+    pub fn decl(&mut self, l: u32, public: bool, (ident, kind): (Ident, DeclKind), r: u32) {
+        let span = self.span(l, r);
+        self.decls.push(Decl { kind, public, ident, span, body: None });
+    }
+
+    /// A statement of a body.
+    pub fn stmt(&mut self, l: u32, kind: StmtKind, r: u32) {
+        let span = self.span(l, r);
+        self.body.stmts.push(Stmt { kind, span });
+    }
+
+    /// A jump table.
+    pub fn table(&mut self, l: u32, name: Ident, labels: Vec<Ident>, r: u32) {
+        let start = self.body.labels.len() as u32;
+        self.body.labels.extend(labels);
+        let range = (start, self.body.labels.len() as u32);
+        self.stmt(l, StmtKind::Table(name, range), r);
+    }
+
+    /// The annotation of a label.
+    pub fn annotation(&mut self, l: u32, items: Vec<AnnotItem>, r: u32) {
+        self.body.annotations.push(items);
+        self.stmt(l, StmtKind::Annotation(self.body.annotations.len() as u32 - 1), r);
+    }
+
+    /// An instruction, whose operands are those since the last statement.
+    pub fn instr(&mut self, l: u32, prefix: Option<Prefix>, mnemonic: Name, r: u32) {
+        let start = self.body.operands_taken;
+        let end = self.body.operands.len() as u32;
+        self.body.operands_taken = end;
+        self.stmt(l, StmtKind::Instr { prefix, mnemonic, operands: (start, end) }, r);
+    }
+
+    /// An operand.
+    pub fn operand(&mut self, l: u32, kind: OperandKind, r: u32) {
+        let span = self.span(l, r);
+        self.body.operands.push(Operand { kind, span });
+    }
+
+    /// The first summand of a memory operand; answers its number.
+    pub fn mem_start(&mut self, term: MemTerm) -> u32 {
+        self.body.terms.push(term);
+        self.body.terms.len() as u32 - 1
+    }
+
+    /// A further summand.
+    pub fn mem_term(&mut self, term: MemTerm) {
+        self.body.terms.push(term);
+    }
+
+    /// The range of a memory operand's summands.
+    pub fn mem_end(&self, start: u32) -> (u32, u32) {
+        (start, self.body.terms.len() as u32)
+    }
+}
