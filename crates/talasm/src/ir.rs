@@ -4,6 +4,7 @@
 //! such. Spans point into the source for messages, the listing and the line table.
 
 use std::collections::BTreeMap;
+use talcore::arch::Arch;
 
 /// A byte range of the source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -277,6 +278,8 @@ pub enum ImportKind {
 /// A resolved module.
 #[derive(Clone, Debug, Default)]
 pub struct Module {
+    /// The architecture that it is assembled for.
+    pub arch: Arch,
     /// Source files by [`Span::file`]: path and text.
     pub files: Vec<(String, String)>,
     /// All symbols.

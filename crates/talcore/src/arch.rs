@@ -1,9 +1,10 @@
 //! The two word sizes of the x86 family.
 
 /// An architecture that the checker knows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
 pub enum Arch {
     /// 64-bit mode: 16 registers of 8 bytes, REX prefixes, RIP-relative addresses.
+    #[default]
     Amd64,
     /// 32-bit protected mode with flat segments: 8 registers of 4 bytes.
     Ia32,
