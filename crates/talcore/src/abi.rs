@@ -10,6 +10,7 @@
 //! and [`Abi::amd64`] then has no entries at all, which rejects every system call; a test shows
 //! that it parses.
 
+mod arch;
 mod lex;
 mod parse;
 

@@ -19,60 +19,16 @@
 //!
 //! `;` starts a comment. A name in a result that no binder binds is a result variable.
 
+use super::arch::{ARCHS, Arch};
 use super::lex::{Lexer, Token};
 use super::{Abi, AbiError, Entry, Param, ParamKind};
 use crate::facts::{Facts, Interval};
 use crate::term::{Term, Var};
-use crate::types::{Layout, LayoutId, Mode, RegSet, Types, WordId, WordTy};
+use crate::types::{Layout, LayoutId, Mode, Types, WordId, WordTy};
 use crate::x86::insn::Reg;
 use alloc::vec::Vec;
 
 type Result<T> = core::result::Result<T, AbiError>;
-
-/// What the parser must know of an architecture.
-struct Arch {
-    name: &'static str,
-    word_bits: u32,
-    /// The result and argument registers of a system call.
-    regs: &'static [(&'static str, Reg)],
-    /// Registers that a system call changes.
-    clobbers: RegSet,
-}
-
-const AX: RegSet = 1 << 0;
-const CX: RegSet = 1 << 1;
-const R11: RegSet = 1 << 11;
-
-const ARCHS: [Arch; 2] = [
-    Arch {
-        name: "amd64",
-        word_bits: 64,
-        regs: &[
-            ("rax", Reg::AX),
-            ("rdi", Reg::DI),
-            ("rsi", Reg::SI),
-            ("rdx", Reg::DX),
-            ("r10", Reg(10)),
-            ("r8", Reg(8)),
-            ("r9", Reg(9)),
-        ],
-        clobbers: AX | CX | R11,
-    },
-    Arch {
-        name: "ia32",
-        word_bits: 32,
-        regs: &[
-            ("eax", Reg::AX),
-            ("ebx", Reg::BX),
-            ("ecx", Reg::CX),
-            ("edx", Reg::DX),
-            ("esi", Reg::SI),
-            ("edi", Reg::DI),
-            ("ebp", Reg::BP),
-        ],
-        clobbers: AX,
-    },
-];
 
 /// Reads a table.
 pub(super) fn table(text: &'static str, types: &mut Types) -> Result<Abi> {
@@ -211,6 +167,11 @@ impl Parser<'_> {
         let man = self.manual_page()?;
         narrow(&mut scope, &result_facts);
         let result_vars = scope.intervals.split_off(scope.args);
+        // An empty range would prove everything, and one of more than 2^W integers hides one.
+        let word = Interval::unsigned(self.arch.word_bits).hi;
+        if !result_vars.iter().all(|i| i.hi.checked_sub(i.lo).is_some_and(|n| (0..=word).contains(&n))) {
+            return self.lex.error("a result with a range of at most 2^W words before this");
+        }
         Ok(Entry {
             name,
             number,
@@ -517,8 +478,8 @@ fn narrow(scope: &mut Scope, facts: &[Term]) {
             let Some(i) = scope.intervals.get_mut(v) else { continue };
             // c*v + rest >= 0, so for c = 1: v >= -rest, for c = -1: v <= rest.
             match c {
-                1 if range.hi != crate::facts::POS_INF => i.lo = i.lo.max(-range.hi),
-                -1 if range.hi != crate::facts::POS_INF => i.hi = i.hi.min(range.hi),
+                1 => i.lo = i.lo.max(range.hi.checked_neg().unwrap_or(i.lo)),
+                -1 => i.hi = i.hi.min(range.hi),
                 _ => {}
             }
         }

@@ -1,0 +1,52 @@
+//! The system-call conventions of the architectures.
+
+use crate::types::RegSet;
+use crate::x86::insn::Reg;
+
+/// What the parser must know of an architecture.
+pub(super) struct Arch {
+    /// As written in the table.
+    pub(super) name: &'static str,
+    /// The width of a machine word.
+    pub(super) word_bits: u32,
+    /// The result and argument registers of a system call.
+    pub(super) regs: &'static [(&'static str, Reg)],
+    /// Registers that a system call changes.
+    pub(super) clobbers: RegSet,
+}
+
+const AX: RegSet = 1 << 0;
+const CX: RegSet = 1 << 1;
+const R11: RegSet = 1 << 11;
+
+/// The architectures that a table can be for.
+pub(super) const ARCHS: [Arch; 2] = [
+    Arch {
+        name: "amd64",
+        word_bits: 64,
+        regs: &[
+            ("rax", Reg::AX),
+            ("rdi", Reg::DI),
+            ("rsi", Reg::SI),
+            ("rdx", Reg::DX),
+            ("r10", Reg(10)),
+            ("r8", Reg(8)),
+            ("r9", Reg(9)),
+        ],
+        clobbers: AX | CX | R11,
+    },
+    Arch {
+        name: "ia32",
+        word_bits: 32,
+        regs: &[
+            ("eax", Reg::AX),
+            ("ebx", Reg::BX),
+            ("ecx", Reg::CX),
+            ("edx", Reg::DX),
+            ("esi", Reg::SI),
+            ("edi", Reg::DI),
+            ("ebp", Reg::BP),
+        ],
+        clobbers: AX,
+    },
+];
