@@ -30,7 +30,7 @@ fn write(out: &mut String, program: &Program, layout: &Layout, live: &Live) -> s
         }
     }
 
-    writeln!(out, "\nSegments\n\n  address    file offset  in file    in memory  access")?;
+    writeln!(out, "\nSegments\n\n  address    in file at size there in memory  access")?;
     for s in &layout.segments {
         let access = if s.exec {
             "read, execute"
@@ -40,7 +40,7 @@ fn write(out: &mut String, program: &Program, layout: &Layout, live: &Live) -> s
             "read"
         };
         let (addr, offset, file, mem) = (s.addr, s.offset, s.file_size, s.mem_size);
-        writeln!(out, "  {addr:#010x} {offset:#010x}   {file:#010x} {mem:#010x} {access}")?;
+        writeln!(out, "  {addr:#010x} {offset:#010x} {file:#010x} {mem:#010x} {access}")?;
     }
 
     writeln!(out, "\nSections\n\n  address    size       input, symbol")?;
