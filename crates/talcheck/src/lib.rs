@@ -7,6 +7,7 @@
 pub mod cli;
 mod debuginfo;
 pub mod explain;
+mod lists;
 mod read;
 pub mod report;
 mod run;

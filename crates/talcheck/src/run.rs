@@ -2,7 +2,7 @@
 
 use crate::cli::Cli;
 use crate::read::{Failure, read};
-use crate::{check, explain, report};
+use crate::{check, explain, lists, report};
 use rayon::prelude::*;
 use std::io::Write;
 use std::path::Path;
@@ -30,6 +30,7 @@ pub fn run(cli: &Cli) -> ExitCode {
                 UNUSABLE
             }
         },
+        None if cli.list_syscalls => print(&lists::syscalls(), ACCEPTED),
         None if cli.list_codes => print(&explain::list(), ACCEPTED),
         None => verify(cli),
     };
