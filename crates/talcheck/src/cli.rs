@@ -17,7 +17,7 @@ use taldiag::render::{Color, Format};
 )]
 pub struct Cli {
     /// Files to verify; `-` is standard input
-    #[arg(value_name = "FILE", required_unless_present_any = ["explain", "list_syscalls", "list_codes"])]
+    #[arg(value_name = "FILE", required_unless_present_any = ["explain", "list_instructions", "list_syscalls", "list_codes"])]
     pub files: Vec<PathBuf>,
 
     /// How to print: human, short, json, sarif or github
@@ -39,6 +39,10 @@ pub struct Cli {
     /// Explain an error code, like TAL0301
     #[arg(long, value_name = "TALnnnn")]
     pub explain: Option<Code>,
+
+    /// Print the instructions that are allowed
+    #[arg(long)]
+    pub list_instructions: bool,
 
     /// Print the system calls that are typed
     #[arg(long)]

@@ -2,6 +2,42 @@
 
 use talcore::abi::Abi;
 use talcore::types::Types;
+use talcore::x86::table;
+
+/// The allowed encodings: mnemonic, operands, encoding, flags, registers that no operand names, typing rule.
+pub(crate) fn instructions() -> String {
+    let heading = ["instruction", "operands", "encoding", "flags", "implicit", "rule"].map(String::from);
+    let mut cells = vec![heading];
+    for row in table::rows() {
+        let lock = if row.lock { "[lock] " } else { "" };
+        let part = |word: &str, of: &str| if of.is_empty() { String::new() } else { format!("{word}{of} ") };
+        let flags =
+            [part("r:", row.flags.reads), part("w:", row.flags.writes), part("u:", row.flags.undefined)];
+        let (reads, writes) = (row.reads.to_string(), row.writes.to_string());
+        let aligned = if row.aligned { ", memory aligned to 16" } else { "" };
+        cells.push([
+            format!("{lock}{}", row.mnemonic),
+            row.operands().to_string(),
+            row.encoding().to_string(),
+            flags.concat().trim_end().to_string(),
+            [part("r:", &reads), part("w:", &writes)].concat().trim_end().to_string(),
+            format!("{}{aligned}", row.rule()),
+        ]);
+    }
+    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..6).map(width).collect();
+    let mut out = String::new();
+    for row in &cells {
+        let line: String = row.iter().zip(&widths).map(|(cell, &w)| format!("{cell:w$}  ")).collect();
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out.push_str(&format!(
+        "\n{} forms. Flags and registers: r read, w written, u undefined afterwards. A repeat prefix adds cx.\n",
+        cells.len() - 1
+    ));
+    out
+}
 
 /// The system calls that are typed: number, name, manual page and type, one form on a line.
 pub(crate) fn syscalls() -> String {

@@ -30,6 +30,7 @@ pub fn run(cli: &Cli) -> ExitCode {
                 UNUSABLE
             }
         },
+        None if cli.list_instructions => print(&lists::instructions(), ACCEPTED),
         None if cli.list_syscalls => print(&lists::syscalls(), ACCEPTED),
         None if cli.list_codes => print(&explain::list(), ACCEPTED),
         None => verify(cli),

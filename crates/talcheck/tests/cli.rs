@@ -104,3 +104,29 @@ fn damaged_files_are_rejected_in_every_format() {
         }
     }
 }
+
+#[test]
+fn the_trusted_tables_are_printed() {
+    let out = talcheck(&["--list-instructions"], b"");
+    let lines: Vec<&str> = text(&out.stdout).lines().collect();
+    assert!(lines.len() > talcore::x86::table::rows().len());
+    assert!(lines.iter().any(|l| l.starts_with("ret ")), "no ret");
+    assert!(!lines.iter().any(|l| l.starts_with("hlt")), "hlt");
+
+    let out = talcheck(&["--list-syscalls"], b"");
+    assert!(text(&out.stdout).lines().any(|l| l.starts_with("   1  write ")), "no write");
+}
+
+/// `talcheck --list-codes | head -1` ends without a complaint.
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_talcheck"))
+        .arg("--list-instructions")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let out = child.wait_with_output().unwrap();
+    assert!(out.stderr.is_empty(), "{}", text(&out.stderr));
+}
