@@ -1,3 +1,4 @@
 //! talasm
 pub mod ir;
 pub mod front;
+pub mod prove;
