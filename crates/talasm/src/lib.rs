@@ -1,4 +1,7 @@
-//! talasm
-pub mod ir;
+//! The typed assembler.
+
+pub mod encode;
 pub mod front;
+pub mod ir;
+pub mod problem;
 pub mod prove;
