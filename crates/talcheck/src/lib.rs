@@ -11,6 +11,7 @@ mod lists;
 mod read;
 pub mod report;
 mod run;
+pub mod syscalls;
 mod verdict;
 
 pub use read::{Failure, read};
