@@ -1,1 +1,3 @@
-//! tal-testkit
+//! Tools for testing the toolchain. Nothing here is shipped.
+
+pub mod patch;
