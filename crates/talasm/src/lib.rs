@@ -1,5 +1,6 @@
 //! The typed assembler.
 
+pub mod emit;
 pub mod encode;
 pub mod front;
 pub mod ir;

@@ -42,6 +42,8 @@ pub struct Image {
     pub symbols: Vec<u64>,
     /// The address of each import, by index in the module's imports.
     pub imports: Vec<u64>,
+    /// The imports that code or data mentions, in order: those that the note lists.
+    pub used_imports: Vec<u32>,
     /// The address of the gate slot.
     pub gate: u64,
 }
@@ -62,9 +64,10 @@ impl Image {
         self.symbols[sym.0 as usize]
     }
 
-    /// The values of the note's address words: sections, then imports.
+    /// The values of the note's address words: sections, then the imports that are used.
     pub fn words(&self) -> Vec<u64> {
-        self.sections.iter().map(|s| s.base).chain(self.imports.iter().copied()).collect()
+        let imports = self.used_imports.iter().map(|&i| self.imports[i as usize]);
+        self.sections.iter().map(|s| s.base).chain(imports).collect()
     }
 }
 
@@ -95,7 +98,8 @@ pub fn layout_provisional(module: &Module, encoded: &Encoded) -> Image {
     let count = module.imports.len().max(1) as u64;
     let apart = (((IMPORTS.end - IMPORTS.start) / count) & !15).min(MOST_APART);
     let imports: Vec<u64> = (0..module.imports.len() as u64).map(|i| IMPORTS.start + i * apart).collect();
-    let mut image = Image { sections, symbols: Vec::new(), imports, gate: GATE };
+    let used_imports = used_imports(module, encoded);
+    let mut image = Image { sections, symbols: Vec::new(), imports, used_imports, gate: GATE };
     let symbols = module.symbols.iter().map(|s| match s.place {
         Place::Function(f) => image.text_base() + u64::from(encoded.functions[f as usize].start),
         Place::Object(o) => {
@@ -117,6 +121,19 @@ pub fn layout_provisional(module: &Module, encoded: &Encoded) -> Image {
         }
     }
     image
+}
+
+fn used_imports(module: &Module, encoded: &Encoded) -> Vec<u32> {
+    let relocs = encoded.relocs.iter().chain(encoded.data.iter().flat_map(|s| &s.relocs));
+    let targets = relocs.filter_map(|r| match r.target {
+        Target::Sym(sym) => match module.symbols[sym.0 as usize].place {
+            Place::Import(i) => Some(i),
+            _ => None,
+        },
+        _ => None,
+    });
+    let used: std::collections::BTreeSet<u32> = targets.collect();
+    used.into_iter().collect()
 }
 
 /// Fills in one place. Addresses lie below 2 GiB, so that every kind of relocation fits.

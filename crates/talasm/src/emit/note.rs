@@ -1,0 +1,58 @@
+//! The module's note: what its code and data are.
+
+use crate::encode::Encoded;
+use crate::encode::image::{Image, kind_of};
+use crate::ir::{ImportKind, Module, Section};
+use talcore::types::{LayoutId, Mode, SigId};
+use talnote::table::TypeTable;
+use talnote::write::{
+    Arch, Function, Import, Name, NameKind, NoteBuilder, Object, ObjectType, Section as NoteSection,
+    SectionKind,
+};
+
+/// The note of a module, given an annotation stream for each function.
+pub fn build(
+    module: &Module,
+    encoded: &Encoded,
+    image: &Image,
+    types: &TypeTable,
+    streams: Vec<Vec<u8>>,
+) -> NoteBuilder {
+    let arch = Arch::Amd64;
+    let mut note = NoteBuilder::new(arch);
+    note.sections = image.sections.iter().map(|s| NoteSection { kind: s.kind, size: s.size }).collect();
+    let section = |kind: SectionKind| image.section(kind).unwrap_or(0) as u32;
+    for (object, &offset) in module.objects.iter().zip(&encoded.objects) {
+        let mode = if object.section == Section::Rodata { Mode::Imm } else { Mode::Shared };
+        let ty = match object.table_of {
+            None => ObjectType::Layout(LayoutId(object.layout)),
+            Some(function) => ObjectType::Table { function, entries: object.size / arch.word_bytes() as u64 },
+        };
+        note.objects.push(Object { section: section(kind_of(object.section)), offset, mode, ty });
+    }
+    for ((f, code), stream) in module.functions.iter().zip(&encoded.functions).zip(streams) {
+        note.functions.push(Function {
+            section: section(SectionKind::Code),
+            offset: code.start.into(),
+            size: code.size.into(),
+            sig: SigId(f.sig),
+            stream,
+        });
+    }
+    for i in image.used_imports.iter().map(|&i| &module.imports[i as usize]) {
+        note.imports.push(match i.kind {
+            ImportKind::Function(sig) => Import::Function(SigId(sig)),
+            ImportKind::Imm(layout) => Import::Imm(LayoutId(layout)),
+            ImportKind::Shared(layout) => Import::Shared(LayoutId(layout)),
+        });
+    }
+    let names = |kind, index: usize, text: &str| Name { kind, index: index as u32, text: text.to_string() };
+    let symbol = |sym: crate::ir::SymId| module.symbols[sym.0 as usize].name.as_str();
+    note.names.extend(types.struct_names.iter().enumerate().map(|(i, n)| names(NameKind::Struct, i, n)));
+    note.names.extend(
+        module.functions.iter().enumerate().map(|(i, f)| names(NameKind::Function, i, symbol(f.sym))),
+    );
+    note.names
+        .extend(module.objects.iter().enumerate().map(|(i, o)| names(NameKind::Object, i, symbol(o.sym))));
+    note
+}
