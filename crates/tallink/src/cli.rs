@@ -53,6 +53,11 @@ struct Args {
     format: Format,
 }
 
+/// The command line, for manual pages.
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
 /// How a run ended.
 enum Failure {
     /// The inputs do not fit together: exit status 1.
