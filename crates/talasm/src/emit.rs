@@ -2,8 +2,8 @@
 //! listing.
 
 pub mod dwarf;
-pub mod listing;
 pub mod lines;
+pub mod listing;
 pub mod note;
 pub mod object;
 #[cfg(test)]

@@ -48,4 +48,20 @@ impl Arch {
             _ => None,
         }
     }
+
+    /// The largest size of an object in bytes (section 5 of the type system).
+    pub const fn max_object(self) -> i128 {
+        match self {
+            Arch::Amd64 => 1 << 47,
+            Arch::Ia32 => (1 << 32) - 65536,
+        }
+    }
+
+    /// The largest address of a byte in the user's half of the address space, in any paging mode.
+    pub const fn max_address(self) -> i128 {
+        match self {
+            Arch::Amd64 => (1 << 56) - 1,
+            Arch::Ia32 => (1 << 32) - 1,
+        }
+    }
 }

@@ -186,6 +186,17 @@ impl Facts {
         }
     }
 
+    /// Takes up a fact of a label or signature exactly as it is written, so that it has the number
+    /// that proofs use. `None` at the limit of facts, and for facts that are not tight or concern
+    /// fewer than two variables: those are intervals.
+    pub fn declare(&mut self, fact: Term) -> Option<()> {
+        if fact.summands().len() < 2 || self.list.len() >= limits::FACTS || tighten(&fact)? != fact {
+            return None;
+        }
+        self.list.push(fact);
+        Some(())
+    }
+
     fn narrow(&mut self, v: Var, old: Interval, new: Interval) {
         if new != old && (v as usize) < self.intervals.len() {
             if self.marks > 0 {

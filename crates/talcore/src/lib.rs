@@ -10,12 +10,29 @@
 extern crate alloc;
 
 pub mod abi;
+pub mod annot;
 pub mod arch;
 pub mod arith;
+pub mod check;
+pub mod data;
+pub mod elf;
+pub mod engine;
+pub mod eq;
 pub mod facts;
+pub mod guide;
 pub mod limits;
+pub mod matching;
+pub mod memory;
 pub mod note;
+pub mod program;
+pub mod reader;
+pub mod rules;
+pub mod shapes;
+pub mod state;
 pub mod term;
 pub mod types;
 pub mod verdict;
+pub mod walk;
 pub mod x86;
+
+pub use check::check;

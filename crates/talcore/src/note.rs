@@ -52,3 +52,491 @@
 //!
 //! Every count is checked against the bytes that are left before anything is allocated, so a note
 //! costs memory linear in its size.
+
+use crate::arch::Arch;
+use crate::limits;
+use crate::reader::Reader;
+use crate::term::Term;
+use crate::types::{Layout, LayoutId, Mode, Sig, SigId, Struct, StructId, Types, WordId, WordTy};
+use crate::x86::insn::Width;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// The name in a TAL note's header, with its NUL.
+pub const OWNER: &[u8] = b"TAL\0";
+/// The type of the notes described above.
+pub const NOTE_TYPE: u32 = 0x100;
+/// The version of the format.
+pub const VERSION: u8 = 1;
+
+/// A section of the module that a note describes.
+#[derive(Clone, Copy, Debug)]
+pub struct NoteSection {
+    /// Its address.
+    pub base: u64,
+    /// 0 code, 1 read-only data, 2 data, 3 zeroed data.
+    pub kind: u8,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// A static object as a note defines it.
+#[derive(Clone, Copy, Debug)]
+pub enum NoteObject {
+    /// Data at this address.
+    Data(u64, Mode, LayoutId),
+    /// A jump table at this address: function of this note, number of entries.
+    Table(u64, u32, u64),
+}
+
+/// A function as a note defines it.
+#[derive(Clone, Debug)]
+pub struct NoteFunction {
+    /// Address of the first byte.
+    pub addr: u64,
+    /// Size in bytes.
+    pub size: u64,
+    /// Signature.
+    pub sig: SigId,
+    /// Its annotation stream, as a range of the bytes that the note was read from.
+    pub stream: Range<usize>,
+}
+
+/// What an import is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoteImportKind {
+    /// A function of this signature.
+    Function(SigId),
+    /// A read-only object.
+    Imm(LayoutId),
+    /// A shared object.
+    Shared(LayoutId),
+}
+
+/// A definition of another note.
+#[derive(Clone, Copy, Debug)]
+pub struct NoteImport {
+    /// Its address.
+    pub addr: u64,
+    /// Its type.
+    pub kind: NoteImportKind,
+}
+
+/// The part that an address plays for the gate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RoleKind {
+    /// The gate slot.
+    Gate,
+    /// The user-mode stub.
+    Stub,
+    /// The signal restorer.
+    Restorer,
+}
+
+/// A name for messages.
+#[derive(Clone, Copy, Debug)]
+pub struct NoteName<'a> {
+    /// 0 struct, 1 function, 2 object.
+    pub kind: u8,
+    /// Its index in the note.
+    pub index: u32,
+    /// The name, if it is UTF-8.
+    pub text: &'a str,
+}
+
+/// One note. Type ids are those of the tables that its types were appended to.
+#[derive(Clone, Debug)]
+pub struct Note<'a> {
+    /// The architecture.
+    pub arch: Arch,
+    /// Sections.
+    pub sections: Vec<NoteSection>,
+    /// Objects.
+    pub objects: Vec<NoteObject>,
+    /// Functions.
+    pub functions: Vec<NoteFunction>,
+    /// Imports.
+    pub imports: Vec<NoteImport>,
+    /// Roles with their addresses.
+    pub roles: Vec<(RoleKind, u64)>,
+    /// Names; untrusted.
+    pub names: Vec<NoteName<'a>>,
+    /// The first struct of this note in the tables.
+    pub first_struct: u32,
+}
+
+/// Where a note is broken: an offset in the descriptor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BadNote(pub usize);
+
+/// Reads the descriptor of one note, whose first byte lies at `origin` in the file, and appends its
+/// types to `types`.
+pub fn read<'a>(desc: &'a [u8], origin: usize, types: &mut Types) -> Result<Note<'a>, BadNote> {
+    let mut parser = Parser {
+        r: Reader::new(desc),
+        word: 8,
+        base: (types.words.len() as u32, types.layouts.len() as u32, types.sigs.len() as u32),
+        first_struct: types.structs.len() as u32,
+        depths: Depths::default(),
+        types,
+    };
+    let note = parser.note(origin);
+    let at = parser.r.position();
+    match note {
+        Some(note) if parser.r.left() == 0 => Ok(note),
+        _ => Err(BadNote(at)),
+    }
+}
+
+/// How deep the nodes of this note nest.
+#[derive(Default)]
+struct Depths {
+    words: Vec<usize>,
+    layouts: Vec<usize>,
+    sigs: Vec<usize>,
+}
+
+struct Parser<'a, 't> {
+    r: Reader<'a>,
+    word: u32,
+    base: (u32, u32, u32),
+    first_struct: u32,
+    depths: Depths,
+    types: &'t mut Types,
+}
+
+impl<'a> Parser<'a, '_> {
+    fn note(&mut self, origin: usize) -> Option<Note<'a>> {
+        let arch = match (self.r.u8()?, self.r.u8()?) {
+            (VERSION, code) => Arch::of_code(code)?,
+            _ => return None,
+        };
+        self.word = arch.word_bytes();
+        let words = self.r.u16()?;
+        let payload = self.r.u32()? as usize;
+        let words: Vec<u64> = (0..words).map(|_| self.r.word(self.word as usize)).collect::<Option<_>>()?;
+        if payload != self.r.left() {
+            return None;
+        }
+        let sections = self.sections(&words)?;
+        let structs = self.r.count(limits::LABELS)?;
+        for _ in 0..structs {
+            let params: u32 = self.r.num()?;
+            if params as usize > limits::BINDERS {
+                return None;
+            }
+            self.types.structs.push(Struct { params, ..Struct::default() });
+        }
+        let nodes = self.r.count(usize::MAX)?;
+        for _ in 0..nodes {
+            let tag = self.r.u8()?;
+            self.node(tag)?;
+        }
+        for i in 0..structs {
+            let params = self.types.structs.get(self.first_struct as usize + i)?.params;
+            let facts = self.r.terms(limits::FACTS, params)?;
+            let n = self.r.count(limits::FIELDS)?;
+            let fields = (0..n).map(|_| self.layout_id()).collect::<Option<_>>()?;
+            let s = self.types.structs.get_mut(self.first_struct as usize + i)?;
+            (s.facts, s.fields) = (facts, fields);
+        }
+        let objects = self.objects(&sections)?;
+        let functions = self.functions(&sections, origin)?;
+        let imports = self.imports(words.get(sections.len()..)?)?;
+        let roles = self.roles(&sections)?;
+        let names = self.names()?;
+        Some(Note {
+            arch,
+            sections,
+            objects,
+            functions,
+            imports,
+            roles,
+            names,
+            first_struct: self.first_struct,
+        })
+    }
+
+    fn sections(&mut self, words: &[u64]) -> Option<Vec<NoteSection>> {
+        let n = self.r.count(words.len())?;
+        let mut sections = Vec::with_capacity(n);
+        for base in words.iter().take(n) {
+            let kind = self.r.u8().filter(|k| *k < 4)?;
+            sections.push(NoteSection { base: *base, kind, size: self.r.num()? });
+        }
+        Some(sections)
+    }
+
+    /// An address in a section.
+    fn place(&mut self, sections: &[NoteSection]) -> Option<(u64, NoteSection)> {
+        let section = *sections.get(self.r.num::<usize>()?)?;
+        let offset: u64 = self.r.num()?;
+        (offset <= section.size).then_some(())?;
+        Some((section.base.checked_add(offset)?, section))
+    }
+
+    fn word_id(&mut self) -> Option<WordId> {
+        let id: u32 = self.r.num()?;
+        ((id as usize) < self.depths.words.len()).then(|| WordId(self.base.0 + id))
+    }
+
+    fn layout_id(&mut self) -> Option<LayoutId> {
+        let id: u32 = self.r.num()?;
+        ((id as usize) < self.depths.layouts.len()).then(|| LayoutId(self.base.1 + id))
+    }
+
+    fn sig_id(&mut self) -> Option<SigId> {
+        let id: u32 = self.r.num()?;
+        ((id as usize) < self.depths.sigs.len()).then(|| SigId(self.base.2 + id))
+    }
+
+    fn struct_id(&mut self) -> Option<StructId> {
+        let id: u32 = self.r.num()?;
+        let id = self.first_struct.checked_add(id)?;
+        ((id as usize) < self.types.structs.len()).then_some(StructId(id))
+    }
+
+    fn word_depth(&self, id: WordId) -> usize {
+        self.depths.words.get((id.0 - self.base.0) as usize).copied().unwrap_or(0)
+    }
+
+    fn layout_depth(&self, id: LayoutId) -> usize {
+        self.depths.layouts.get((id.0 - self.base.1) as usize).copied().unwrap_or(0)
+    }
+
+    fn any_term(&mut self) -> Option<Term> {
+        self.r.term(2 * limits::BINDERS as u32)
+    }
+
+    fn node(&mut self, tag: u8) -> Option<()> {
+        match tag {
+            0x00..=0x0f => {
+                let (word, depth) = self.word_node(tag)?;
+                (depth <= limits::NESTING).then_some(())?;
+                self.types.words.push(word);
+                self.depths.words.push(depth);
+            }
+            0x10..=0x1f => {
+                let (layout, depth) = self.layout_node(tag)?;
+                (depth <= limits::NESTING).then_some(())?;
+                self.types.layouts.push(layout);
+                self.depths.layouts.push(depth);
+            }
+            0x20 => {
+                let (sig, depth) = self.sig_node()?;
+                (depth <= limits::NESTING).then_some(())?;
+                self.types.sigs.push(sig);
+                self.depths.sigs.push(depth);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn word_node(&mut self, tag: u8) -> Option<(WordTy, usize)> {
+        Some(match tag {
+            0 => (WordTy::Int(self.any_term()?), 0),
+            1 => (WordTy::Range(self.r.interval(self.word)?), 0),
+            2 => {
+                let mode = *Mode::ALL.get(self.r.u8()? as usize)?;
+                let layout = self.layout_id()?;
+                (WordTy::Ptr(mode, layout), self.layout_depth(layout) + 1)
+            }
+            3 => {
+                let inner = self.word_id()?;
+                (WordTy::Opt(inner), self.word_depth(inner) + 1)
+            }
+            4 => {
+                let sig = self.sig_id()?;
+                let depth = self.depths.sigs.get((sig.0 - self.base.2) as usize).copied().unwrap_or(0);
+                (WordTy::Fn(sig), depth + 1)
+            }
+            5 => (WordTy::Var(self.r.num()?), 0),
+            _ => return None,
+        })
+    }
+
+    fn layout_node(&mut self, tag: u8) -> Option<(Layout, usize)> {
+        Some(match tag {
+            0x10 => (Layout::Bytes(self.any_term()?), 0),
+            0x11 => (Layout::Cstr(Some(self.any_term()?)), 0),
+            0x12 => (Layout::Cstr(None), 0),
+            0x13 => {
+                let word = self.word_id()?;
+                (Layout::Cell(word), self.word_depth(word) + 1)
+            }
+            0x14 => {
+                let width = Width::of_bytes(1u32.checked_shl(u32::from(self.r.u8()?))?)?;
+                (Layout::Num(width, self.r.interval(self.word)?), 0)
+            }
+            0x15 => {
+                let n = self.any_term()?;
+                let elem = self.layout_id()?;
+                (Layout::Array(n, elem), self.layout_depth(elem) + 1)
+            }
+            0x16 => {
+                let k = self.any_term()?;
+                let word = self.word_id()?;
+                (Layout::NullTerm(Some(k), word), self.word_depth(word) + 1)
+            }
+            0x17 => {
+                let word = self.word_id()?;
+                (Layout::NullTerm(None, word), self.word_depth(word) + 1)
+            }
+            0x18 => {
+                let id = self.struct_id()?;
+                let args = self.r.terms(limits::BINDERS, 2 * limits::BINDERS as u32)?;
+                (Layout::Struct(id, args.into()), 0)
+            }
+            0x19 => {
+                let n = self.r.count(limits::FIELDS)?;
+                let mut parts = Vec::with_capacity(n);
+                let mut depth = 0;
+                for _ in 0..n {
+                    let part = self.layout_id()?;
+                    depth = depth.max(self.layout_depth(part));
+                    parts.push(part);
+                }
+                (Layout::Seq(parts.into()), depth + 1)
+            }
+            _ => return None,
+        })
+    }
+
+    fn sig_node(&mut self) -> Option<(Sig, usize)> {
+        let flags = self.r.u8().filter(|f| *f < 4)?;
+        let vars = self.r.intervals(limits::BINDERS, self.word)?;
+        let word_vars = self.r.num()?;
+        let mut depth = 0;
+        let params = self.typed_registers(&mut depth)?;
+        let n = self.r.count(limits::BINDERS)?;
+        let mut stack = Vec::with_capacity(n);
+        for _ in 0..n {
+            let w = self.word_id()?;
+            depth = depth.max(self.word_depth(w));
+            stack.push(w);
+        }
+        let scope = vars.len() as u32;
+        let facts = self.r.terms(limits::FACTS, scope)?;
+        let result_vars = self.r.intervals(limits::BINDERS, self.word)?;
+        let results = self.typed_registers(&mut depth)?;
+        let result_facts = self.r.terms(limits::FACTS, scope + result_vars.len() as u32)?;
+        let n = self.r.count(limits::BINDERS)?;
+        let mut gives_back = Vec::with_capacity(n);
+        for _ in 0..n {
+            gives_back.push((self.r.u8()?, self.layout_id()?));
+        }
+        let sig = Sig {
+            vars,
+            word_vars,
+            params,
+            stack,
+            facts,
+            result_vars,
+            results,
+            result_facts,
+            gives_back,
+            preserved: self.r.u16()? & !(1 << 4),
+            noreturn: flags & 1 != 0,
+            start: flags & 2 != 0,
+        };
+        Some((sig, depth + 1))
+    }
+
+    fn typed_registers(&mut self, depth: &mut usize) -> Option<Vec<(u8, WordId)>> {
+        let n = self.r.count(16)?;
+        let mut list = Vec::with_capacity(n);
+        for _ in 0..n {
+            let r = self.r.u8()?;
+            let w = self.word_id()?;
+            *depth = (*depth).max(self.word_depth(w));
+            list.push((r, w));
+        }
+        Some(list)
+    }
+
+    fn objects(&mut self, sections: &[NoteSection]) -> Option<Vec<NoteObject>> {
+        let n = self.r.count(usize::MAX)?;
+        let mut objects = Vec::with_capacity(n);
+        for _ in 0..n {
+            let (addr, section) = self.place(sections)?;
+            let mode = *Mode::ALL.get(self.r.u8()? as usize)?;
+            (section.kind != 0 && mode.permanent()).then_some(())?;
+            let before = self.r.clone();
+            let number: u64 = self.r.num()?;
+            match self.r.u8()? {
+                0 => {
+                    let mut again = before;
+                    core::mem::swap(&mut self.r, &mut again);
+                    let layout = self.layout_id()?;
+                    self.r.u8()?;
+                    objects.push(NoteObject::Data(addr, mode, layout));
+                }
+                1 => objects.push(NoteObject::Table(addr, self.r.num()?, number)),
+                _ => return None,
+            }
+        }
+        Some(objects)
+    }
+
+    fn functions(&mut self, sections: &[NoteSection], origin: usize) -> Option<Vec<NoteFunction>> {
+        let n = self.r.count(usize::MAX)?;
+        let mut functions = Vec::with_capacity(n);
+        for _ in 0..n {
+            let (addr, section) = self.place(sections)?;
+            let size: u64 = self.r.num()?;
+            let sig = self.sig_id()?;
+            let length: usize = self.r.num()?;
+            let start = origin.checked_add(self.r.position())?;
+            self.r.take(length)?;
+            let inside = addr - section.base <= section.size.checked_sub(size)?;
+            (section.kind == 0 && size > 0 && inside).then_some(())?;
+            functions.push(NoteFunction { addr, size, sig, stream: start..start.checked_add(length)? });
+        }
+        Some(functions)
+    }
+
+    fn imports(&mut self, words: &[u64]) -> Option<Vec<NoteImport>> {
+        let n = self.r.count(words.len())?;
+        (n == words.len()).then_some(())?;
+        let mut imports = Vec::with_capacity(n);
+        for addr in words {
+            let kind = match self.r.u8()? {
+                0 => NoteImportKind::Function(self.sig_id()?),
+                1 => NoteImportKind::Imm(self.layout_id()?),
+                2 => NoteImportKind::Shared(self.layout_id()?),
+                _ => return None,
+            };
+            imports.push(NoteImport { addr: *addr, kind });
+        }
+        Some(imports)
+    }
+
+    fn roles(&mut self, sections: &[NoteSection]) -> Option<Vec<(RoleKind, u64)>> {
+        let n = self.r.count(usize::MAX)?;
+        let mut roles = Vec::with_capacity(n);
+        for _ in 0..n {
+            let kind = match self.r.u8()? {
+                0 => RoleKind::Gate,
+                1 => RoleKind::Stub,
+                2 => RoleKind::Restorer,
+                _ => return None,
+            };
+            roles.push((kind, self.place(sections)?.0));
+        }
+        Some(roles)
+    }
+
+    fn names(&mut self) -> Option<Vec<NoteName<'a>>> {
+        let n = self.r.count(usize::MAX)?;
+        let mut names = Vec::with_capacity(n);
+        for _ in 0..n {
+            let kind = self.r.u8()?;
+            let index = self.r.num()?;
+            let length: usize = self.r.num()?;
+            let text = core::str::from_utf8(self.r.take(length)?).unwrap_or("");
+            names.push(NoteName { kind, index, text });
+        }
+        Some(names)
+    }
+}

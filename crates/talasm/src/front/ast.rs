@@ -348,7 +348,11 @@ pub struct Stmt {
 #[allow(missing_docs)]
 pub enum StmtKind {
     Label(Name),
-    Instr { prefix: Option<Prefix>, mnemonic: Name, operands: (u32, u32) },
+    Instr {
+        prefix: Option<Prefix>,
+        mnemonic: Name,
+        operands: (u32, u32),
+    },
     Sys(Ident),
     /// An index into [`Body::annotations`].
     Annotation(u32),

@@ -96,9 +96,7 @@ impl Builder {
             | TypeKind::Nullterm(_, t)
             | TypeKind::Array(_, t)
             | TypeKind::Exists(t) => of(t),
-            TypeKind::Fn(sig) => {
-                sig.params.iter().chain(&sig.results).map(|p| of(&p.ty)).max().unwrap_or(0)
-            }
+            TypeKind::Fn(sig) => sig.params.iter().chain(&sig.results).map(|p| of(&p.ty)).max().unwrap_or(0),
         }
     }
 

@@ -134,7 +134,11 @@ fn describe(expected: &[String]) -> String {
     group(&["rodata", "data", "bss"], &[], "a section");
     group(&["name", "own", "struct"], &words, "a name");
     group(&["name"], &["table"], "a name");
-    group(&["<=", "<"], &["=", ">", ">=", "+", "-", "*", "/", "%", "<<", ">>", "&", "|", "^"], "a comparison");
+    group(
+        &["<=", "<"],
+        &["=", ">", ">=", "+", "-", "*", "/", "%", "<<", ">>", "&", "|", "^"],
+        "a comparison",
+    );
     group(&["+", "*"], &["-", "/", "%", "<<", ">>", "&", "|", "^"], "an operator");
     group(&["register"], &[], "a register");
     group(&["number"], &[], "a number");

@@ -1,0 +1,380 @@
+//! The annotation stream of a function, and the guide that reads it.
+//!
+//! # Format
+//!
+//! ```text
+//! stream:   uleb labels; for each: uleb distance from the previous label (the first: from the
+//!           function's start), state
+//!           uleb size of the answers in bytes, answers; the rest: optional proofs
+//! state:    u8 flags: 1 debt follows, 2 intervals of entry variables follow, 4 locations follow,
+//!                     8 facts follow, 16 the frame differs from the previous label's
+//!           u16 registers that differ from the entry state (little endian), a word for each
+//!           [uleb debt in bytes]
+//!           [frame: uleb pieces kept from the previous label's frame (the first label: none), from the
+//!            return slot down; uleb new pieces; for each: 0 and uleb bytes (raw), or a word]
+//!           uleb new variables, an interval for each
+//!           [uleb count; for each: uleb entry variable, interval]
+//!           [uleb locations; for each: u8 mode, uleb layout, uleb count, terms (its environment)]
+//!           [uleb facts, terms]
+//! word:     1 nothing known; 2 int(the next new variable); 3 int: uleb variable; 4 int: sleb constant;
+//!           5 int: term; 6 pointer to: uleb location; 7 pointer: uleb location, term;
+//!           8 pointer to: uleb static; 9 pointer: uleb static, term; 10 frame address: term;
+//!           11 opt: uleb variable, uleb word, uleb count, terms; 12 fn: uleb sig; 13 word variable: uleb;
+//!           14 int: uleb variable, sleb constant; 32 + r: what the caller had in register r
+//! answers:  proofs, witnesses and decisions in the order in which they are asked
+//! proof:    uleb p; p & 3 = 0: one fact, p >> 2 counted back from the last one; 1: two facts, p >> 2 and
+//!           uleb, counted likewise; 2: p >> 2 facts: uleb factor of the goal, for each uleb fact and
+//!           uleb multiplier; 3: one fact, p >> 2, uleb multiplier, uleb factor of the goal
+//! witness:  term          decision: u8 0 or 1
+//! optional: uleb questions without an answer, proof; and so on; at the end all are without
+//! ```
+//!
+//! A label's variables are the entry state's, then its own; its facts are the entry state's (they
+//! hold everywhere), then its own. Types of the function's note are numbered as in the note.
+
+use crate::facts::{Cert, Facts, Interval};
+use crate::guide::{Edge, Guide};
+use crate::limits;
+use crate::program::{Function, Program};
+use crate::reader::Reader;
+use crate::state::{Env, Lay, Loc, STATIC, Slot, State, Word};
+use crate::term::Term;
+use crate::types::{LayoutId, Mode, SigId, WordId};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+/// Where a note's types start in the program's tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TypeBase {
+    /// First word type, and one past the last.
+    pub words: (u32, u32),
+    /// First layout, and one past the last.
+    pub layouts: (u32, u32),
+    /// First signature, and one past the last.
+    pub sigs: (u32, u32),
+}
+
+fn in_base(base: (u32, u32), id: u32) -> Option<u32> {
+    base.0.checked_add(id).filter(|id| *id < base.1)
+}
+
+/// The checking guide: answers come from the file and are verified by the rules.
+pub struct Reading<'a> {
+    labels: Vec<(u64, Rc<State>)>,
+    answers: Reader<'a>,
+    optional: Reader<'a>,
+    /// Optional questions until the next answer; `None` before it has been read.
+    skip: Option<u64>,
+}
+
+/// The stream is malformed at this offset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BadStream(pub usize);
+
+impl<'a> Reading<'a> {
+    /// Reads the labels of a function whose entry state is known.
+    pub fn new(
+        bytes: &'a [u8],
+        program: &Program<'_>,
+        function: &Function,
+        entry: &State,
+    ) -> Result<Self, BadStream> {
+        let mut labels = Labels { r: Reader::new(bytes), program, function, entry };
+        let read = labels.all();
+        let mut r = labels.r;
+        let bad = BadStream(r.position());
+        let labels = read.ok_or(bad)?;
+        let size: usize = r.num().ok_or(bad)?;
+        let answers = Reader::new(r.take(size).ok_or(bad)?);
+        let optional = Reader::new(r.take(r.left()).ok_or(bad)?);
+        Ok(Reading { labels, answers, optional, skip: None })
+    }
+
+    /// The number of labels.
+    pub fn label_count(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// The labels with their offsets.
+    pub fn labels(&self) -> &[(u64, Rc<State>)] {
+        &self.labels
+    }
+
+    fn find(&self, at: u64) -> Result<usize, usize> {
+        self.labels.binary_search_by_key(&at, |l| l.0)
+    }
+}
+
+impl Guide for Reading<'_> {
+    fn required(&mut self, facts: &Facts, _goal: &Term) -> Option<Cert> {
+        proof(&mut self.answers, facts)
+    }
+
+    fn optional(&mut self, facts: &Facts, _goal: &Term) -> Option<Cert> {
+        let skip = match self.skip {
+            Some(n) => n,
+            None if self.optional.left() == 0 => return None,
+            None => self.optional.num()?,
+        };
+        if skip > 0 {
+            self.skip = Some(skip - 1);
+            return None;
+        }
+        self.skip = None;
+        proof(&mut self.optional, facts)
+    }
+
+    fn label(&mut self, at: u64) -> Option<Rc<State>> {
+        let i = self.find(at).ok()?;
+        self.labels.get(i).map(|l| l.1.clone())
+    }
+
+    fn next_label(&mut self, at: u64) -> Option<u64> {
+        let i = self.find(at).unwrap_or_else(|i| i);
+        self.labels.get(i).map(|l| l.0)
+    }
+
+    fn witness(&mut self, facts: &Facts) -> Option<Term> {
+        self.answers.term(facts.var_count() as u32)
+    }
+
+    fn is_address(&mut self, _at: u64) -> bool {
+        self.answers.u8() == Some(1)
+    }
+
+    fn edge(&mut self, _target: u64, _state: &State) -> Edge {
+        Edge::Match
+    }
+}
+
+fn proof(r: &mut Reader<'_>, facts: &Facts) -> Option<Cert> {
+    let p: u64 = r.num()?;
+    let last = facts.list().len().checked_sub(1)?;
+    let back = |n: u64| Some(last.checked_sub(usize::try_from(n).ok()?)? as u32);
+    Some(match p & 3 {
+        0 => Cert { goal_factor: 1, uses: alloc::vec![(back(p >> 2)?, 1)] },
+        1 => Cert { goal_factor: 1, uses: alloc::vec![(back(p >> 2)?, 1), (back(r.num()?)?, 1)] },
+        2 => {
+            let n = usize::try_from(p >> 2).ok().filter(|n| *n <= limits::CERT_FACTS)?;
+            let goal_factor = r.num()?;
+            let mut uses = Vec::with_capacity(n);
+            for _ in 0..n {
+                uses.push((back(r.num()?)?, r.num()?));
+            }
+            Cert { goal_factor, uses }
+        }
+        _ => {
+            let fact = back(p >> 2)?;
+            let multiplier = r.num()?;
+            Cert { goal_factor: r.num()?, uses: alloc::vec![(fact, multiplier)] }
+        }
+    })
+}
+
+struct Labels<'a, 'p> {
+    r: Reader<'a>,
+    program: &'p Program<'p>,
+    function: &'p Function,
+    entry: &'p State,
+}
+
+impl Labels<'_, '_> {
+    fn all(&mut self) -> Option<Vec<(u64, Rc<State>)>> {
+        let n = self.r.count(limits::LABELS)?;
+        let mut labels: Vec<(u64, Rc<State>)> = Vec::new();
+        let mut at = 0u64;
+        for i in 0..n {
+            let step: u64 = self.r.num()?;
+            (i == 0 || step > 0).then_some(())?;
+            at = at.checked_add(step).filter(|a| *a < self.function.size)?;
+            let previous = labels.last().map(|l| l.1.clone());
+            let state = self.state(previous.as_deref())?;
+            labels.push((at, Rc::new(state)));
+        }
+        Some(labels)
+    }
+
+    fn state(&mut self, previous: Option<&State>) -> Option<State> {
+        let flags = self.r.u8().filter(|f| *f < 32)?;
+        let mask = self.r.u16()?;
+        let entry_vars = self.entry.facts.var_count() as u32;
+        let mut s = State {
+            regs: self.entry.regs.clone(),
+            incoming: self.entry.incoming.clone(),
+            locs: self.entry.locs.iter().map(|l| Loc { addr: None, ..l.clone() }).collect(),
+            facts: self.entry.facts.clone(),
+            ..State::default()
+        };
+        let mut next = entry_vars;
+        for r in 0..16 {
+            if mask >> r & 1 == 1 {
+                (r != 4 && r < self.program.arch.registers()).then_some(())?;
+                *s.regs.get_mut(r as usize)? = self.word(&mut next)?;
+            }
+        }
+        let debt: i64 = if flags & 1 != 0 { self.r.num()? } else { 0 };
+        (debt <= limits::PROBE_DEBT).then_some(())?;
+        self.frame(&mut s, previous, flags & 16 != 0, &mut next)?;
+        s.touched = s.depth + debt;
+        let n = self.r.count(limits::FRAME_CELLS)?;
+        let word = self.program.arch.word_bytes();
+        for _ in 0..n {
+            let range = self.r.interval(word)?;
+            s.facts.fresh(range);
+        }
+        let vars = s.facts.var_count() as u32;
+        if flags & 2 != 0 {
+            for _ in 0..self.r.count(limits::BINDERS)? {
+                let v: u32 = self.r.num::<u32>().filter(|v| *v < entry_vars)?;
+                let range = self.r.interval(word)?;
+                for fact in bounds(v, range) {
+                    s.facts.assume(&fact?);
+                }
+            }
+        }
+        if flags & 4 != 0 {
+            for _ in 0..self.r.count(limits::LOCATIONS)? {
+                let mode = *Mode::ALL.get(self.r.u8()? as usize)?;
+                let id = LayoutId(self.layout()?);
+                let env = self.env(vars)?;
+                s.new_loc(mode, Lay { id, env })?;
+            }
+        }
+        if flags & 8 != 0 {
+            for _ in 0..self.r.count(limits::FACTS)? {
+                let fact = self.r.term(vars)?;
+                // Kept exactly as it stands, so that facts have the numbers that proofs use.
+                s.facts.declare(fact)?;
+            }
+        }
+        self.well_formed(&s).then_some(s)
+    }
+
+    fn frame(
+        &mut self,
+        s: &mut State,
+        previous: Option<&State>,
+        differs: bool,
+        next: &mut u32,
+    ) -> Option<()> {
+        let entry_vars = self.entry.facts.var_count() as u32;
+        let before = previous.map_or(&[][..], |p| &p.frame);
+        let keep = if differs { self.r.count_to(before.len())? } else { before.len() };
+        for slot in before.get(..keep)? {
+            // What is kept speaks of nothing but the entry state.
+            let rigid =
+                slot.word.as_ref().is_none_or(|w| mentions(w, entry_vars, self.entry.locs.len() as u32));
+            rigid.then_some(())?;
+            s.frame.push(slot.clone());
+        }
+        s.depth = s.frame.last().map_or(0, |f| f.off);
+        if differs {
+            let n = self.r.count(limits::FRAME_CELLS)?;
+            for _ in 0..n {
+                let mut ahead = self.r.clone();
+                let (size, word) = if ahead.u8()? == 0 {
+                    self.r = ahead;
+                    (self.r.num::<i64>().filter(|n| *n > 0 && *n <= limits::FRAME_BYTES)?, None)
+                } else {
+                    (i64::from(self.program.arch.word_bytes()), Some(self.word(next)?))
+                };
+                s.depth = s.depth.checked_sub(size).filter(|d| *d >= -limits::FRAME_BYTES)?;
+                s.frame.push(Slot { off: s.depth, size, word });
+            }
+        }
+        (s.frame.len() <= limits::FRAME_CELLS).then_some(())
+    }
+
+    /// 0: a string whose hidden length has a name; then the note's layouts; then those that opening
+    /// a hidden length of the note's layouts makes.
+    fn layout(&mut self) -> Option<u32> {
+        let id: u32 = self.r.num()?;
+        let Some(id) = id.checked_sub(1) else { return Some(self.program.shapes.string().0) };
+        let (lo, hi) = self.function.types.layouts;
+        in_base((lo, hi), id).or_else(|| {
+            let hidden = in_base((lo, hi), id.checked_sub(hi.checked_sub(lo)?)?)?;
+            self.program.shapes.opened(LayoutId(hidden)).map(|l| l.0)
+        })
+    }
+
+    /// 0: an environment string; then the note's word types.
+    fn opt_word(&mut self) -> Option<WordId> {
+        let id: u32 = self.r.num()?;
+        let id = match id.checked_sub(1) {
+            None => self.program.shapes.maybe_string(),
+            Some(id) => WordId(in_base(self.function.types.words, id)?),
+        };
+        matches!(self.program.types.word(id), crate::types::WordTy::Opt(_)).then_some(id)
+    }
+
+    fn env(&mut self, vars: u32) -> Option<Env> {
+        Some(Some(Rc::from(self.r.terms(2 * limits::BINDERS, vars)?)))
+    }
+
+    /// A word; the variables and locations that it mentions are checked at the end of the state.
+    fn word(&mut self, next: &mut u32) -> Option<Word> {
+        const ANY: u32 = u32::MAX;
+        Some(match self.r.u8()? {
+            1 => Word::Any,
+            2 => {
+                let v = *next;
+                *next = next.checked_add(1)?;
+                Word::Int(Term::var(v))
+            }
+            3 => Word::Int(Term::var(self.r.num()?)),
+            4 => Word::Int(Term::from(self.r.sleb()?)),
+            5 => Word::Int(self.r.term(ANY)?),
+            6 => Word::Ptr(self.r.num::<u32>().filter(|l| *l < STATIC)?, Term::zero()),
+            7 => Word::Ptr(self.r.num::<u32>().filter(|l| *l < STATIC)?, self.r.term(ANY)?),
+            8 => Word::Ptr(self.object()?, Term::zero()),
+            9 => Word::Ptr(self.object()?, self.r.term(ANY)?),
+            10 => Word::Sp(self.r.term(ANY)?),
+            11 => {
+                let v = self.r.num()?;
+                let ty = self.opt_word()?;
+                Word::Opt(v, ty, self.env(ANY)?)
+            }
+            12 => Word::Fn(SigId(in_base(self.function.types.sigs, self.r.num()?)?)),
+            13 => {
+                let sig = self.program.types.sig(self.function.sig);
+                Word::Var(self.r.num::<u32>().filter(|v| *v < sig.word_vars)?)
+            }
+            14 => {
+                let v = self.r.num()?;
+                Word::Int(Term::var(v).offset(self.r.sleb()?)?)
+            }
+            tag @ 32..48 if tag - 32 < self.program.arch.registers() => Word::Entry(tag - 32),
+            _ => return None,
+        })
+    }
+
+    fn object(&mut self) -> Option<u32> {
+        let i: usize = self.r.num()?;
+        self.function.statics.get(i).copied().flatten().map(|o| STATIC + o)
+    }
+
+    fn well_formed(&self, s: &State) -> bool {
+        let vars = s.facts.var_count() as u32;
+        let locs = s.locs.len() as u32;
+        let words = s.regs.iter().chain(s.frame.iter().filter_map(|f| f.word.as_ref()));
+        words.into_iter().all(|w| mentions(w, vars, locs))
+    }
+}
+
+/// Whether a word mentions only the first `vars` variables and `locs` locations (and statics).
+fn mentions(w: &Word, vars: u32, locs: u32) -> bool {
+    match w {
+        Word::Int(t) | Word::Sp(t) => t.scope() <= vars,
+        Word::Ptr(l, t) => (*l >= STATIC || *l < locs) && t.scope() <= vars,
+        Word::Opt(v, _, env) => *v < vars && env.as_ref().is_none_or(|e| e.iter().all(|t| t.scope() <= vars)),
+        Word::Any | Word::Fn(_) | Word::Entry(_) | Word::Var(_) => true,
+    }
+}
+
+/// `lo <= v` and `v <= hi` as facts.
+fn bounds(v: u32, range: Interval) -> impl Iterator<Item = Option<Term>> {
+    let var = Term::var(v);
+    let lo = (range.lo != crate::facts::NEG_INF).then(|| range.lo.checked_neg().and_then(|c| var.offset(c)));
+    let hi = (range.hi != crate::facts::POS_INF).then(|| var.neg().and_then(|n| n.offset(range.hi)));
+    lo.into_iter().chain(hi)
+}

@@ -1,0 +1,444 @@
+//! From a file to a verdict.
+
+use crate::abi::Abi;
+use crate::annot::TypeBase;
+use crate::arch::Arch;
+use crate::data;
+use crate::elf::{self, Desc};
+use crate::eq::{same_layout, same_sig};
+use crate::limits;
+use crate::note::{self, Note, NoteImportKind, NoteObject, RoleKind};
+use crate::program::{Extern, Function, Object, ObjectKind, Program, Segment};
+use crate::shapes::Shapes;
+use crate::types::{LayoutId, Mode, Types};
+use crate::verdict::{Accept, Code, Reject, Verdict};
+use crate::walk;
+use crate::x86::decode::is_padding;
+use alloc::vec::Vec;
+
+/// Checks an executable: the whole of what `talcheck` decides.
+pub fn check(file: &[u8]) -> Verdict {
+    let program = load(file)?;
+    let mut accept = summary(&program);
+    for index in 0..program.functions.len() {
+        let stats = walk::check_function(&program, index, file)?;
+        accept.instructions += stats.instructions;
+        accept.labels += stats.labels;
+        accept.certificates += stats.certificates;
+    }
+    Ok(accept)
+}
+
+/// What an accepted program contains, without what only walking over its functions tells.
+pub fn summary(program: &Program<'_>) -> Accept {
+    Accept {
+        functions: program.functions.len() as u64,
+        code_bytes: program.functions.iter().map(|f| f.size).sum(),
+        data_bytes: program.objects.iter().map(|o| o.size).fold(0, u64::saturating_add),
+        note_bytes: program.note_bytes,
+        ..Accept::default()
+    }
+}
+
+/// Everything but the functions' code: the container, the notes, the types, the definitions, initial
+/// data, and that every executable byte belongs to a function or is padding.
+pub fn load(file: &[u8]) -> Result<Program<'_>, Reject> {
+    let elf = elf::read(file)?;
+    let program = assemble(elf.arch, elf.segments, &elf.notes, false)?;
+    entry(&program, elf.entry)?;
+    covered(&program)?;
+    data::check_objects(&program)?;
+    Ok(program)
+}
+
+/// A module by itself: its sections at made-up addresses, what it imports at addresses that no
+/// segment contains. Its functions are checked against the types of its imports.
+pub fn load_module<'a>(
+    arch: Arch,
+    segments: Vec<Segment<'a>>,
+    notes: &[Desc<'a>],
+    gate: u64,
+) -> Result<Program<'a>, Reject> {
+    let mut program = assemble(arch, segments, notes, true)?;
+    program.gate = gate;
+    data::check_objects(&program)?;
+    Ok(program)
+}
+
+/// The gate's parts by role.
+#[derive(Default)]
+struct Roles {
+    gate: Option<u64>,
+    stub: Option<u64>,
+    restorer: Option<u64>,
+}
+
+fn assemble<'a>(
+    arch: Arch,
+    segments: Vec<Segment<'a>>,
+    descs: &[Desc<'a>],
+    module: bool,
+) -> Result<Program<'a>, Reject> {
+    let mut types = Types::default();
+    let abi = match arch {
+        Arch::Amd64 => Abi::amd64(&mut types),
+        Arch::Ia32 => Abi::default(),
+    };
+    let mut notes = Vec::with_capacity(descs.len());
+    let mut bases = Vec::with_capacity(descs.len());
+    for &(at, desc) in descs {
+        let before = counts(&types);
+        let note = note::read(desc, at, &mut types)
+            .map_err(|b| Reject::new(Code::Note, (at + b.0) as u64, "the note cannot be read"))?;
+        if note.arch != arch {
+            return Err(Reject::new(Code::Note, at as u64, "the note is for another architecture"));
+        }
+        let after = counts(&types);
+        bases.push(TypeBase {
+            words: (before.0, after.0),
+            layouts: (before.1, after.1),
+            sigs: (before.2, after.2),
+        });
+        notes.push(note);
+    }
+    let shapes = Shapes::of(&mut types, arch).map_err(|why| Reject::new(Code::IllFormedType, 0, why))?;
+    let mut program = Program {
+        arch,
+        segments,
+        types,
+        functions: Vec::new(),
+        objects: Vec::new(),
+        externs: Vec::new(),
+        gate: 0,
+        restorer: None,
+        note_bytes: descs.iter().map(|d| d.1.len() as u64).sum(),
+        stubs: Vec::new(),
+        abi,
+        shapes,
+    };
+    let mut roles = Roles::default();
+    define(&mut program, &notes, &mut roles)?;
+    functions(&mut program, &notes, &bases)?;
+    if module {
+        externs(&mut program, &notes);
+    } else {
+        gate(&mut program, &roles)?;
+    }
+    disjoint(&program)?;
+    imports(&program, &notes)?;
+    statics(&mut program, &notes);
+    Ok(program)
+}
+
+fn counts(t: &Types) -> (u32, u32, u32) {
+    (t.words.len() as u32, t.layouts.len() as u32, t.sigs.len() as u32)
+}
+
+/// Collects objects and roles. Objects lie in memory of their mode: imm where nobody can write,
+/// shared where the program can.
+fn define(program: &mut Program<'_>, notes: &[Note<'_>], roles: &mut Roles) -> Result<(), Reject> {
+    let word = u64::from(program.arch.word_bytes());
+    let mut tables = Vec::new();
+    for (n, note) in notes.iter().enumerate() {
+        for o in &note.objects {
+            match *o {
+                NoteObject::Data(addr, mode, layout) => {
+                    let size = program.shapes.size(layout).and_then(|s| s.as_const());
+                    let size = size.and_then(|s| u64::try_from(s).ok()).filter(|s| *s > 0);
+                    let Some(size) = size.filter(|s| i128::from(*s) <= program.arch.max_object()) else {
+                        return Err(Reject::new(
+                            Code::Overlap,
+                            addr,
+                            "an object without a constant, positive size",
+                        ));
+                    };
+                    let placed = program
+                        .segment(addr, size)
+                        .is_some_and(|s| !s.exec && s.write == (mode == Mode::Shared));
+                    if !placed {
+                        return Err(Reject::new(
+                            Code::Overlap,
+                            addr,
+                            "an object outside the memory of its mode",
+                        ));
+                    }
+                    program.objects.push(Object { addr, size, kind: ObjectKind::Data(mode, layout) });
+                }
+                NoteObject::Table(addr, function, count) => {
+                    let f = note.functions.get(function as usize).map(|f| f.addr);
+                    let size = count.checked_mul(word).filter(|s| *s > 0);
+                    let (Some(f), Some(size)) = (f, size) else {
+                        return Err(Reject::new(
+                            Code::JumpTable,
+                            addr,
+                            "a jump table without entries or function",
+                        ));
+                    };
+                    if program.segment(addr, size).is_none_or(|s| s.exec || s.write) || addr % word != 0 {
+                        return Err(Reject::new(
+                            Code::JumpTable,
+                            addr,
+                            "a jump table outside read-only memory",
+                        ));
+                    }
+                    tables.push((program.objects.len(), f));
+                    program.objects.push(Object { addr, size, kind: ObjectKind::Table(n as u32, count) });
+                }
+            }
+        }
+        for &(kind, addr) in &note.roles {
+            let slot = match kind {
+                RoleKind::Gate => &mut roles.gate,
+                RoleKind::Stub => &mut roles.stub,
+                RoleKind::Restorer => &mut roles.restorer,
+            };
+            if slot.replace(addr).is_some() {
+                return Err(Reject::new(Code::Roles, addr, "a role is there twice"));
+            }
+        }
+    }
+    // Tables name their function by address until functions have their numbers.
+    let mut addrs: Vec<u64> = notes.iter().flat_map(|n| n.functions.iter().map(|f| f.addr)).collect();
+    addrs.sort_unstable();
+    for (i, f) in tables {
+        if let (Some(o), Ok(index)) = (program.objects.get_mut(i), addrs.binary_search(&f))
+            && let ObjectKind::Table(_, count) = o.kind
+        {
+            o.kind = ObjectKind::Table(index as u32, count);
+        }
+    }
+    program.objects.sort_by_key(|o| o.addr);
+    Ok(())
+}
+
+fn functions(program: &mut Program<'_>, notes: &[Note<'_>], bases: &[TypeBase]) -> Result<(), Reject> {
+    for (note, base) in notes.iter().zip(bases) {
+        for f in &note.functions {
+            let placed = program.segment(f.addr, f.size).is_some_and(|s| {
+                s.exec && u64::try_from(s.bytes.len()).is_ok_and(|n| f.addr - s.addr + f.size <= n)
+            });
+            if !placed {
+                return Err(Reject::new(Code::Overlap, f.addr, "a function outside executable memory"));
+            }
+            program.functions.push(Function {
+                addr: f.addr,
+                size: f.size,
+                sig: f.sig,
+                stream: f.stream.clone(),
+                statics: [].into(),
+                types: *base,
+            });
+        }
+    }
+    program.functions.sort_by_key(|f| f.addr);
+    Ok(())
+}
+
+/// For a module alone: what it imports exists as declared.
+fn externs(program: &mut Program<'_>, notes: &[Note<'_>]) {
+    for import in notes.iter().flat_map(|n| &n.imports) {
+        match import.kind {
+            NoteImportKind::Function(sig) => {
+                if program.functions.binary_search_by_key(&import.addr, |f| f.addr).is_err() {
+                    program.externs.push(Extern { addr: import.addr, sig });
+                }
+            }
+            NoteImportKind::Imm(l) | NoteImportKind::Shared(l) => {
+                let mode =
+                    if matches!(import.kind, NoteImportKind::Imm(_)) { Mode::Imm } else { Mode::Shared };
+                let size =
+                    program.shapes.size(l).and_then(|s| s.as_const()).and_then(|s| u64::try_from(s).ok());
+                program.objects.push(Object {
+                    addr: import.addr,
+                    size: size.unwrap_or(1).max(1),
+                    kind: ObjectKind::Data(mode, l),
+                });
+            }
+        }
+    }
+    program.objects.sort_by_key(|o| o.addr);
+    program.externs.sort_by_key(|e| e.addr);
+    program.externs.dedup_by_key(|e| e.addr);
+}
+
+/// `syscall; ret` or `int 0x80; ret`: what the gate slot leads to in user mode.
+pub const fn stub_bytes(arch: Arch) -> &'static [u8] {
+    match arch {
+        Arch::Amd64 => &[0x0f, 0x05, 0xc3],
+        Arch::Ia32 => &[0xcd, 0x80, 0xc3],
+    }
+}
+
+/// `mov eax, rt_sigreturn; syscall`: where signal handlers return to.
+pub const fn restorer_bytes(arch: Arch) -> &'static [u8] {
+    match arch {
+        Arch::Amd64 => &[0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05],
+        Arch::Ia32 => &[0xb8, 0xad, 0, 0, 0, 0xcd, 0x80],
+    }
+}
+
+/// Exactly one gate slot, stub and restorer; the slot is a read-only word that holds the stub's
+/// address, and both stubs are the canonical bytes.
+fn gate(program: &mut Program<'_>, roles: &Roles) -> Result<(), Reject> {
+    let bad = |at, why| Reject::new(Code::Roles, at, why);
+    let (Some(gate), Some(stub), Some(restorer)) = (roles.gate, roles.stub, roles.restorer) else {
+        return Err(bad(0, "the gate slot, the user-mode stub or the signal restorer is missing"));
+    };
+    let word = u64::from(program.arch.word_bytes());
+    let placed = program.segment(gate, word).is_some_and(|s| !s.write && !s.exec);
+    if gate % word != 0 || !placed {
+        return Err(bad(gate, "the gate slot is not an aligned word of read-only memory"));
+    }
+    if program.initial_word(gate) != Some(stub) {
+        return Err(bad(gate, "the gate slot does not hold the address of the stub"));
+    }
+    for (addr, bytes) in [(stub, stub_bytes(program.arch)), (restorer, restorer_bytes(program.arch))] {
+        let here = program.segment(addr, bytes.len() as u64).filter(|s| s.exec);
+        if here.and_then(|s| s.bytes_at(addr).get(..bytes.len())) != Some(bytes) {
+            return Err(bad(addr, "the stub is not the canonical code"));
+        }
+        program.stubs.push((addr, bytes.len() as u64));
+    }
+    program.stubs.sort_unstable();
+    program.gate = gate;
+    program.restorer = Some(restorer);
+    Ok(())
+}
+
+/// No two definitions share a byte.
+fn disjoint(program: &Program<'_>) -> Result<(), Reject> {
+    let word = u64::from(program.arch.word_bytes());
+    let mut ranges: Vec<(u64, u64)> = program.functions.iter().map(|f| (f.addr, f.size)).collect();
+    ranges.extend(program.objects.iter().map(|o| (o.addr, o.size)));
+    ranges.extend(program.stubs.iter().copied());
+    if program.gate != 0 {
+        ranges.push((program.gate, word));
+    }
+    ranges.sort_unstable();
+    for pair in ranges.windows(2) {
+        if let [(a, n), (b, _)] = pair
+            && a.saturating_add(*n) > *b
+        {
+            return Err(Reject::new(Code::Overlap, *b, "two definitions overlap"));
+        }
+    }
+    Ok(())
+}
+
+/// Steps that comparing one import with its definition may take.
+const IMPORT_STEPS: u64 = 1 << 16;
+
+/// What a note imports is defined, at an equal type.
+fn imports(program: &Program<'_>, notes: &[Note<'_>]) -> Result<(), Reject> {
+    for import in notes.iter().flat_map(|n| &n.imports) {
+        let same = match import.kind {
+            NoteImportKind::Function(sig) => match program.sig_at(import.addr) {
+                Some(found) => same_sig(&program.types, sig, found, IMPORT_STEPS),
+                None => return Err(Reject::new(Code::Undefined, import.addr, "no function is defined here")),
+            },
+            NoteImportKind::Imm(l) => same_object(program, import.addr, Mode::Imm, l)?,
+            NoteImportKind::Shared(l) => same_object(program, import.addr, Mode::Shared, l)?,
+        };
+        if !same {
+            return Err(Reject::new(
+                Code::ImportType,
+                import.addr,
+                "imported at another type than it is defined with",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn same_object(program: &Program<'_>, addr: u64, mode: Mode, layout: LayoutId) -> Result<bool, Reject> {
+    match program.object_at(addr).and_then(|(i, off)| (off == 0).then(|| program.objects.get(i as usize))?) {
+        Some(Object { kind: ObjectKind::Data(m, l), .. }) => {
+            Ok(*m == mode && same_layout(&program.types, layout, *l, IMPORT_STEPS))
+        }
+        _ => Err(Reject::new(Code::Undefined, addr, "no object is defined here")),
+    }
+}
+
+/// The objects that each note's functions may mention in labels, by the note's own numbers.
+fn statics(program: &mut Program<'_>, notes: &[Note<'_>]) {
+    for note in notes {
+        let at = |addr: u64| program.object_at(addr).map(|(i, _)| i);
+        let mut list: Vec<Option<u32>> = Vec::new();
+        for o in &note.objects {
+            list.push(match o {
+                NoteObject::Data(addr, ..) => at(*addr),
+                NoteObject::Table(..) => None,
+            });
+        }
+        for i in &note.imports {
+            list.push(match i.kind {
+                NoteImportKind::Function(_) => None,
+                _ => at(i.addr),
+            });
+        }
+        let list: alloc::sync::Arc<[Option<u32>]> = list.into();
+        for f in &note.functions {
+            if let Ok(i) = program.functions.binary_search_by_key(&f.addr, |f| f.addr)
+                && let Some(f) = program.functions.get_mut(i)
+            {
+                f.statics = list.clone();
+            }
+        }
+    }
+}
+
+/// The entry point is the one function of type `start`.
+fn entry(program: &Program<'_>, entry: u64) -> Result<(), Reject> {
+    let mut found = false;
+    for f in program.functions.iter().filter(|f| program.types.sig(f.sig).start) {
+        if f.addr != entry {
+            return Err(Reject::new(
+                Code::Entry,
+                f.addr,
+                "a function of type `start` that is not the entry point",
+            ));
+        }
+        found = true;
+    }
+    if !found {
+        return Err(Reject::new(Code::Entry, entry, "the entry point is not a function of type `start`"));
+    }
+    Ok(())
+}
+
+/// Every executable byte is inside a function or a stub, or is padding: whole `int3` and canonical
+/// `nop` instructions between them.
+fn covered(program: &Program<'_>) -> Result<(), Reject> {
+    let mut pieces: Vec<(u64, u64)> = program.functions.iter().map(|f| (f.addr, f.size)).collect();
+    pieces.extend(program.stubs.iter().copied());
+    pieces.sort_unstable();
+    for s in program.segments.iter().filter(|s| s.exec) {
+        let end = s.addr + s.size;
+        let mut at = s.addr;
+        let first = pieces.partition_point(|p| p.0 < s.addr);
+        for &(addr, size) in pieces.get(first..).unwrap_or(&[]).iter().take_while(|p| p.0 < end) {
+            padding(program, s, at, addr)?;
+            at = addr + size;
+        }
+        padding(program, s, at, end)?;
+    }
+    Ok(())
+}
+
+fn padding(program: &Program<'_>, s: &Segment<'_>, mut at: u64, end: u64) -> Result<(), Reject> {
+    while at < end {
+        let room = usize::try_from(end - at).unwrap_or(usize::MAX);
+        let bytes = s.bytes_at(at);
+        let bytes = bytes.get(..room.min(bytes.len())).unwrap_or(&[]);
+        match is_padding(program.arch, bytes) {
+            Some(n) if n > 0 && n <= room => at += n as u64,
+            _ => return Err(Reject::new(Code::Uncovered, at, "executable bytes that belong to no function")),
+        }
+    }
+    Ok(())
+}
+
+/// The most that may be asked of one file, for those who check functions one by one.
+pub const fn fuel_for(bytes: u64) -> u64 {
+    limits::FUEL_BASE.saturating_add(limits::FUEL_PER_BYTE.saturating_mul(bytes))
+}

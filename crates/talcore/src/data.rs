@@ -1,0 +1,181 @@
+//! Initial data against its declared type, word for word.
+
+use crate::engine::{Checked, Engine, compose, under};
+use crate::facts::Interval;
+use crate::limits;
+use crate::matching::{Blame, Subst};
+use crate::program::{Function, Object, ObjectKind, Program};
+use crate::rules::Place;
+use crate::state::{Env, Word};
+use crate::term::Term;
+use crate::types::{Layout, LayoutId, WordId};
+use crate::verdict::{Code, Reject};
+use crate::walk::NoGuide;
+use crate::x86::insn::Width;
+use alloc::rc::Rc;
+
+/// Checks all objects.
+pub fn check_objects(program: &Program<'_>) -> Checked {
+    for object in &program.objects {
+        if let ObjectKind::Data(_, layout) = object.kind {
+            check_object(program, object, layout)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_object(program: &Program<'_>, object: &Object, layout: LayoutId) -> Checked {
+    if program.shapes.raw_size(layout).is_some() {
+        return Ok(());
+    }
+    let nowhere = Function {
+        addr: object.addr,
+        size: 1,
+        sig: crate::types::SigId(0),
+        stream: 0..0,
+        statics: [].into(),
+        types: Default::default(),
+    };
+    let file = program.segment(object.addr, object.size).map_or(0, |s| s.bytes_at(object.addr).len() as u64);
+    let fuel = crate::check::fuel_for(file.min(object.size));
+    let engine = Engine::blank(program, &nowhere, NoGuide, fuel);
+    let mut data = Data { engine, file_end: object.addr.saturating_add(file) };
+    data.layout(layout, &Some(Rc::from([])), object.addr, 0)
+}
+
+struct Data<'a> {
+    engine: Engine<'a, NoGuide>,
+    /// From here on everything is zero.
+    file_end: u64,
+}
+
+impl Data<'_> {
+    fn fail<T>(&self, at: u64, why: &'static str) -> Checked<T> {
+        Err(Reject::new(Code::Data, at, why))
+    }
+
+    fn constant(&self, t: &Term, env: &Env, at: u64) -> Checked<i128> {
+        match under(t, env).and_then(|t| t.as_const()) {
+            Some(c) => Ok(c),
+            None => self.fail(at, "the size of an object is not a constant"),
+        }
+    }
+
+    fn byte(&self, at: u64) -> u8 {
+        let program = self.engine.program;
+        program.segment(at, 1).and_then(|s| s.bytes_at(at).first().copied()).unwrap_or(0)
+    }
+
+    fn layout(&mut self, id: LayoutId, env: &Env, at: u64, depth: usize) -> Checked {
+        self.engine.ip = at;
+        self.engine.spend(4)?;
+        let program = self.engine.program;
+        if depth > 2 * limits::NESTING {
+            return self.fail(at, "types are nested too deeply");
+        }
+        if program.shapes.raw_size(id).is_some() {
+            return Ok(());
+        }
+        match program.types.layout(id) {
+            Layout::Bytes(_) => Ok(()),
+            Layout::Cell(word) => {
+                let value = program.initial_word(at).unwrap_or(0);
+                self.word(*word, env, value, at)
+            }
+            Layout::Num(width, range) => self.number(*width, *range, at),
+            Layout::Cstr(m) => {
+                let Some(m) = m else { return self.fail(at, "the length of a string must be given") };
+                let m = self.constant(m, env, at)?;
+                let Ok(m) = u64::try_from(m) else { return self.fail(at, "a string of negative length") };
+                for i in 0..=m {
+                    self.engine.spend(1)?;
+                    if (self.byte(at + i) == 0) != (i == m) {
+                        return self.fail(at + i, "the first NUL of the string is not where its type says");
+                    }
+                }
+                Ok(())
+            }
+            Layout::Array(n, elem) => {
+                let n = self.constant(n, env, at)?;
+                let size = program.shapes.size(*elem).map(|s| self.constant(s, env, at)).transpose()?;
+                let (Some(size), Ok(n)) = (size.and_then(|s| u64::try_from(s).ok()), u64::try_from(n)) else {
+                    return self.fail(at, "an array of negative length");
+                };
+                for i in 0..n {
+                    let place = at + i * size;
+                    self.layout(*elem, env, place, depth + 1)?;
+                    // From the first wholly zero element on, all are alike.
+                    if place >= self.file_end {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Layout::NullTerm(k, word) => {
+                let Some(k) = k else { return self.fail(at, "the length of an array must be given") };
+                let k = self.constant(k, env, at)?;
+                let Ok(k) = u64::try_from(k) else { return self.fail(at, "an array of negative length") };
+                let step = u64::from(program.arch.word_bytes());
+                for i in 0..=k {
+                    let place = at + i * step;
+                    let value = program.initial_word(place).unwrap_or(0);
+                    if (value == 0) != (i == k) {
+                        return self.fail(place, "the first 0 of the array is not where its type says");
+                    }
+                    self.word(*word, env, value, place)?;
+                }
+                Ok(())
+            }
+            Layout::Struct(id, args) => {
+                let Some(inner) = compose(args, env) else { return self.fail(at, "a term is too large") };
+                self.sequence(&program.types.strukt(*id).fields, &inner, at, depth)
+            }
+            Layout::Seq(parts) => self.sequence(parts, env, at, depth),
+        }
+    }
+
+    fn sequence(&mut self, parts: &[LayoutId], env: &Env, at: u64, depth: usize) -> Checked {
+        let mut place = at;
+        for part in parts {
+            self.layout(*part, env, place, depth + 1)?;
+            let size =
+                self.engine.program.shapes.size(*part).map(|s| self.constant(s, env, place)).transpose()?;
+            let Some(size) = size.and_then(|s| u64::try_from(s).ok()) else {
+                return self.fail(place, "a part of negative size");
+            };
+            place += size;
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, width: Width, range: Interval, at: u64) -> Checked {
+        let mut value = 0i128;
+        for i in 0..u64::from(width.bytes()) {
+            value |= i128::from(self.byte(at + i)) << (8 * i);
+        }
+        let signed = if value >> (width.bits() - 1) & 1 == 1 { value - (1 << width.bits()) } else { value };
+        let value = if range.lo < 0 { signed } else { value };
+        if value < range.lo || value > range.hi {
+            return self.fail(at, "the number lies outside its declared range");
+        }
+        Ok(())
+    }
+
+    /// A word: 0, the address of a function or of part of an object, or a number.
+    fn word(&mut self, ty: WordId, env: &Env, value: u64, at: u64) -> Checked {
+        let word = match self.engine.absolute(value) {
+            Some(Place::Object(l, off)) => Word::Ptr(l, off),
+            Some(Place::Code(addr)) => self.engine.program.sig_at(addr).map_or(Word::Any, Word::Fn),
+            _ => Word::Int(Term::from(i128::from(value))),
+        };
+        let blame = Blame { shape: Code::Data, fact: Code::Data };
+        let number = Word::Int(Term::from(i128::from(value)));
+        // A number may happen to look like an address.
+        let word = match self.engine.program.types.word(ty) {
+            crate::types::WordTy::Int(_) | crate::types::WordTy::Range(_) => number,
+            _ => word,
+        };
+        self.engine.ip = at;
+        self.engine.match_word(&mut Subst::identity(), (ty, env), &word, blame)
+    }
+}

@@ -1,0 +1,293 @@
+//! The engine: one state, one guide, and the steps that every rule is made of.
+
+use crate::arith::Prove;
+use crate::facts::{Facts, Interval};
+use crate::guide::Guide;
+use crate::program::{Function, ObjectKind, Program};
+use crate::state::{Env, Lay, Loc, LocId, STATIC, State, Word};
+use crate::term::Term;
+use crate::types::{Mode, Sig};
+use crate::verdict::{Code, Reject};
+use crate::x86::insn::Insn;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+/// Checks one function, one instruction after the other.
+pub struct Engine<'a, G> {
+    /// Everything that may be looked up.
+    pub program: &'a Program<'a>,
+    /// The function.
+    pub function: &'a Function,
+    /// Where the answers come from.
+    pub guide: G,
+    /// The state before the instruction at `ip`.
+    pub state: State,
+    /// The address of the present instruction.
+    pub ip: u64,
+    /// How many index variables (those of the signature) mean the same at every label.
+    pub rigid_vars: usize,
+    /// How many locations (those of the parameters) mean the same at every label.
+    pub rigid_locs: usize,
+    /// What the present call borrows.
+    pub lent: Vec<crate::rules::Lent>,
+    /// The state at the function's entry.
+    pub entry: Rc<State>,
+    /// Steps left.
+    pub fuel: u64,
+    /// Proofs by certificate so far.
+    pub certificates: u64,
+}
+
+/// Where control goes after an instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flow {
+    /// To the next instruction.
+    Next,
+    /// Elsewhere: the next instruction is not reached from here.
+    Away,
+    /// A function that does not return was called: `ud2` must follow.
+    Trap,
+}
+
+/// The result of a rule.
+pub type Checked<T = ()> = Result<T, Reject>;
+
+/// Proofs on demand for the arithmetic rules, by the guide.
+pub struct Prover<'g, G> {
+    guide: &'g mut G,
+    certificates: &'g mut u64,
+}
+
+impl<G: Guide> Prove for Prover<'_, G> {
+    fn prove(&mut self, facts: &Facts, goal: &Term) -> bool {
+        if facts.evident(goal) {
+            return true;
+        }
+        match self.guide.optional(facts, goal) {
+            Some(cert) if facts.certified(goal, &cert) => {
+                *self.certificates += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl<'a, G: Guide> Engine<'a, G> {
+    /// At the entry of a function: its state is that of its signature.
+    pub fn new(program: &'a Program<'a>, function: &'a Function, guide: G, fuel: u64) -> Checked<Self> {
+        let mut engine = Engine::blank(program, function, guide, fuel);
+        engine.start()?;
+        Ok(engine)
+    }
+
+    /// With an empty state.
+    pub fn blank(program: &'a Program<'a>, function: &'a Function, guide: G, fuel: u64) -> Self {
+        Engine {
+            program,
+            function,
+            guide,
+            state: State::default(),
+            ip: function.addr,
+            rigid_vars: 0,
+            rigid_locs: 0,
+            lent: Vec::new(),
+            entry: Rc::new(State::default()),
+            fuel,
+            certificates: 0,
+        }
+    }
+
+    /// The size of a word in bytes.
+    pub fn word(&self) -> i64 {
+        i64::from(self.program.arch.word_bytes())
+    }
+
+    /// The words as unsigned numbers.
+    pub fn word_range(&self) -> Interval {
+        Interval::unsigned(self.program.arch.word_bits())
+    }
+
+    /// The words that are addresses in the user's half of the address space.
+    pub fn pointer_range(&self) -> Interval {
+        Interval::new(0, self.program.arch.max_address())
+    }
+
+    /// The largest size of an object (2^47 bytes on AMD64, 2^32 - 65536 on IA-32).
+    pub fn max_object(&self) -> i128 {
+        self.program.arch.max_object()
+    }
+
+    /// The signature of the function.
+    pub fn sig(&self) -> &'a Sig {
+        self.program.types.sig(self.function.sig)
+    }
+
+    /// The offset of the present instruction in the function.
+    pub fn offset(&self) -> u64 {
+        self.ip.wrapping_sub(self.function.addr)
+    }
+
+    /// A rejection of the present instruction.
+    pub fn fail(&self, code: Code, why: &'static str) -> Reject {
+        Reject::new(code, self.ip, why)
+    }
+
+    /// Rejects.
+    pub fn reject<T>(&self, code: Code, why: &'static str) -> Checked<T> {
+        Err(self.fail(code, why))
+    }
+
+    /// The value, or a rejection because the arithmetic of terms overflowed.
+    pub fn term(&self, t: Option<Term>) -> Checked<Term> {
+        t.ok_or_else(|| self.fail(Code::Limit, "a term is too large"))
+    }
+
+    /// Pays for `steps` steps.
+    pub fn spend(&mut self, steps: u64) -> Checked {
+        self.fuel = self.fuel.checked_sub(steps).ok_or_else(|| self.fail(Code::Fuel, "out of fuel"))?;
+        Ok(())
+    }
+
+    /// Proves `goal >= 0` or rejects with `code`.
+    pub fn require(&mut self, goal: &Term, code: Code, why: &'static str) -> Checked {
+        self.spend(1 + goal.summands().len() as u64)?;
+        if self.state.facts.evident(goal) {
+            return Ok(());
+        }
+        if let Some(cert) = self.guide.required(&self.state.facts, goal) {
+            self.spend(cert.uses.len() as u64 * 4)?;
+            if self.state.facts.certified(goal, &cert) {
+                self.certificates += 1;
+                return Ok(());
+            }
+        }
+        Err(self.fail(code, why).goal(goal))
+    }
+
+    /// Proves `lo <= t <= hi` or rejects.
+    pub fn require_in(&mut self, t: &Term, range: Interval, code: Code, why: &'static str) -> Checked {
+        if range.lo != crate::facts::NEG_INF {
+            let goal = self.term(range.lo.checked_neg().and_then(|c| t.offset(c)))?;
+            self.require(&goal, code, why)?;
+        }
+        if range.hi != crate::facts::POS_INF {
+            let goal = self.term(t.neg().and_then(|n| n.offset(range.hi)))?;
+            self.require(&goal, code, why)?;
+        }
+        Ok(())
+    }
+
+    /// Whether `goal >= 0` can be proved; used where a result is only made more precise.
+    pub fn try_prove(&mut self, goal: &Term) -> bool {
+        let (facts, mut prover) = self.split();
+        prover.prove(facts, goal)
+    }
+
+    /// The facts, and proofs for the arithmetic rules.
+    pub fn split(&mut self) -> (&mut Facts, Prover<'_, G>) {
+        let prover = Prover { guide: &mut self.guide, certificates: &mut self.certificates };
+        (&mut self.state.facts, prover)
+    }
+
+    /// A word about which only its interval is known.
+    pub fn fresh(&mut self, range: Interval) -> Term {
+        self.state.fresh(range)
+    }
+
+    /// What a location holds and how it may be used.
+    pub fn loc(&self, id: LocId) -> Checked<Loc> {
+        let found = if id >= STATIC {
+            self.program.objects.get((id - STATIC) as usize).and_then(|o| match o.kind {
+                ObjectKind::Data(mode, layout) => {
+                    Some(Loc { mode, lay: Lay { id: layout, env: Some(Rc::from([])) }, addr: None })
+                }
+                ObjectKind::Table(..) => None,
+            })
+        } else {
+            self.state.locs.get(id as usize).cloned()
+        };
+        found.ok_or_else(|| self.fail(Code::NotPointer, "a jump table is not data"))
+    }
+
+    /// The size of a layout in bytes, where it is known.
+    pub fn size_of(&self, lay: &Lay) -> Option<Term> {
+        let size = self.program.shapes.size(lay.id)?;
+        under(size, &lay.env)
+    }
+
+    /// The address of a location as a variable: `1 <= addr(l)` and `addr(l) + size(l) < 2^W`
+    /// (section 3 of the type system: every object lies in the address space and not at 0).
+    pub fn addr(&mut self, id: LocId) -> Checked<Term> {
+        if id >= STATIC {
+            if let Some(&(_, v)) = self.state.static_addrs.iter().find(|a| a.0 == id - STATIC) {
+                return Ok(Term::var(v));
+            }
+        } else if let Some(v) = self.state.locs.get(id as usize).and_then(|l| l.addr) {
+            return Ok(Term::var(v));
+        }
+        let loc = self.loc(id)?;
+        let last = self.word_range().hi;
+        let v = self.state.facts.fresh(Interval::new(1, last));
+        if let Some(room) = self.size_of(&loc.lay).and_then(|s| Term::from(last).sub(&s))
+            && let Some(fact) = room.sub(&Term::var(v))
+        {
+            self.state.facts.assume(&fact);
+        }
+        if id >= STATIC {
+            self.state.static_addrs.push((id - STATIC, v));
+        } else if let Some(l) = self.state.locs.get_mut(id as usize) {
+            l.addr = Some(v);
+        }
+        Ok(Term::var(v))
+    }
+
+    /// A word read as an integer of full width: any term congruent to it.
+    pub fn integer(&mut self, word: &Word) -> Checked<Term> {
+        Ok(match word {
+            Word::Int(t) => t.clone(),
+            Word::Opt(v, ..) => Term::var(*v),
+            Word::Ptr(l, e) => {
+                let addr = self.addr(*l)?;
+                match addr.add(e) {
+                    Some(t) => t,
+                    None => self.fresh(self.word_range()),
+                }
+            }
+            _ => self.fresh(self.word_range()),
+        })
+    }
+
+    /// Makes a location for memory that the function may use from here on, and assumes what holds
+    /// of every object: `0 <= size(l) <= MAXOBJ`.
+    pub fn open(&mut self, mode: Mode, lay: Lay) -> Checked<LocId> {
+        if let Some(size) = self.size_of(&lay) {
+            self.state.facts.assume(&size);
+            if let Some(room) = Term::from(self.max_object()).sub(&size) {
+                self.state.facts.assume(&room);
+            }
+        }
+        self.state.new_loc(mode, lay).ok_or_else(|| self.fail(Code::Limit, "too many locations"))
+    }
+
+    /// Runs one instruction.
+    pub fn step(&mut self, insn: &Insn) -> Checked<Flow> {
+        self.spend(8)?;
+        crate::rules::step(self, insn)
+    }
+}
+
+/// A term of a type under the environment that the type is used in.
+pub fn under(t: &Term, env: &Env) -> Option<Term> {
+    match env {
+        None => Some(t.clone()),
+        Some(_) if t.summands().is_empty() => Some(t.clone()),
+        Some(env) => t.subst(env),
+    }
+}
+
+/// An environment under another one.
+pub fn compose(inner: &[Term], outer: &Env) -> Option<Env> {
+    let terms = inner.iter().map(|t| under(t, outer)).collect::<Option<Vec<_>>>()?;
+    Some(Some(Rc::from(terms)))
+}

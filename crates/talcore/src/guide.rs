@@ -1,0 +1,45 @@
+//! The questions that the rules ask.
+//!
+//! The rules never search. Wherever a choice is needed (the state at a label, a proof, a witness)
+//! they ask a guide and verify its answer, so a guide can make a check fail but never make it
+//! accept something unsafe. `talcheck` reads the answers from the file ([`crate::annot`]); the
+//! assembler finds them.
+
+use crate::facts::{Cert, Facts};
+use crate::state::State;
+use crate::term::Term;
+use alloc::rc::Rc;
+
+/// What becomes of an edge to a label.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Edge {
+    /// The rules match the state with the label's.
+    Match,
+    /// The guide took the state (it is still looking for the labels' states): nothing is matched.
+    /// The checking guide never answers this.
+    Taken,
+}
+
+/// A source of answers. `at` is an offset in bytes from the start of the function.
+pub trait Guide {
+    /// A proof of `goal >= 0` which the rule cannot do without.
+    fn required(&mut self, facts: &Facts, goal: &Term) -> Option<Cert>;
+
+    /// A proof of `goal >= 0` which makes a result more precise.
+    fn optional(&mut self, facts: &Facts, goal: &Term) -> Option<Cert>;
+
+    /// The state of the label at this offset, if there is a label.
+    fn label(&mut self, at: u64) -> Option<Rc<State>>;
+
+    /// The offset of the next label at or behind `at`.
+    fn next_label(&mut self, at: u64) -> Option<u64>;
+
+    /// What a variable of a label or signature stands for, where matching left it open.
+    fn witness(&mut self, facts: &Facts) -> Option<Term>;
+
+    /// Whether a constant of at least [`crate::limits::LOWEST_ADDRESS`] is meant as an address.
+    fn is_address(&mut self, at: u64) -> bool;
+
+    /// An edge to the label at `target` is about to be matched in `state`.
+    fn edge(&mut self, target: u64, state: &State) -> Edge;
+}

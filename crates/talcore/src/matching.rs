@@ -1,0 +1,461 @@
+//! One-pass matching of types against a state: the heart of calls, returns and labels.
+//!
+//! A *pattern* (a signature, a label) speaks of its own variables. Matching walks the pattern once;
+//! the first occurrence of a variable binds it, each later one is a goal `e1 = e2`. What matching
+//! leaves open is asked from the guide. After that the pattern's intervals and facts are goals.
+
+use crate::engine::{Checked, Engine, under};
+use crate::facts::Interval;
+use crate::guide::Guide;
+use crate::limits;
+use crate::rules::Lent;
+use crate::state::{Env, Lay, LocId, Word};
+use crate::term::Term;
+use crate::types::{Layout, LayoutId, Mode, WordId, WordTy};
+use crate::verdict::Code;
+use alloc::rc::Rc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// What a pattern's variables stand for, as far as matching has come.
+#[derive(Clone, Debug, Default)]
+pub struct Subst {
+    /// Variables below this one stand for themselves.
+    pub rigid: u32,
+    /// The other index variables, from `rigid` on.
+    pub terms: Vec<Option<Term>>,
+    /// Word type variables.
+    pub words: Vec<Option<Word>>,
+    /// Locations of a label that do not stand for themselves.
+    pub locs: Vec<Option<LocId>>,
+}
+
+impl Subst {
+    /// `rigid` variables that stand for themselves, and `open` ones.
+    pub fn new(rigid: u32, open: usize) -> Subst {
+        Subst { rigid, terms: vec![None; open], words: Vec::new(), locs: Vec::new() }
+    }
+
+    /// For patterns over the state's own variables: nothing is open.
+    pub fn identity() -> Subst {
+        Subst { rigid: u32::MAX, ..Subst::default() }
+    }
+
+    /// The variables as an environment, once all are bound; only where none is rigid.
+    pub fn env(&self) -> Env {
+        Some(self.terms.iter().map(|t| t.clone().unwrap_or_default()).collect())
+    }
+
+    /// The term under the substitution; `None` if a variable is open, and on overflow.
+    pub fn apply(&self, t: &Term) -> Option<Term> {
+        let mut sum = Term::from(t.konst());
+        for &(v, c) in t.summands() {
+            sum = match self.slot(v) {
+                None => sum.add_scaled(&Term::var(v), c as i128)?,
+                Some(i) => sum.add_scaled(self.terms.get(i)?.as_ref()?, c as i128)?,
+            };
+        }
+        Some(sum)
+    }
+
+    fn slot(&self, v: u32) -> Option<usize> {
+        v.checked_sub(self.rigid).map(|i| i as usize)
+    }
+}
+
+/// Which code a failure gets, so that messages can tell calls, returns and labels apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Blame {
+    /// A word or layout of the wrong type.
+    pub shape: Code,
+    /// A fact or equality that could not be proved.
+    pub fact: Code,
+}
+
+impl<'a, G: Guide> Engine<'a, G> {
+    /// Matches a pattern term with a term of the state. `words`: both are words, equal if they are
+    /// congruent modulo 2^W; otherwise they must be equal in ℤ.
+    pub fn unify(
+        &mut self,
+        s: &mut Subst,
+        pattern: &Term,
+        actual: &Term,
+        words: bool,
+        blame: Blame,
+    ) -> Checked {
+        self.spend(1 + pattern.summands().len() as u64)?;
+        let mut rest = self.term(actual.offset(0).and_then(|a| a.sub(&Term::from(pattern.konst()))))?;
+        let mut open = None;
+        for &(v, c) in pattern.summands() {
+            let k = -(c as i128);
+            let Some(i) = s.slot(v) else {
+                rest = self.term(rest.add_scaled(&Term::var(v), k))?;
+                continue;
+            };
+            match s.terms.get(i) {
+                None => return self.reject(blame.shape, "a type mentions a variable that is not bound"),
+                Some(Some(t)) => rest = self.term(rest.add_scaled(t, k))?,
+                Some(None) if open.is_none() => open = Some((i, c as i128)),
+                Some(None) => {
+                    let w = self.ask_witness(s, i, blame)?;
+                    rest = self.term(rest.add_scaled(&w, k))?;
+                }
+            }
+        }
+        if let Some((i, c)) = open {
+            if let Some(t) = divide(&rest, c) {
+                s.terms[i] = Some(t);
+                return Ok(());
+            }
+            let w = self.ask_witness(s, i, blame)?;
+            rest = self.term(rest.add_scaled(&w, -c))?;
+        }
+        match rest.as_const() {
+            Some(0) => return Ok(()),
+            Some(c) if words && c.rem_euclid(self.word_range().hi + 1) == 0 => return Ok(()),
+            _ => {}
+        }
+        let minus = self.term(rest.neg())?;
+        self.require(&rest, blame.fact, "two sizes or values are not proved equal")?;
+        self.require(&minus, blame.fact, "two sizes or values are not proved equal")
+    }
+
+    fn ask_witness(&mut self, s: &mut Subst, i: usize, blame: Blame) -> Checked<Term> {
+        let found = self.guide.witness(&self.state.facts);
+        let scope = self.state.facts.var_count() as u32;
+        match found {
+            Some(t) if t.scope() <= scope => {
+                s.terms[i] = Some(t.clone());
+                Ok(t)
+            }
+            _ => self.reject(blame.shape, "nothing says what an index variable stands for"),
+        }
+    }
+
+    /// Binds what is still open, and proves the pattern's intervals and facts.
+    pub fn discharge(&mut self, s: &mut Subst, vars: &[Interval], facts: &[Term], blame: Blame) -> Checked {
+        for i in 0..s.terms.len() {
+            if s.terms[i].is_none() {
+                self.ask_witness(s, i, blame)?;
+            }
+        }
+        for (i, range) in vars.iter().enumerate() {
+            if let Some(Some(t)) = s.terms.get(i) {
+                let t = t.clone();
+                self.require_in(&t, *range, blame.fact, "a variable is not proved to be in its interval")?;
+            }
+        }
+        for fact in facts {
+            let goal = self.term(s.apply(fact))?;
+            self.require(&goal, blame.fact, "a required fact is not proved")?;
+        }
+        Ok(())
+    }
+
+    /// Whether two layouts, each under its environment, are the same. Terms must be equal as
+    /// they stand or bind a variable of the pattern: nothing is proved except equalities.
+    pub fn same_layout(
+        &mut self,
+        s: &mut Subst,
+        pattern: (LayoutId, &Env),
+        actual: (LayoutId, &Env),
+        depth: usize,
+        blame: Blame,
+    ) -> Checked {
+        self.spend(1)?;
+        if depth > limits::NESTING {
+            return self.reject(Code::Limit, "types are nested too deeply");
+        }
+        let types = &self.program.types;
+        let bad = blame.shape;
+        let term = |e: &Self, t: &Term, env: &Env| e.term(under(t, env));
+        match (types.layout(pattern.0), types.layout(actual.0)) {
+            (Layout::Bytes(p), Layout::Bytes(a)) => {
+                let (p, a) = (term(self, p, pattern.1)?, term(self, a, actual.1)?);
+                self.unify(s, &p, &a, false, blame)
+            }
+            (Layout::Cstr(None), Layout::Cstr(None)) => Ok(()),
+            (Layout::Cstr(Some(p)), Layout::Cstr(Some(a))) => {
+                let (p, a) = (term(self, p, pattern.1)?, term(self, a, actual.1)?);
+                self.unify(s, &p, &a, false, blame)
+            }
+            (Layout::Cell(p), Layout::Cell(a)) => {
+                self.same_word(s, (*p, pattern.1), (*a, actual.1), depth + 1, blame)
+            }
+            (Layout::Num(pw, pr), Layout::Num(aw, ar)) if pw == aw && pr == ar => Ok(()),
+            (Layout::Array(pn, pe), Layout::Array(an, ae)) => {
+                let (p, a) = (term(self, pn, pattern.1)?, term(self, an, actual.1)?);
+                self.unify(s, &p, &a, false, blame)?;
+                self.same_layout(s, (*pe, pattern.1), (*ae, actual.1), depth + 1, blame)
+            }
+            (Layout::NullTerm(p, pw), Layout::NullTerm(a, aw)) => {
+                match (p, a) {
+                    (None, None) => {}
+                    (Some(p), Some(a)) => {
+                        let (p, a) = (term(self, p, pattern.1)?, term(self, a, actual.1)?);
+                        self.unify(s, &p, &a, false, blame)?;
+                    }
+                    _ => return self.reject(bad, "the length of one array is hidden"),
+                }
+                self.same_word(s, (*pw, pattern.1), (*aw, actual.1), depth + 1, blame)
+            }
+            (Layout::Struct(ps, pargs), Layout::Struct(actual_struct, aargs)) if ps == actual_struct => {
+                for (p, a) in pargs.iter().zip(aargs.iter()) {
+                    let (p, a) = (term(self, p, pattern.1)?, term(self, a, actual.1)?);
+                    self.unify(s, &p, &a, false, blame)?;
+                }
+                Ok(())
+            }
+            (Layout::Seq(p), Layout::Seq(a)) if p.len() == a.len() => {
+                for (p, a) in p.iter().zip(a.iter()) {
+                    self.same_layout(s, (*p, pattern.1), (*a, actual.1), depth + 1, blame)?;
+                }
+                Ok(())
+            }
+            _ => self.reject(bad, "the memory holds something else"),
+        }
+    }
+
+    /// Whether two word types in memory are the same (memory is invariant).
+    fn same_word(
+        &mut self,
+        s: &mut Subst,
+        pattern: (WordId, &Env),
+        actual: (WordId, &Env),
+        depth: usize,
+        blame: Blame,
+    ) -> Checked {
+        self.spend(1)?;
+        if depth > limits::NESTING {
+            return self.reject(Code::Limit, "types are nested too deeply");
+        }
+        let types = &self.program.types;
+        match (types.word(pattern.0), types.word(actual.0)) {
+            (WordTy::Int(p), WordTy::Int(a)) => {
+                let (p, a) = (self.term(under(p, pattern.1))?, self.term(under(a, actual.1))?);
+                self.unify(s, &p, &a, true, blame)
+            }
+            (WordTy::Range(p), WordTy::Range(a)) if p == a => Ok(()),
+            (WordTy::Ptr(pm, pl), WordTy::Ptr(am, al)) if pm == am => {
+                self.same_layout(s, (*pl, pattern.1), (*al, actual.1), depth + 1, blame)
+            }
+            (WordTy::Opt(p), WordTy::Opt(a)) => {
+                self.same_word(s, (*p, pattern.1), (*a, actual.1), depth + 1, blame)
+            }
+            (WordTy::Fn(p), WordTy::Fn(a)) if self.program.same_sig(*p, *a) => Ok(()),
+            _ => self.reject(blame.shape, "a cell holds another type of word"),
+        }
+    }
+
+    /// Matches a word with a word type of a pattern: an argument, a result, a stored value.
+    /// `Int` binds variables; pointers are matched with what they point to.
+    pub fn match_word(&mut self, s: &mut Subst, ty: (WordId, &Env), word: &Word, blame: Blame) -> Checked {
+        self.spend(4)?;
+        let types = &self.program.types;
+        let bad = blame.shape;
+        match types.word(ty.0) {
+            WordTy::Int(p) => {
+                let p = self.term(under(p, ty.1))?;
+                let a = self.integer(word)?;
+                self.unify(s, &p, &a, true, blame)
+            }
+            WordTy::Range(range) => {
+                if self.any_word(range) {
+                    return Ok(()); // any word at all
+                }
+                let a = self.integer(word)?;
+                self.require_in(&a, *range, blame.fact, "a value is not proved to be in its interval")
+            }
+            WordTy::Var(v) => {
+                let v = *v as usize;
+                match s.words.get(v) {
+                    None => self.reject(bad, "a word type variable is not bound"),
+                    Some(None) => {
+                        s.words[v] = Some(word.clone());
+                        Ok(())
+                    }
+                    Some(Some(w)) if w == word => Ok(()),
+                    Some(Some(_)) => self.reject(bad, "a word type variable stands for two types"),
+                }
+            }
+            WordTy::Fn(sig) => match word {
+                Word::Fn(found) if self.program.same_sig(*sig, *found) => Ok(()),
+                Word::Fn(_) => self.reject(bad, "the code pointer has another signature"),
+                _ => self.reject(bad, "the word is not a code pointer"),
+            },
+            WordTy::Opt(inner) => match word {
+                Word::Int(t) if t.as_const() == Some(0) => Ok(()),
+                Word::Opt(_, node, env) => match types.word(*node) {
+                    WordTy::Opt(found) => {
+                        let (found, env) = (*found, env.clone());
+                        self.same_word(s, (*inner, ty.1), (found, &env), 0, blame)
+                    }
+                    _ => self.reject(bad, "the word has another type"),
+                },
+                _ => self.match_word(s, (*inner, ty.1), word, blame),
+            },
+            WordTy::Ptr(mode, layout) => match word {
+                Word::Ptr(l, e) => self.match_pointer(s, *mode, (*layout, ty.1), *l, e, blame),
+                Word::Sp(e) => self.lend_frame(s, *mode, (*layout, ty.1), e, blame),
+                Word::Opt(..) => self.reject(bad, "the pointer may be 0 here: test it first"),
+                Word::Int(t) if t.as_const() == Some(0) => self.reject(bad, "0 is not a pointer"),
+                _ => self.reject(bad, "the word is not a pointer"),
+            },
+        }
+    }
+
+    /// Matches a pointer with `mode layout`: finds the part of the object at offset `e` that has
+    /// the layout asked for.
+    fn match_pointer(
+        &mut self,
+        s: &mut Subst,
+        mode: Mode,
+        want: (LayoutId, &Env),
+        l: LocId,
+        e: &Term,
+        blame: Blame,
+    ) -> Checked {
+        let loc = self.loc(l)?;
+        if !loc.mode.gives(mode) {
+            return self.reject(blame.shape, why_not(loc.mode, mode));
+        }
+        if mode.borrow() {
+            self.lent.push(Lent::Object(l, mode));
+        }
+        let types = &self.program.types;
+        match types.layout(want.0) {
+            Layout::Cstr(_) => {
+                let Some(m) = self.string_at(&loc.lay)? else {
+                    return self.reject(blame.shape, "the pointer does not point into a string");
+                };
+                let left = self.term(m.sub(e))?;
+                self.require(e, blame.fact, "the pointer may lie before the string")?;
+                self.require(&left, blame.fact, "the pointer may lie behind the string's end")?;
+                let pattern = match types.layout(want.0) {
+                    Layout::Cstr(Some(p)) => Some(self.term(under(p, want.1))?),
+                    _ => None,
+                };
+                match pattern {
+                    Some(p) => self.unify(s, &p, &left, false, blame),
+                    None => Ok(()),
+                }
+            }
+            _ => {
+                if let Some(n) = self.program.shapes.raw_size(want.0) {
+                    // At least `n` raw bytes.
+                    let n = self.term(under(n, want.1))?;
+                    let (base, size) = if mode.writable() {
+                        self.raw_region(&loc.lay, e, blame)?
+                    } else {
+                        let size = self.size_of(&loc.lay);
+                        let size =
+                            size.ok_or_else(|| self.fail(blame.shape, "the object's size is not known"))?;
+                        (Term::zero(), size)
+                    };
+                    self.require(
+                        &self.term(e.sub(&base))?,
+                        blame.fact,
+                        "the pointer may lie before the memory",
+                    )?;
+                    let end = self.term(base.add(&size))?;
+                    let left = self.term(end.sub(e))?;
+                    return self.at_least(s, &n, &left, blame);
+                }
+                self.part_at(s, want, &loc.lay, e, blame)
+            }
+        }
+    }
+
+    /// `pattern <= left`; a variable that is still open gets all there is.
+    pub fn at_least(&mut self, s: &mut Subst, pattern: &Term, left: &Term, blame: Blame) -> Checked {
+        if let Some(t) = s.apply(pattern) {
+            let goal = self.term(left.sub(&t))?;
+            self.require(&t, blame.fact, "the size may be negative")?;
+            return self.require(&goal, blame.fact, "the memory may be too small");
+        }
+        self.require(left, blame.fact, "the pointer may lie behind the memory")?;
+        self.unify(s, pattern, left, false, blame)
+    }
+
+    /// The location's whole layout against a label's: used by labels only.
+    pub fn match_lay(&mut self, s: &mut Subst, pattern: &Lay, actual: &Lay, blame: Blame) -> Checked {
+        let (pe, ae) = (pattern.env.clone(), actual.env.clone());
+        self.same_layout(s, (pattern.id, &pe), (actual.id, &ae), 0, blame)
+    }
+
+    /// The layout behind a pointer that has just been opened: a hidden length becomes a fresh
+    /// variable `m >= 0`, and the layout one that names it.
+    pub fn opened(&mut self, id: LayoutId, env: &Env) -> Checked<Lay> {
+        let per = match self.program.types.layout(id) {
+            Layout::Cstr(None) => 1,
+            Layout::NullTerm(None, _) => i128::from(self.word()),
+            _ => return Ok(Lay { id, env: env.clone() }),
+        };
+        let Some(id) = self.program.shapes.opened(id) else {
+            return self.reject(Code::IllFormedType, "a hidden length that cannot be opened");
+        };
+        let m = self.fresh(Interval::new(0, self.max_object() / per - 1));
+        Ok(Lay { id, env: Some(Rc::from(vec![m])) })
+    }
+
+    /// Whether every word is an integer of this interval.
+    fn any_word(&self, range: &Interval) -> bool {
+        let bits = self.program.arch.word_bits();
+        Interval::unsigned(bits).within(range) || Interval::signed(bits).within(range)
+    }
+
+    /// The type that a word read from memory has.
+    pub fn load_word(&mut self, ty: WordId, env: &Env) -> Checked<Word> {
+        Ok(match self.program.types.word(ty) {
+            WordTy::Int(t) => Word::Int(self.term(under(t, env))?),
+            WordTy::Range(r) => {
+                let r = *r;
+                let r = if self.any_word(&r) { self.word_range() } else { r };
+                Word::Int(self.fresh(r))
+            }
+            WordTy::Ptr(mode, layout) => {
+                let (mode, layout) = (*mode, *layout);
+                let lay = self.opened(layout, env)?;
+                Word::Ptr(self.open(mode, lay)?, Term::zero())
+            }
+            WordTy::Opt(_) => {
+                let range = self.pointer_range();
+                Word::Opt(self.state.facts.fresh(range), ty, env.clone())
+            }
+            WordTy::Fn(sig) => Word::Fn(*sig),
+            WordTy::Var(v) => Word::Var(*v),
+        })
+    }
+}
+
+/// `t / c` if it is exact.
+fn divide(t: &Term, c: i128) -> Option<Term> {
+    if c == 1 {
+        return Some(t.clone());
+    }
+    if t.konst().checked_rem(c)? != 0 {
+        return None;
+    }
+    let mut parts = Vec::new();
+    for &(v, k) in t.summands() {
+        if (k as i128).checked_rem(c)? != 0 {
+            return None;
+        }
+        parts.push((v, i64::try_from((k as i128).checked_div(c)?).ok()?));
+    }
+    Term::from_parts(t.konst().checked_div(c)?, &parts)
+}
+
+/// Why a pointer of mode `have` is not one of mode `want`.
+fn why_not(have: Mode, want: Mode) -> &'static str {
+    match (have, want) {
+        (Mode::Read | Mode::Frozen | Mode::Imm, Mode::Mut | Mode::Uniq | Mode::Shared | Mode::Own) => {
+            "the memory may only be read"
+        }
+        (_, Mode::Imm) => "the memory is not known to stay as it is for ever",
+        (_, Mode::Frozen) => "the memory may be changed by others meanwhile",
+        (_, Mode::Shared) => "the pointer is only borrowed and may not be kept",
+        (_, Mode::Uniq) => "the memory may be aliased",
+        _ => "the pointer has another mode",
+    }
+}

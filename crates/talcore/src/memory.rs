@@ -1,0 +1,262 @@
+//! Finding what an address means: which part of an object lies at an offset.
+//!
+//! The effective address of `[base + s*index + d]` with `base: ptr(l, e)` is `addr(l) + off` with
+//! `off = e + s*index + d` in ℤ. If `0 <= off` and `off + width <= size(l)` hold as integers, then
+//! the access lies exactly inside the object; nothing needs a separate check for wrap-around.
+
+use crate::engine::{Checked, Engine, compose, under};
+use crate::facts::Interval;
+use crate::guide::Guide;
+use crate::limits;
+use crate::matching::{Blame, Subst};
+use crate::state::{Env, Lay};
+use crate::term::Term;
+use crate::types::{Layout, LayoutId, WordId};
+use crate::verdict::Code;
+use crate::x86::insn::Width;
+use alloc::vec::Vec;
+
+/// What an access meets.
+#[derive(Clone, Debug)]
+pub enum Leaf {
+    /// Raw data: the access lies inside it (proved).
+    Raw,
+    /// Exactly one word cell of this type.
+    Cell(WordId, Env),
+    /// Exactly one ranged integer cell.
+    Num(Width, Interval),
+    /// A string with its first NUL at `m`; the access is at `at` (nothing proved yet).
+    Cstr {
+        /// Index of the first NUL.
+        m: Term,
+        /// Offset of the access from the start of the string.
+        at: Term,
+    },
+    /// A null-terminated array with its first 0 at index `k`; the access is at index `index`
+    /// (nothing proved yet).
+    NullTerm {
+        /// Index of the first 0.
+        k: Term,
+        /// Index of the access.
+        index: Term,
+        /// The type of the words.
+        word: WordId,
+        /// Under this environment.
+        env: Env,
+    },
+}
+
+/// What a search for part of an object stops at.
+enum Part {
+    /// One step down.
+    Inside(Lay, Term),
+    /// Nothing below.
+    Leaf,
+}
+
+impl<'a, G: Guide> Engine<'a, G> {
+    /// The part of `lay` that an access of `width` bytes at offset `off` meets.
+    /// Accesses that read raw bits of typed memory are [`Leaf::Raw`] if `write` is false.
+    pub fn leaf(&mut self, lay: &Lay, off: &Term, width: Width, write: bool) -> Checked<Leaf> {
+        let blame = Blame { shape: Code::Straddle, fact: Code::Bounds };
+        let whole = (lay.clone(), off.clone());
+        let (mut lay, mut off) = whole.clone();
+        for _ in 0..=limits::NESTING {
+            self.spend(2)?;
+            if let Some(size) = self.program.shapes.raw_size(lay.id) {
+                let size = self.term(under(size, &lay.env))?;
+                self.inside(&off, width, &size)?;
+                return Ok(Leaf::Raw);
+            }
+            let program = self.program;
+            match program.types.layout(lay.id) {
+                Layout::Cell(word) => {
+                    if off.as_const() == Some(0) && i64::from(width.bytes()) == self.word() {
+                        return Ok(Leaf::Cell(*word, lay.env));
+                    }
+                    return self.raw_read(&whole, width, write);
+                }
+                Layout::Num(w, range) => {
+                    if off.as_const() == Some(0) && *w == width {
+                        return Ok(Leaf::Num(*w, *range));
+                    }
+                    return self.raw_read(&whole, width, write);
+                }
+                Layout::Cstr(Some(m)) => {
+                    let m = self.term(under(m, &lay.env))?;
+                    return Ok(Leaf::Cstr { m, at: off });
+                }
+                Layout::NullTerm(Some(k), word) => {
+                    let k = self.term(under(k, &lay.env))?;
+                    let bytes = self.word() as i128;
+                    let (index, rest) = self.split_offset(&off, bytes)?;
+                    if rest.as_const() != Some(0) || i64::from(width.bytes()) != self.word() {
+                        return self.reject(Code::Straddle, "the access does not fit one element");
+                    }
+                    return Ok(Leaf::NullTerm { k, index, word: *word, env: lay.env });
+                }
+                _ => {}
+            }
+            match self.part(&lay, &off, blame)? {
+                Part::Inside(l, o) => (lay, off) = (l, o),
+                Part::Leaf => return self.reject(Code::Content, "the contents are not known"),
+            }
+        }
+        self.reject(Code::Limit, "types are nested too deeply")
+    }
+
+    /// A read that does not fit a cell gives raw bits, if it lies inside the object.
+    fn raw_read(&mut self, whole: &(Lay, Term), width: Width, write: bool) -> Checked<Leaf> {
+        if write {
+            return self.reject(Code::Straddle, "the store does not fit the cell");
+        }
+        let Some(size) = self.size_of(&whole.0) else {
+            return self.reject(Code::Bounds, "the object's size is not known");
+        };
+        self.inside(&whole.1, width, &size)?;
+        Ok(Leaf::Raw)
+    }
+
+    /// Proves that `width` bytes at `off` lie in an object of `size` bytes.
+    pub fn inside(&mut self, off: &Term, width: Width, size: &Term) -> Checked {
+        self.require(off, Code::Bounds, "the access may lie before the object")?;
+        let last = self.term(size.sub(off).and_then(|t| t.offset(-i128::from(width.bytes()))))?;
+        self.require(&last, Code::Bounds, "the access may run past the end of the object")
+    }
+
+    /// Splits an offset into `size * index + rest`: coefficients that `size` divides go to the
+    /// index, and the constant so that `0 <= constant of rest < size`.
+    fn split_offset(&self, off: &Term, size: i128) -> Checked<(Term, Term)> {
+        let (mut index, mut rest) = (Vec::new(), Vec::new());
+        for &(v, c) in off.summands() {
+            if (c as i128) % size == 0 {
+                index.push((v, (c as i128 / size) as i64));
+            } else {
+                rest.push((v, c));
+            }
+        }
+        let index = self.term(Term::from_parts(off.konst().div_euclid(size), &index))?;
+        let rest = self.term(Term::from_parts(off.konst().rem_euclid(size), &rest))?;
+        Ok((index, rest))
+    }
+
+    /// One step down: the element of an array, the field of a struct or sequence, at `off`.
+    /// Bounds of array indices are proved.
+    fn part(&mut self, lay: &Lay, off: &Term, blame: Blame) -> Checked<Part> {
+        self.spend(2)?;
+        let program = self.program;
+        match program.types.layout(lay.id) {
+            Layout::Array(n, elem) => {
+                let elem = Lay { id: *elem, env: lay.env.clone() };
+                let n = self.term(under(n, &lay.env))?;
+                let Some(size) = self.size_of(&elem).and_then(|s| s.as_const()).filter(|s| *s > 0) else {
+                    return self.reject(Code::IllFormedType, "the size of an element is not known");
+                };
+                let (index, rest) = self.split_offset(off, size)?;
+                self.require(&index, blame.fact, "the index may be negative")?;
+                let left = self.term(n.sub(&index).and_then(|t| t.offset(-1)))?;
+                self.require(&left, blame.fact, "the index may be too large")?;
+                Ok(Part::Inside(elem, rest))
+            }
+            Layout::Struct(id, args) => {
+                let env = self.term_env(args, &lay.env)?;
+                let fields = &program.types.strukt(*id).fields;
+                self.field(fields, &env, off)
+            }
+            Layout::Seq(fields) => self.field(fields, &lay.env, off),
+            _ => Ok(Part::Leaf),
+        }
+    }
+
+    fn term_env(&self, args: &[Term], env: &Env) -> Checked<Env> {
+        compose(args, env).ok_or_else(|| self.fail(Code::Limit, "a term is too large"))
+    }
+
+    /// The last field that evidently starts at or before `off`.
+    fn field(&mut self, fields: &[LayoutId], env: &Env, off: &Term) -> Checked<Part> {
+        let mut start = Term::zero();
+        let mut best = None;
+        for &id in fields {
+            self.spend(1)?;
+            let rest = self.term(off.sub(&start))?;
+            if best.is_some() && self.state.facts.range(&rest).lo < 0 {
+                break;
+            }
+            let lay = Lay { id, env: env.clone() };
+            let size = self.size_of(&lay);
+            best = Some((lay, rest));
+            let Some(size) = size else { break };
+            start = self.term(start.add(&size))?;
+        }
+        match best {
+            Some((lay, rest)) => Ok(Part::Inside(lay, rest)),
+            None => self.reject(Code::Bounds, "the struct is empty"),
+        }
+    }
+
+    /// The first-NUL index of the string that `lay` is, if it is one.
+    pub fn string_at(&mut self, lay: &Lay) -> Checked<Option<Term>> {
+        match self.program.types.layout(lay.id) {
+            Layout::Cstr(Some(m)) => Ok(Some(self.term(under(m, &lay.env))?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The raw region of `lay` around offset `off`: `(start, size)`, both from the object's start.
+    pub fn raw_region(&mut self, lay: &Lay, off: &Term, blame: Blame) -> Checked<(Term, Term)> {
+        let (mut lay, mut rel) = (lay.clone(), off.clone());
+        for _ in 0..=limits::NESTING {
+            if let Some(size) = self.program.shapes.raw_size(lay.id) {
+                let size = self.term(under(size, &lay.env))?;
+                return Ok((self.term(off.sub(&rel))?, size));
+            }
+            match self.part(&lay, &rel, blame)? {
+                Part::Inside(l, o) => (lay, rel) = (l, o),
+                Part::Leaf => return self.reject(blame.shape, "the memory is not raw bytes"),
+            }
+        }
+        self.reject(Code::Limit, "types are nested too deeply")
+    }
+
+    /// Finds the part of `lay` at `off` that has the layout `want`, and matches it. An array may
+    /// be longer than asked for and may start at any element.
+    pub fn part_at(
+        &mut self,
+        s: &mut Subst,
+        want: (LayoutId, &Env),
+        lay: &Lay,
+        off: &Term,
+        blame: Blame,
+    ) -> Checked {
+        let (mut lay, mut off) = (lay.clone(), off.clone());
+        let program = self.program;
+        let target = program.types.layout(want.0);
+        for _ in 0..=limits::NESTING {
+            self.spend(2)?;
+            let here = program.types.layout(lay.id);
+            if let (Layout::Array(want_n, want_elem), Layout::Array(n, elem)) = (target, here) {
+                let elem_lay = Lay { id: *elem, env: lay.env.clone() };
+                if program.head(*want_elem) == program.head(*elem)
+                    && let Some(size) = self.size_of(&elem_lay).and_then(|t| t.as_const()).filter(|c| *c > 0)
+                {
+                    let (index, rest) = self.split_offset(&off, size)?;
+                    if rest.as_const() == Some(0) {
+                        self.same_layout(s, (*want_elem, want.1), (*elem, &lay.env), 0, blame)?;
+                        self.require(&index, blame.fact, "the pointer may lie before the array")?;
+                        let n = self.term(under(n, &lay.env))?;
+                        let left = self.term(n.sub(&index))?;
+                        let want_n = self.term(under(want_n, want.1))?;
+                        return self.at_least(s, &want_n, &left, blame);
+                    }
+                }
+            } else if off.as_const() == Some(0) && program.head(want.0) == program.head(lay.id) {
+                return self.same_layout(s, want, (lay.id, &lay.env), 0, blame);
+            }
+            match self.part(&lay, &off, blame)? {
+                Part::Inside(l, o) => (lay, off) = (l, o),
+                Part::Leaf => return self.reject(blame.shape, "the memory holds something else"),
+            }
+        }
+        self.reject(Code::Limit, "types are nested too deeply")
+    }
+}

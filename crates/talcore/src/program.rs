@@ -1,0 +1,174 @@
+//! A program as the rules see it: types, functions, objects, and which address means what.
+
+use crate::abi::Abi;
+use crate::arch::Arch;
+use crate::eq::same_sig;
+use crate::shapes::Shapes;
+use crate::types::{Layout, LayoutId, Mode, SigId, StructId, Types};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// A function whose code is checked.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// The address of its first byte.
+    pub addr: u64,
+    /// Its size in bytes, at least 1.
+    pub size: u64,
+    /// Its signature.
+    pub sig: SigId,
+    /// Where its annotation stream lies in the file that was read.
+    pub stream: core::ops::Range<usize>,
+    /// The objects that its labels may mention: those of its note, then the note's imports
+    /// (`None` for functions), as indices into [`Program::objects`].
+    pub statics: Arc<[Option<u32>]>,
+    /// Where the types of its note lie in the tables.
+    pub types: crate::annot::TypeBase,
+}
+
+/// What a static object is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ObjectKind {
+    /// Data of this layout and mode (imm or shared).
+    Data(Mode, LayoutId),
+    /// A jump table of a function (an index into [`Program::functions`]) with this many entries.
+    Table(u32, u64),
+}
+
+/// A static object.
+#[derive(Clone, Copy, Debug)]
+pub struct Object {
+    /// The address of its first byte.
+    pub addr: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// What it is.
+    pub kind: ObjectKind,
+}
+
+/// A function that is defined elsewhere; only when a module is checked alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Extern {
+    /// Its (made-up) address.
+    pub addr: u64,
+    /// Its declared signature.
+    pub sig: SigId,
+}
+
+/// A piece of memory as the kernel would map it.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// The address of the first byte.
+    pub addr: u64,
+    /// The bytes that come from the file; zero up to `size`.
+    pub bytes: &'a [u8],
+    /// The size in memory.
+    pub size: u64,
+    /// May be written.
+    pub write: bool,
+    /// May be executed.
+    pub exec: bool,
+}
+
+impl<'a> Segment<'a> {
+    /// Whether `addr .. addr + size` lies inside.
+    pub fn contains(&self, addr: u64, size: u64) -> bool {
+        addr >= self.addr && size <= self.size && addr - self.addr <= self.size - size
+    }
+    /// The bytes at `addr`, as far as they come from the file.
+    pub fn bytes_at(&self, addr: u64) -> &'a [u8] {
+        let at = addr.checked_sub(self.addr).and_then(|o| usize::try_from(o).ok()).unwrap_or(usize::MAX);
+        self.bytes.get(at..).unwrap_or(&[])
+    }
+}
+
+/// Everything that checking one function may look up.
+#[derive(Clone, Debug)]
+pub struct Program<'a> {
+    /// The architecture.
+    pub arch: Arch,
+    /// The segments in order of addresses.
+    pub segments: Vec<Segment<'a>>,
+    /// All types.
+    pub types: Types,
+    /// Functions in order of addresses.
+    pub functions: Vec<Function>,
+    /// Objects in order of addresses.
+    pub objects: Vec<Object>,
+    /// Functions of other modules, in order of addresses; empty for an executable.
+    pub externs: Vec<Extern>,
+    /// The address of the gate slot.
+    pub gate: u64,
+    /// The address of the signal restorer, if there is one.
+    pub restorer: Option<u64>,
+    /// The user-mode stub and the restorer: address and size in bytes.
+    pub stubs: Vec<(u64, u64)>,
+    /// Bytes of TAL notes.
+    pub note_bytes: u64,
+    /// The interface table, loaded into `types`.
+    pub abi: Abi,
+    /// What was worked out about the types.
+    pub shapes: Shapes,
+}
+
+impl<'a> Program<'a> {
+    /// The object that contains `addr`, and the offset in it.
+    pub fn object_at(&self, addr: u64) -> Option<(u32, u64)> {
+        let i = self.objects.partition_point(|o| o.addr <= addr).checked_sub(1)?;
+        let o = self.objects.get(i)?;
+        (addr - o.addr < o.size).then_some((i as u32, addr - o.addr))
+    }
+
+    /// The signature of the function, own or extern, whose first byte is at `addr`.
+    /// The entry point is not a function that can be called or named.
+    pub fn sig_at(&self, addr: u64) -> Option<SigId> {
+        let sig = match self.functions.binary_search_by_key(&addr, |f| f.addr) {
+            Ok(i) => self.functions.get(i)?.sig,
+            Err(_) => {
+                let i = self.externs.binary_search_by_key(&addr, |e| e.addr).ok()?;
+                self.externs.get(i)?.sig
+            }
+        };
+        (!self.types.sig(sig).start).then_some(sig)
+    }
+
+    /// The segment that contains `addr .. addr + size`.
+    pub fn segment(&self, addr: u64, size: u64) -> Option<&Segment<'a>> {
+        let i = self.segments.partition_point(|s| s.addr <= addr).checked_sub(1)?;
+        self.segments.get(i).filter(|s| s.contains(addr, size))
+    }
+
+    /// A word of initial memory.
+    pub fn initial_word(&self, addr: u64) -> Option<u64> {
+        let n = self.arch.word_bytes() as usize;
+        let s = self.segment(addr, n as u64)?;
+        let bytes = s.bytes_at(addr);
+        let mut w = 0u64;
+        for i in 0..n {
+            w |= u64::from(bytes.get(i).copied().unwrap_or(0)) << (8 * i);
+        }
+        Some(w)
+    }
+
+    /// Whether two signatures are the same.
+    pub fn same_sig(&self, a: SigId, b: SigId) -> bool {
+        a == b || same_sig(&self.types, a, b, EQ_STEPS)
+    }
+
+    /// The kind of a layout, and for a struct which: what can be told without comparing terms.
+    pub fn head(&self, id: LayoutId) -> (u8, Option<StructId>) {
+        match self.types.layout(id) {
+            Layout::Bytes(_) => (0, None),
+            Layout::Cstr(_) => (1, None),
+            Layout::Cell(_) => (2, None),
+            Layout::Num(..) => (3, None),
+            Layout::Array(..) => (4, None),
+            Layout::NullTerm(..) => (5, None),
+            Layout::Struct(s, _) => (6, Some(*s)),
+            Layout::Seq(_) => (7, None),
+        }
+    }
+}
+
+/// Steps that one comparison of two signatures may take inside a function.
+const EQ_STEPS: u64 = 4096;

@@ -1,0 +1,409 @@
+//! Loads, stores and moves.
+
+use super::call::Lent;
+use super::place::Place;
+use crate::arith::Flags;
+use crate::engine::{Checked, Engine};
+use crate::facts::Interval;
+use crate::guide::Guide;
+use crate::limits;
+use crate::matching::{Blame, Subst};
+use crate::memory::Leaf;
+use crate::state::{LocId, Word};
+use crate::term::Term;
+use crate::types::{LayoutId, Mode};
+use crate::verdict::Code;
+use crate::x86::insn::{Arg, Insn, Op, Reg, Width};
+
+impl<'a, G: Guide> Engine<'a, G> {
+    /// Reads `width` bytes at the instruction's memory operand. A whole cell gives its type; raw
+    /// data gives a fresh integer in `[0, 2^width)`.
+    pub fn load(&mut self, i: &Insn, width: Width) -> Checked<Word> {
+        match self.place(&i.mem, true)? {
+            Place::Object(l, off) => self.load_object(l, &off, width),
+            Place::Frame(off) => self.load_frame(&off, width),
+            _ => self.reject(Code::NotPointer, "the address is not one of data"),
+        }
+    }
+
+    fn raw_value(&mut self, width: Width) -> Word {
+        Word::Int(self.fresh(Interval::unsigned(width.bits().min(64))))
+    }
+
+    /// Reads from an object.
+    pub fn load_object(&mut self, l: LocId, off: &Term, width: Width) -> Checked<Word> {
+        let loc = self.loc(l)?;
+        match self.leaf(&loc.lay, off, width, false)? {
+            Leaf::Raw => Ok(self.raw_value(width)),
+            Leaf::Cell(word, env) => self.load_word(word, &env),
+            Leaf::Num(w, range) => {
+                // The bits of a signed cell are sign-extended only by `movsx`.
+                let known = if range.lo >= 0 { range } else { Interval::unsigned(w.bits()) };
+                Ok(Word::Int(self.fresh(known)))
+            }
+            Leaf::Cstr { m, at } => self.load_cstr(loc.mode, &m, &at, width),
+            Leaf::NullTerm { k, index, word, env } => {
+                let left = self.term(k.sub(&index))?;
+                self.require(&index, Code::Bounds, "the index may be negative")?;
+                self.require(&left, Code::Bounds, "the index may lie behind the first 0")?;
+                let value = self.load_word(word, &env)?;
+                if let (Word::Opt(v, ..), true) = (&value, loc.mode.stable()) {
+                    let v = Term::var(*v);
+                    let most = self.max_object();
+                    self.not_last(&left, &v, self.pointer_range().hi, most);
+                }
+                Ok(value)
+            }
+        }
+    }
+
+    /// Reading a string at `e`: allowed if `0 <= e <= m`. The byte `b` is 0 exactly at the first
+    /// NUL *or behind it*, so "not NUL" means one more byte: `b <= 255*(m - e)`, and before the
+    /// first NUL no byte is 0: `m - e <= S*b`. Wider reads inside the string give raw bits.
+    fn load_cstr(&mut self, mode: Mode, m: &Term, at: &Term, width: Width) -> Checked<Word> {
+        self.require(at, Code::Bounds, "the access may lie before the string")?;
+        let left = self.term(m.sub(at))?;
+        let room = self.term(left.offset(1 - i128::from(width.bytes())))?;
+        self.require(&room, Code::Bounds, "the access may lie behind the string's end")?;
+        let value = self.raw_value(width);
+        if let (Word::Int(b), Width::B1, true) = (&value, width, mode.stable()) {
+            let most = self.max_object();
+            self.not_last(&left, &b.clone(), 255, most);
+        }
+        Ok(value)
+    }
+
+    /// `value` is 0 iff `left = 0`, where `0 <= left <= most` and `0 <= value <= top`:
+    /// `top*left - value >= 0` and `most*value - left >= 0`. Facts that overflow are dropped.
+    fn not_last(&mut self, left: &Term, value: &Term, top: i128, most: i128) {
+        let facts = [left.scale(top).and_then(|t| t.sub(value)), value.scale(most).and_then(|t| t.sub(left))];
+        for fact in facts.iter().flatten() {
+            self.state.facts.assume(fact);
+        }
+    }
+
+    /// Writes a word or part of one at the instruction's memory operand.
+    pub fn store(&mut self, i: &Insn, width: Width, value: Word) -> Checked {
+        match self.place(&i.mem, true)? {
+            Place::Object(l, off) => self.store_object(l, &off, width, value),
+            Place::Frame(off) => self.store_frame(&off, width, value),
+            _ => self.reject(Code::NotPointer, "the address is not one of data"),
+        }
+    }
+
+    /// Writes to an object: the cell keeps its declared type.
+    pub fn store_object(&mut self, l: LocId, off: &Term, width: Width, value: Word) -> Checked {
+        let loc = self.loc(l)?;
+        if !loc.mode.writable() {
+            return self.reject(Code::ReadOnly, "the memory may only be read");
+        }
+        match self.leaf(&loc.lay, off, width, true)? {
+            Leaf::Raw => Ok(()),
+            Leaf::Cell(word, env) => {
+                let blame = Blame { shape: Code::StoreType, fact: Code::StoreType };
+                self.match_word(&mut Subst::identity(), (word, &env), &value, blame)
+            }
+            Leaf::Num(w, range) => {
+                let t = self.integer(&value)?;
+                let t = self
+                    .num(|n| if range.lo < 0 { n.read_signed(w.bits(), &t) } else { n.read(w.bits(), &t) });
+                self.require_in(&t, range, Code::StoreType, "the value may lie outside the cell's range")
+            }
+            Leaf::Cstr { .. } | Leaf::NullTerm { .. } => {
+                self.reject(Code::Content, "a string of known length cannot be written")
+            }
+        }
+    }
+
+    /// Proves that a frame access lies between rsp and the return slot.
+    pub fn in_frame(&mut self, off: &Term, size: i128) -> Checked {
+        let above = self.term(off.offset(-i128::from(self.state.depth)))?;
+        self.require(&above, Code::FrameAccess, "the access may lie below rsp")?;
+        let below = self.term(off.neg().and_then(|t| t.offset(-size)))?;
+        self.require(
+            &below,
+            Code::FrameAccess,
+            "the access may reach the return address or the caller's frame",
+        )
+    }
+
+    /// Reads from the frame or from a stack argument.
+    fn load_frame(&mut self, off: &Term, width: Width) -> Checked<Word> {
+        let Some(at) = off.as_const().and_then(|c| i64::try_from(c).ok()) else {
+            self.in_frame(off, i128::from(width.bytes()))?;
+            return Ok(self.raw_value(width));
+        };
+        let word = self.word();
+        if at >= word && at % word == 0 && self.full(width) {
+            let index = usize::try_from(at / word - 1).unwrap_or(usize::MAX);
+            return match self.state.incoming.get(index) {
+                Some(w) => Ok(w.clone()),
+                None => self.reject(Code::FrameAccess, "the access reaches the caller's frame"),
+            };
+        }
+        self.in_frame(off, i128::from(width.bytes()))?;
+        self.state.touched = self.state.touched.min(at);
+        if let Some(slot) = self.state.slot_at(at).and_then(|i| self.state.frame.get(i))
+            && slot.off == at
+            && slot.size == i64::from(width.bytes())
+            && let Some(w) = &slot.word
+        {
+            return Ok(w.clone());
+        }
+        Ok(self.raw_value(width))
+    }
+
+    /// Writes to the frame. A whole, aligned word becomes a cell; anything else makes the cells
+    /// that it meets raw.
+    fn store_frame(&mut self, off: &Term, width: Width, value: Word) -> Checked {
+        let size = i64::from(width.bytes());
+        let Some(at) = off.as_const().and_then(|c| i64::try_from(c).ok()) else {
+            let (lo, hi) = self.frame_span(off, &Term::from(i128::from(size)), Code::FrameAccess)?;
+            self.state.forget_frame(lo, hi);
+            return Ok(());
+        };
+        self.in_frame(off, i128::from(size))?;
+        self.state.touched = self.state.touched.min(at);
+        if self.full(width) && at % size == 0 {
+            if !self.state.put_word(at, size, value) {
+                return self.reject(Code::Limit, "the frame has too many cells");
+            }
+        } else {
+            self.state.forget_frame(at, at + size);
+        }
+        Ok(())
+    }
+
+    /// The part of the frame that `size` bytes at `off` may touch, as constants: the whole range of
+    /// the offset if intervals bound it inside the frame, else one raw piece inside of which the
+    /// access is proved to lie.
+    pub fn frame_span(&mut self, off: &Term, size: &Term, code: Code) -> Checked<(i64, i64)> {
+        let start = self.state.facts.range(off);
+        let end = self.term(off.add(size))?;
+        let stop = self.state.facts.range(&end);
+        let depth = i128::from(self.state.depth);
+        if start.lo >= depth && stop.hi <= 0 {
+            return Ok((start.lo as i64, stop.hi as i64));
+        }
+        let probe = if start.lo >= depth { start.lo } else { off.konst() };
+        let piece = i64::try_from(probe).ok().and_then(|p| self.state.slot_at(p));
+        let Some(slot) = piece.and_then(|p| self.state.frame.get(p)).filter(|s| s.word.is_none()) else {
+            return self.reject(code, "the access may lie outside the frame");
+        };
+        let (lo, hi) = (slot.off, slot.end());
+        let before = self.term(off.offset(-i128::from(lo)))?;
+        self.require(&before, code, "the access may lie before the frame's memory")?;
+        let behind = self.term(Term::from(i128::from(hi)).sub(&end))?;
+        self.require(&behind, code, "the access may run past the end of the frame's memory")?;
+        Ok((lo, hi))
+    }
+
+    /// `mov`: whole words keep their type, parts are integers.
+    pub fn mov(&mut self, i: &Insn) -> Checked {
+        let (dst, src) = (i.args[0], i.args[1]);
+        if !self.full(i.width) {
+            // `mov r32, imm32` may load the address of an object or function.
+            if let (Arg::Reg(r), Arg::Imm, Width::B4) = (dst, src, i.width)
+                && self.large(i.imm)
+            {
+                let at = self.offset();
+                if self.guide.is_address(at) {
+                    return self.mov_address(r, i.imm as u32 as u64);
+                }
+            }
+            let t = self.read_arg(i, src, i.width)?;
+            return self.write_arg(i, dst, i.width, t);
+        }
+        let word = match src {
+            Arg::Reg(r) => self.get(r),
+            Arg::Mem => self.load(i, i.width)?,
+            Arg::Imm => {
+                if let Arg::Reg(r) = dst
+                    && self.large(i.imm)
+                {
+                    let at = self.offset();
+                    if self.guide.is_address(at) {
+                        return self.mov_address(r, i.imm as u64);
+                    }
+                }
+                Word::Int(Term::from(i128::from(i.imm)))
+            }
+            _ => Word::Int(self.read_arg(i, src, i.width)?),
+        };
+        match dst {
+            Arg::Reg(Reg::SP) => self.set_sp(word),
+            Arg::Reg(r) => {
+                self.set(r, word);
+                Ok(())
+            }
+            Arg::Mem => self.store(i, i.width, word),
+            _ => self.reject(Code::NotAllowed, "the operand cannot be written"),
+        }
+    }
+
+    fn large(&self, imm: i64) -> bool {
+        imm >= limits::LOWEST_ADDRESS as i64 || imm < 0 && !self.full(Width::B8)
+    }
+
+    fn mov_address(&mut self, r: Reg, addr: u64) -> Checked {
+        let Some(place) = self.absolute(addr) else {
+            return self.reject(Code::NotPointer, "no object or function lies at this address");
+        };
+        if r == Reg::SP {
+            return self.reject(Code::StackPointer, "rsp cannot point to an object");
+        }
+        let word = self.address_of(place)?;
+        self.set(r, word);
+        Ok(())
+    }
+
+    /// `movzx`, `movsx`, `movsxd`: the value of the narrow source.
+    pub fn extend(&mut self, i: &Insn) -> Checked {
+        let t = self.read_arg(i, i.args[1], i.src_width)?;
+        let signed = self.signed_cell(i)?;
+        let bits = i.src_width.bits();
+        let t = match signed {
+            Some(range) if i.op == Op::Movsx => self.fresh(range),
+            _ => self.num(|n| if i.op == Op::Movzx { n.movzx(bits, &t) } else { n.movsx(bits, &t) }),
+        };
+        self.write_arg(i, i.args[0], i.width, t)
+    }
+
+    /// The range of a signed integer cell that a `movsx` reads.
+    fn signed_cell(&mut self, i: &Insn) -> Checked<Option<Interval>> {
+        if i.op != Op::Movsx || i.args[1] != Arg::Mem {
+            return Ok(None);
+        }
+        if let Place::Object(l, off) = self.place(&i.mem, true)? {
+            let loc = self.loc(l)?;
+            if let Leaf::Num(_, range) = self.leaf(&loc.lay, &off, i.src_width, false)? {
+                return Ok(Some(range).filter(|r| r.lo < 0));
+            }
+        }
+        Ok(None)
+    }
+
+    /// `xchg`: registers swap their words; with memory both sides are integers or keep the cell's
+    /// type.
+    pub fn xchg(&mut self, i: &Insn) -> Checked {
+        match (i.args[0], i.args[1]) {
+            (Arg::Reg(a), Arg::Reg(b)) if self.full(i.width) => {
+                if a == Reg::SP || b == Reg::SP {
+                    return self.reject(Code::StackPointer, "rsp cannot be exchanged");
+                }
+                let (x, y) = (self.get(a), self.get(b));
+                self.set(a, y);
+                self.set(b, x);
+                Ok(())
+            }
+            (Arg::Mem, Arg::Reg(r)) | (Arg::Reg(r), Arg::Mem) if self.full(i.width) => {
+                if r == Reg::SP {
+                    return self.reject(Code::StackPointer, "rsp cannot be exchanged");
+                }
+                let old = self.load(i, i.width)?;
+                let new = self.get(r);
+                self.store(i, i.width, new)?;
+                self.set(r, old);
+                Ok(())
+            }
+            (a, b) => {
+                let x = self.read_arg(i, a, i.width)?;
+                let y = self.read_arg(i, b, i.width)?;
+                self.write_arg(i, a, i.width, y)?;
+                self.write_arg(i, b, i.width, x)
+            }
+        }
+    }
+
+    /// `cmpxchg` and `xadd`: raw integers on both sides; a typed cell must accept any value that
+    /// may be stored.
+    pub fn atomic(&mut self, i: &Insn) -> Checked {
+        let old = self.read_arg(i, i.args[0], i.width)?;
+        let src = self.read_arg(i, i.args[1], i.width)?;
+        self.state.flags = Flags::unknown();
+        if i.op == Op::Xadd {
+            let sum = self.num(|n| n.add(i.width.bits(), &old, &src)).value;
+            // The source gets the old value first: if both are one register, the sum stays.
+            self.write_arg(i, i.args[1], i.width, old)?;
+            return self.write_arg(i, i.args[0], i.width, sum);
+        }
+        // Either the destination gets the source, or ax gets the destination.
+        let unknown = self.fresh(Interval::unsigned(i.width.bits()));
+        match i.args[0] {
+            Arg::Mem => self.write_arg(i, Arg::Mem, i.width, src)?,
+            _ => {
+                let any = self.fresh(Interval::unsigned(i.width.bits()));
+                self.write_unknown(i, i.args[0], any)?;
+            }
+        }
+        self.write_unknown(i, Arg::Reg(Reg::AX), unknown)
+    }
+
+    /// A register of which part may or may not be written.
+    fn write_unknown(&mut self, i: &Insn, arg: Arg, part: Term) -> Checked {
+        if let Arg::Reg(r) = arg {
+            if r == Reg::SP {
+                return self.reject(Code::StackPointer, "rsp cannot be the destination");
+            }
+            // A 32-bit form may or may not clear the upper half: nothing is known of the whole.
+            self.set(r, Word::Any);
+            let _ = part;
+            return Ok(());
+        }
+        self.write_arg(i, arg, i.width, part)
+    }
+
+    /// A vector instruction that reads: vector registers hold raw data and have no types.
+    pub fn vector_load(&mut self, i: &Insn) -> Checked {
+        if i.args.contains(&Arg::Mem) {
+            self.load(i, i.src_width)?;
+        }
+        Ok(())
+    }
+
+    /// A vector instruction that writes memory: raw data only.
+    pub fn vector_store(&mut self, i: &Insn) -> Checked {
+        let value = self.raw_value(i.src_width);
+        self.store(i, i.src_width, value)
+    }
+
+    /// Lends part of the frame to a call as raw memory: see [`Engine::match_word`].
+    pub fn lend_frame(
+        &mut self,
+        s: &mut Subst,
+        mode: Mode,
+        want: (LayoutId, &crate::state::Env),
+        off: &Term,
+        blame: Blame,
+    ) -> Checked {
+        if !mode.borrow() {
+            return self
+                .reject(blame.shape, "an address in the frame cannot be kept: it dies with the frame");
+        }
+        let Some(n) = self.program.shapes.raw_size(want.0) else {
+            return self.reject(blame.shape, "frame memory is raw bytes");
+        };
+        let n = self.term(crate::engine::under(n, want.1))?;
+        let n = match s.apply(&n) {
+            Some(n) => n,
+            None => {
+                // All of the raw piece from here on.
+                let at = self.state.facts.range(off).lo;
+                let slot = i64::try_from(at).ok().and_then(|a| self.state.slot_at(a));
+                let Some(end) = slot.and_then(|p| self.state.frame.get(p)).map(|p| p.end()) else {
+                    return self.reject(blame.shape, "the address may lie outside the frame");
+                };
+                let left = self.term(Term::from(i128::from(end)).sub(off))?;
+                self.unify(s, &n, &left, false, blame)?;
+                left
+            }
+        };
+        self.require(&n, blame.fact, "the size may be negative")?;
+        let (lo, hi) = self.frame_span(off, &n, blame.fact)?;
+        if mode.writable() {
+            self.state.forget_frame(lo, hi);
+        }
+        self.lent.push(Lent::Frame(lo, hi, mode));
+        Ok(())
+    }
+}

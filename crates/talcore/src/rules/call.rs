@@ -1,0 +1,282 @@
+//! Calls, tail calls, returns, and the state at a function's entry.
+
+use crate::arith::Flags;
+use crate::engine::{Checked, Engine, Flow};
+use crate::facts::Interval;
+use crate::guide::Guide;
+use crate::matching::{Blame, Subst};
+use crate::state::{Env, State, Word};
+use crate::term::Term;
+use crate::types::{Mode, RegSet, Sig, SigId, WordId, WordTy};
+use crate::verdict::Code;
+use crate::x86::insn::Reg;
+use alloc::vec;
+
+/// Failures of arguments.
+pub const CALL: Blame = Blame { shape: Code::ArgType, fact: Code::ArgFact };
+/// Failures of results.
+pub const RETURN: Blame = Blame { shape: Code::ResultType, fact: Code::ResultFact };
+
+/// Memory that one call borrows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lent {
+    /// A location.
+    Object(u32, Mode),
+    /// Bytes of the frame, `lo..hi` relative to rsp at entry.
+    Frame(i64, i64, Mode),
+}
+
+impl Lent {
+    fn mode(self) -> Mode {
+        match self {
+            Lent::Object(_, m) | Lent::Frame(_, _, m) => m,
+        }
+    }
+    fn overlaps(self, other: Lent) -> bool {
+        match (self, other) {
+            (Lent::Object(a, _), Lent::Object(b, _)) => a == b,
+            (Lent::Frame(a, b, _), Lent::Frame(c, d, _)) => a < d && c < b,
+            _ => false,
+        }
+    }
+}
+
+impl<'a, G: Guide> Engine<'a, G> {
+    /// Builds the state at the function's entry from its signature.
+    pub fn start(&mut self) -> Checked {
+        let sig = self.sig();
+        let mut state = State::default();
+        for range in &sig.vars {
+            state.facts.fresh(*range);
+        }
+        self.state = state;
+        if sig.start {
+            return self.start_process();
+        }
+        for r in 0..self.program.arch.registers() {
+            if sig.preserved >> r & 1 == 1 {
+                self.set(Reg(r), Word::Entry(r));
+            }
+        }
+        for &(r, ty) in &sig.params {
+            let word = self.load_word(ty, &None)?;
+            self.set(Reg(r), word);
+        }
+        for &ty in &sig.stack {
+            let word = self.load_word(ty, &None)?;
+            self.state.incoming.push(word);
+        }
+        for fact in &sig.facts {
+            self.state.facts.assume(fact);
+        }
+        self.close_entry();
+        Ok(())
+    }
+
+    /// The process's first state: rsp points to the block that the kernel writes (argument count,
+    /// argument strings, 0, environment strings, 0), location 0, which never changes.
+    fn start_process(&mut self) -> Checked {
+        let most = Interval::new(0, (1 << 31) - 1);
+        self.state.facts.fresh(most);
+        self.state.facts.fresh(most);
+        let lay = crate::state::Lay { id: self.program.shapes.block(), env: None };
+        self.open(Mode::Imm, lay)?;
+        self.close_entry();
+        Ok(())
+    }
+
+    fn close_entry(&mut self) {
+        self.rigid_vars = self.state.facts.var_count();
+        self.rigid_locs = self.state.locs.len();
+        self.entry = alloc::rc::Rc::new(self.state.clone());
+    }
+
+    /// Matches arguments, integers first: they bind variables exactly, while memory may be larger
+    /// than what is asked for.
+    fn arguments(&mut self, sig: &Sig) -> Checked<Subst> {
+        let mut s = Subst::new(0, sig.vars.len());
+        s.words = vec![None; sig.word_vars as usize];
+        self.lent.clear();
+        let word = self.word();
+        for integers in [true, false] {
+            for &(r, ty) in &sig.params {
+                if self.is_integer(ty) == integers {
+                    let w = self.get(Reg(r));
+                    self.match_word(&mut s, (ty, &None), &w, CALL).map_err(|e| e.reg(r))?;
+                }
+            }
+            for (i, &ty) in sig.stack.iter().enumerate() {
+                if self.is_integer(ty) == integers {
+                    let at = self.state.depth + word * i as i64;
+                    let slot = self.state.slot_at(at).and_then(|i| self.state.frame.get(i));
+                    let w = match slot {
+                        Some(f) if f.off == at && f.size == word => f.word.clone().unwrap_or_default(),
+                        _ => return self.reject(Code::ArgType, "an argument on the stack is missing"),
+                    };
+                    self.match_word(&mut s, (ty, &None), &w, CALL)?;
+                }
+            }
+        }
+        self.discharge(&mut s, &sig.vars, &sig.facts, CALL)?;
+        self.borrows(sig.stack.len())?;
+        Ok(s)
+    }
+
+    fn is_integer(&self, ty: WordId) -> bool {
+        matches!(self.program.types.word(ty), WordTy::Int(_))
+    }
+
+    /// What one call borrows must not contradict itself: exclusive memory is lent once, and memory
+    /// that is lent as unchanging is not lent for writing too.
+    fn borrows(&mut self, stack_args: usize) -> Checked {
+        let floor = self.state.depth + self.word() * stack_args as i64;
+        for (i, &a) in self.lent.iter().enumerate() {
+            if let Lent::Frame(lo, hi, _) = a
+                && lo < floor
+                && hi > lo
+            {
+                return self.reject(Code::BorrowConflict, "lent frame memory contains arguments of the call");
+            }
+            for &b in &self.lent[..i] {
+                let (m, n) = (a.mode(), b.mode());
+                let exclusive = m == Mode::Uniq || n == Mode::Uniq;
+                let torn = (m == Mode::Frozen && n.writable()) || (n == Mode::Frozen && m.writable());
+                if a.overlaps(b) && (exclusive || torn) {
+                    return self
+                        .reject(Code::BorrowConflict, "one object is lent twice, and not only for reading");
+                }
+            }
+        }
+        let steps = self.lent.len() as u64;
+        self.spend(steps * steps)
+    }
+
+    /// What holds after a call.
+    fn after_call(&mut self, sig: &Sig, mut s: Subst) -> Checked {
+        let word = self.word();
+        let args = word * sig.stack.len() as i64;
+        if args > 0 {
+            self.state.forget_frame(self.state.depth, self.state.depth + args);
+        }
+        self.state.touched = self.state.touched.min(self.state.depth - word);
+        self.clobber(!sig.preserved);
+        self.results(&sig.result_vars, &sig.result_facts, &sig.results, &mut s)
+    }
+
+    /// Registers that a call may change hold nothing known afterwards.
+    pub fn clobber(&mut self, set: RegSet) {
+        self.state.flags = Flags::unknown();
+        for r in 0..16 {
+            if set >> r & 1 == 1 {
+                self.set(Reg(r), Word::Any);
+            }
+        }
+    }
+
+    /// Results with fresh variables for what the postcondition binds.
+    pub fn results(
+        &mut self,
+        vars: &[Interval],
+        facts: &[Term],
+        results: &[(u8, WordId)],
+        s: &mut Subst,
+    ) -> Checked {
+        for range in vars {
+            let t = self.fresh(*range);
+            s.terms.push(Some(t));
+        }
+        for fact in facts {
+            // A fact that overflows is not known: less is proved.
+            if let Some(fact) = s.apply(fact) {
+                self.state.facts.assume(&fact);
+            }
+        }
+        let env: Env = s.env();
+        for &(r, ty) in results {
+            let word = match self.program.types.word(ty) {
+                WordTy::Var(v) => s.words.get(*v as usize).cloned().flatten().unwrap_or_default(),
+                _ => self.load_word(ty, &env)?,
+            };
+            self.set(Reg(r), word);
+        }
+        Ok(())
+    }
+
+    /// Calls a function of this signature; the return address has not been pushed.
+    pub fn call_sig(&mut self, id: SigId) -> Checked<Flow> {
+        let sig = self.program.types.sig(id);
+        self.spend(16 + sig.params.len() as u64)?;
+        if self.state.debt() > 0 {
+            return self.reject(Code::ProbeDebt, "stack was allocated but not touched before the call");
+        }
+        let s = self.arguments(sig)?;
+        if sig.noreturn {
+            return Ok(Flow::Trap);
+        }
+        self.after_call(sig, s)?;
+        Ok(Flow::Next)
+    }
+
+    /// `jmp` to a function: a call whose return is our own.
+    pub fn tail_call(&mut self, id: SigId) -> Checked<Flow> {
+        let sig = self.program.types.sig(id);
+        if self.state.depth != 0 {
+            return self.reject(Code::FrameOpen, "a tail call while the frame is not empty");
+        }
+        if !sig.stack.is_empty() {
+            return self.reject(Code::TailCall, "a tail call cannot pass arguments on the stack");
+        }
+        if self.sig().start && !sig.noreturn {
+            return self.reject(Code::TailCall, "the entry function has no return address");
+        }
+        let s = self.arguments(sig)?;
+        if !sig.noreturn {
+            self.after_call(sig, s)?;
+            self.returning()?;
+        }
+        Ok(Flow::Away)
+    }
+
+    /// `ret`: the return slot is on top, and the postcondition holds.
+    pub fn ret(&mut self) -> Checked<Flow> {
+        let sig = self.sig();
+        if sig.start {
+            return self.reject(Code::FrameOpen, "the entry function has no return address");
+        }
+        if sig.noreturn {
+            return self.reject(Code::ResultType, "the signature says that the function does not return");
+        }
+        if self.state.depth != 0 {
+            return self.reject(Code::FrameOpen, "the return address is not on top of the stack");
+        }
+        self.returning()?;
+        Ok(Flow::Away)
+    }
+
+    /// The postcondition and the preserved registers.
+    fn returning(&mut self) -> Checked {
+        let sig = self.sig();
+        let entry = self.entry.clone();
+        for r in 0..self.program.arch.registers() {
+            if sig.preserved >> r & 1 == 1
+                && Reg(r) != Reg::SP
+                && self.state.regs.get(r as usize) != entry.regs.get(r as usize)
+            {
+                return Err(self
+                    .fail(Code::Preserved, "the register does not hold what the caller had in it")
+                    .reg(r));
+            }
+        }
+        let mut s = Subst::new(sig.vars.len() as u32, sig.result_vars.len());
+        s.words = (0..sig.word_vars).map(|v| Some(Word::Var(v))).collect();
+        for integers in [true, false] {
+            for &(r, ty) in &sig.results {
+                if self.is_integer(ty) == integers {
+                    let w = self.get(Reg(r));
+                    self.match_word(&mut s, (ty, &None), &w, RETURN).map_err(|e| e.reg(r))?;
+                }
+            }
+        }
+        self.discharge(&mut s, &sig.result_vars, &sig.result_facts, RETURN)
+    }
+}

@@ -1,0 +1,269 @@
+//! Jumps, branches and calls.
+
+use super::place::Place;
+use crate::engine::{Checked, Engine, Flow};
+use crate::guide::Guide;
+use crate::program::ObjectKind;
+use crate::state::{Lay, State, Word};
+use crate::term::Term;
+use crate::types::WordTy;
+use crate::verdict::Code;
+use crate::x86::insn::{Arg, Insn, Mem, Reg};
+
+impl<'a, G: Guide> Engine<'a, G> {
+    /// The offset of an address in this function.
+    fn inside_function(&self, addr: u64) -> Option<u64> {
+        addr.checked_sub(self.function.addr).filter(|o| *o < self.function.size)
+    }
+
+    /// `call rel32`.
+    pub fn call_direct(&mut self, i: &Insn) -> Checked<Flow> {
+        match self.program.sig_at(i.imm as u64) {
+            Some(sig) => self.call_sig(sig),
+            None => self.reject(Code::NotFunction, "no function starts at the target of the call"),
+        }
+    }
+
+    /// `call r/m`: the gate, or a word of `fn` type.
+    pub fn call_indirect(&mut self, i: &Insn) -> Checked<Flow> {
+        if self.is_gate(i) {
+            return self.system_call();
+        }
+        let sig = self.code_pointer(i)?;
+        self.call_sig(sig)
+    }
+
+    /// The signature of the code that an operand points to.
+    fn code_pointer(&mut self, i: &Insn) -> Checked<crate::types::SigId> {
+        let word = match i.args[0] {
+            Arg::Reg(r) => self.get(r),
+            Arg::Mem => self.load(i, i.width)?,
+            _ => Word::Any,
+        };
+        match word {
+            Word::Fn(sig) => Ok(sig),
+            Word::Opt(..) => self.reject(Code::NotFunction, "the code pointer may be 0 here: test it first"),
+            _ => self.reject(Code::NotFunction, "the word is not a code pointer"),
+        }
+    }
+
+    /// `jmp rel`: to a label of this function, or a tail call.
+    pub fn jump(&mut self, i: &Insn) -> Checked<Flow> {
+        let target = i.imm as u64;
+        match self.inside_function(target) {
+            Some(off) if self.guide.label(off).is_some() || off != 0 => {
+                self.edge(off)?;
+                Ok(Flow::Away)
+            }
+            _ => match self.program.sig_at(target) {
+                Some(sig) => self.tail_call(sig),
+                None => self.reject(Code::NoLabel, "the jump leaves the function, and not to another one"),
+            },
+        }
+    }
+
+    /// `jcc rel`: both edges learn what the condition says.
+    pub fn branch(&mut self, i: &Insn) -> Checked {
+        let flags = self.state.flags.clone();
+        let cond = i.cond;
+        self.fork(i.imm as u64, |e, taken| {
+            let cond = if taken { cond } else { cond.negate() };
+            e.num(|n| n.assume(&flags, cond));
+        })
+    }
+
+    /// `jrcxz`: jumps if the whole count register is 0. Flags stay.
+    pub fn branch_cx(&mut self, i: &Insn) -> Checked {
+        let cx = self.get(Reg::CX);
+        let cx = self.integer(&cx)?;
+        self.fork(i.imm as u64, |e, taken| {
+            let facts = e.num(|n| n.refine_zero(&cx, taken));
+            for fact in facts {
+                e.state.facts.assume(&fact);
+            }
+        })
+    }
+
+    /// Follows the edge to `target` with what `learn(true)` teaches, then goes on with `learn(false)`.
+    fn fork(&mut self, target: u64, learn: impl Fn(&mut Self, bool)) -> Checked {
+        let Some(off) = self.inside_function(target) else {
+            return self.branch_away(target, learn);
+        };
+        let saved: Option<State> = self.has_untested().then(|| self.state.clone());
+        let mark = self.state.facts.mark();
+        learn(self, true);
+        self.resolve()?;
+        self.edge(off)?;
+        match saved {
+            Some(state) => self.state = state,
+            None => self.state.facts.rollback(mark),
+        }
+        learn(self, false);
+        self.resolve()
+    }
+
+    /// A conditional tail call.
+    fn branch_away(&mut self, target: u64, learn: impl Fn(&mut Self, bool)) -> Checked {
+        let Some(sig) = self.program.sig_at(target) else {
+            return self.reject(Code::NoLabel, "the jump leaves the function, and not to another one");
+        };
+        let saved = self.state.clone();
+        learn(self, true);
+        self.resolve()?;
+        self.tail_call(sig)?;
+        self.state = saved;
+        learn(self, false);
+        self.resolve()
+    }
+
+    fn has_untested(&self) -> bool {
+        let opt = |w: &Word| matches!(w, Word::Opt(..));
+        self.state.regs.iter().any(opt)
+            || self.state.frame.iter().any(|s| s.word.as_ref().is_some_and(opt))
+            || self.state.incoming.iter().any(opt)
+    }
+
+    /// Words of type `opt tau` whose value is now known become 0 or `tau`: every copy at once,
+    /// since copies share the variable that is the value.
+    pub fn resolve(&mut self) -> Checked {
+        while let Some((var, word)) = self.next_resolved()? {
+            let replace = |w: &mut Word| {
+                if matches!(w, Word::Opt(v, ..) if *v == var) {
+                    *w = word.clone();
+                }
+            };
+            self.state.regs.iter_mut().for_each(replace);
+            self.state.frame.iter_mut().filter_map(|s| s.word.as_mut()).for_each(replace);
+            self.state.incoming.iter_mut().for_each(replace);
+            self.spend(16 + self.state.frame.len() as u64)?;
+        }
+        Ok(())
+    }
+
+    fn next_resolved(&mut self) -> Checked<Option<(u32, Word)>> {
+        let words = self
+            .state
+            .regs
+            .iter()
+            .chain(self.state.frame.iter().filter_map(|s| s.word.as_ref()))
+            .chain(self.state.incoming.iter());
+        let mut found = None;
+        for w in words {
+            if let Word::Opt(v, ty, env) = w {
+                let range = self.state.facts.interval(*v);
+                if range.lo >= 1 || range.hi <= 0 {
+                    found = Some((*v, *ty, env.clone(), range.lo >= 1));
+                    break;
+                }
+            }
+        }
+        let Some((var, ty, env, pointer)) = found else { return Ok(None) };
+        if !pointer {
+            return Ok(Some((var, Word::Int(Term::zero()))));
+        }
+        let WordTy::Opt(inner) = self.program.types.word(ty) else {
+            return self.reject(Code::IllFormedType, "an untested word has no `opt` type");
+        };
+        let word = match self.program.types.word(*inner) {
+            WordTy::Fn(sig) => Word::Fn(*sig),
+            WordTy::Ptr(mode, layout) => {
+                let lay: Lay = self.opened(*layout, &env)?;
+                let size = self.size_of(&lay);
+                let l = self.open(*mode, lay)?;
+                // The value is the address.
+                if let Some(loc) = self.state.locs.get_mut(l as usize) {
+                    loc.addr = Some(var);
+                }
+                let room = size.and_then(|s| Term::from(self.word_range().hi).sub(&s));
+                if let Some(fact) = room.and_then(|r| r.sub(&Term::var(var))) {
+                    self.state.facts.assume(&fact);
+                }
+                Word::Ptr(l, Term::zero())
+            }
+            _ => return self.reject(Code::IllFormedType, "`opt` of a word that is no pointer"),
+        };
+        Ok(Some((var, word)))
+    }
+
+    /// `jmp r/m`: a jump table of this function, or a tail call through a code pointer.
+    pub fn jump_indirect(&mut self, i: &Insn) -> Checked<Flow> {
+        if self.is_gate(i) {
+            return self.reject(Code::GateUse, "the gate is called, never jumped to");
+        }
+        if i.args[0] == Arg::Mem
+            && let Some((first, count)) = self.table_at(&i.mem)
+        {
+            return self.jump_table(&i.mem, first, count);
+        }
+        let sig = self.code_pointer(i)?;
+        self.tail_call(sig)
+    }
+
+    /// The jump table at the displacement, if it is one of this function.
+    fn table_at(&self, mem: &Mem) -> Option<(u64, u64)> {
+        let (object, off) = self.program.object_at(mem.disp as u64)?;
+        let o = self.program.objects.get(object as usize)?;
+        match o.kind {
+            ObjectKind::Table(f, count)
+                if off == 0
+                    && self
+                        .program
+                        .functions
+                        .get(f as usize)
+                        .is_some_and(|f| f.addr == self.function.addr) =>
+            {
+                Some((o.addr, count))
+            }
+            _ => None,
+        }
+    }
+
+    /// `jmp [table + W*r]` with `0 <= r < n`: the edge to entry `k` knows `r = k`.
+    fn jump_table(&mut self, mem: &Mem, first: u64, count: u64) -> Checked<Flow> {
+        let word = self.word();
+        let (None, Some(r), false) = (mem.base, mem.index, mem.rip) else {
+            return self.reject(Code::JumpTable, "a jump table is used as `jmp [table + W*index]`");
+        };
+        if i64::from(mem.scale) != word {
+            return self.reject(Code::JumpTable, "the index is not scaled by the word size");
+        }
+        let index = self.get(r);
+        let index = self.integer(&index)?;
+        self.require(&index, Code::JumpTable, "the index may be negative")?;
+        let left = self.term(Term::from(i128::from(count)).sub(&index).and_then(|t| t.offset(-1)))?;
+        self.require(&left, Code::JumpTable, "the index may be too large")?;
+        for k in 0..count {
+            self.spend(8)?;
+            let entry = self.program.initial_word(first + k * word as u64);
+            let Some(off) = entry.and_then(|a| self.inside_function(a)) else {
+                return self
+                    .reject(Code::JumpTable, "an entry of the table does not point into the function");
+            };
+            let mark = self.state.facts.mark();
+            if let Some(below) = index.offset(-i128::from(k)) {
+                self.state.facts.assume(&below);
+                if let Some(above) = below.neg() {
+                    self.state.facts.assume(&above);
+                }
+            }
+            let followed = self.edge(off);
+            self.state.facts.rollback(mark);
+            followed?;
+        }
+        Ok(Flow::Away)
+    }
+
+    /// Whether the operand is the gate slot.
+    fn is_gate(&self, i: &Insn) -> bool {
+        i.args[0] == Arg::Mem
+            && i.mem.base.is_none()
+            && i.mem.index.is_none()
+            && i.mem.disp as u64 == self.program.gate
+            && self.program.gate != 0
+    }
+
+    /// The place of a word that is the address of data or code; used for initial data too.
+    pub fn absolute_word(&self, addr: u64) -> Option<Place> {
+        self.absolute(addr)
+    }
+}

@@ -1,0 +1,176 @@
+//! Labels: an edge carries a state to a label that promises less.
+
+use crate::arith::Flags;
+use crate::engine::{Checked, Engine};
+use crate::guide::{Edge, Guide};
+use crate::matching::{Blame, Subst};
+use crate::state::{LocId, STATIC, State, Word};
+use crate::term::Term;
+use crate::verdict::Code;
+use alloc::vec;
+
+/// Failures at labels.
+pub const LABEL: Blame = Blame { shape: Code::LabelType, fact: Code::LabelFact };
+
+impl<'a, G: Guide> Engine<'a, G> {
+    /// Follows an edge to the label at `target` (an offset in the function).
+    pub fn edge(&mut self, target: u64) -> Checked {
+        if self.guide.edge(target, &self.state) == Edge::Taken {
+            return Ok(());
+        }
+        let Some(label) = self.guide.label(target) else {
+            return self.reject(Code::NoLabel, "there is no label at the target of the jump");
+        };
+        self.match_label(&label).map_err(|mut r| {
+            r.target = Some(self.function.addr.wrapping_add(target));
+            r
+        })
+    }
+
+    /// Matches the present state with a label's: one pass over registers and frame binds the
+    /// label's variables and locations; then its intervals and facts are proved.
+    fn match_label(&mut self, label: &State) -> Checked {
+        let rigid = self.rigid_vars;
+        let vars = label.facts.var_count();
+        self.spend(32 + vars as u64 + label.frame.len() as u64)?;
+        if label.depth != self.state.depth {
+            return self.reject(Code::LabelStack, "the stack has another depth at the label");
+        }
+        if self.state.debt() > label.debt() {
+            return self.reject(Code::ProbeDebt, "stack was allocated but not touched before the label");
+        }
+        let mut s = Subst::new(rigid as u32, vars.saturating_sub(rigid));
+        s.locs = vec![None; label.locs.len().saturating_sub(self.rigid_locs)];
+        for (r, word) in label.regs.iter().enumerate() {
+            let actual = self.state.regs.get(r).cloned().unwrap_or_default();
+            self.match_label_word(&mut s, label, word, &actual).map_err(|e| e.reg(r as u8))?;
+        }
+        self.match_frame(&mut s, label)?;
+        // What is known of the entry state's variables there holds everywhere; only what the label
+        // says beyond it is proved. (Locations that no word mentions cannot be reached.)
+        let entry = self.entry.clone();
+        for v in 0..rigid as u32 {
+            let range = label.facts.interval(v);
+            if range != entry.facts.interval(v) {
+                self.require_in(&Term::var(v), range, LABEL.fact, "an argument's interval is not proved")?;
+            }
+        }
+        let ranges: alloc::vec::Vec<_> = (rigid..vars).map(|v| label.facts.interval(v as u32)).collect();
+        let own = label.facts.list().get(entry.facts.list().len()..).unwrap_or(&[]);
+        self.discharge(&mut s, &ranges, own, LABEL)
+    }
+
+    /// A word of a label's state.
+    fn match_label_word(&mut self, s: &mut Subst, label: &State, pattern: &Word, actual: &Word) -> Checked {
+        self.spend(1)?;
+        let bad = |e: &Self, why| e.reject(LABEL.shape, why);
+        match (pattern, actual) {
+            (Word::Any, _) => Ok(()),
+            (Word::Int(p), Word::Int(a)) => self.unify(s, p, a, true, LABEL),
+            // A pointer may be forgotten to an integer; its value gets a name of its own.
+            (Word::Int(p), _) => {
+                let t = match actual {
+                    Word::Opt(v, ..) => Term::var(*v),
+                    _ => self.fresh(self.word_range()),
+                };
+                self.unify(s, p, &t, true, LABEL)
+            }
+            (Word::Ptr(pl, p), Word::Ptr(al, a)) => {
+                self.match_loc(s, label, *pl, *al)?;
+                self.unify(s, p, a, false, LABEL)
+            }
+            (Word::Sp(p), Word::Sp(a)) => self.unify(s, p, a, false, LABEL),
+            (Word::Opt(v, ty, env), _) => {
+                let ty = (*ty, env);
+                match actual {
+                    Word::Opt(a, ..) => {
+                        self.unify(s, &Term::var(*v), &Term::var(*a), false, LABEL)?;
+                    }
+                    Word::Int(t) if t.as_const() == Some(0) => {
+                        self.unify(s, &Term::var(*v), &Term::zero(), false, LABEL)?;
+                    }
+                    Word::Ptr(..) | Word::Fn(_) => {
+                        let address = self.fresh(self.pointer_range());
+                        self.unify(s, &Term::var(*v), &address, false, LABEL)?;
+                    }
+                    _ => return bad(self, "the word is not known to be 0 or a pointer"),
+                }
+                self.match_word(s, ty, actual, LABEL)
+            }
+            (Word::Fn(p), Word::Fn(a)) if self.program.same_sig(*p, *a) => Ok(()),
+            (Word::Entry(p), Word::Entry(a)) if p == a => Ok(()),
+            (Word::Var(p), Word::Var(a)) if p == a => Ok(()),
+            (Word::Entry(_), _) => bad(self, "the register does not hold the caller's value any more"),
+            (Word::Ptr(..), Word::Opt(..)) => bad(self, "the pointer may be 0 on this edge"),
+            (Word::Ptr(..), _) => bad(self, "the word is not a pointer on this edge"),
+            _ => bad(self, "the word has another type on this edge"),
+        }
+    }
+
+    /// A location of a label: the parameters' stand for themselves, others for whatever the first
+    /// pointer says, if it may be used in the same way and holds the same.
+    fn match_loc(&mut self, s: &mut Subst, label: &State, pattern: LocId, actual: LocId) -> Checked {
+        if pattern >= STATIC || (pattern as usize) < self.rigid_locs {
+            if pattern == actual {
+                return Ok(());
+            }
+            return self.reject(LABEL.shape, "the pointer points to another object on this edge");
+        }
+        let i = pattern as usize - self.rigid_locs;
+        match s.locs.get(i) {
+            Some(Some(l)) if *l == actual => return Ok(()),
+            Some(Some(_)) => {
+                return self.reject(LABEL.shape, "two pointers do not point to one object on this edge");
+            }
+            Some(None) => {}
+            None => return self.reject(Code::Stream, "a label mentions a location that it does not have"),
+        }
+        let Some(want) = label.locs.get(pattern as usize).cloned() else {
+            return self.reject(Code::Stream, "a label mentions a location that it does not have");
+        };
+        let have = self.loc(actual)?;
+        // No weakening of modes here: a frozen view of memory that somebody writes would lie.
+        if have.mode != want.mode {
+            return self.reject(LABEL.shape, "the object is of another mode on this edge");
+        }
+        self.match_lay(s, &want.lay, &have.lay, LABEL)?;
+        s.locs[i] = Some(actual);
+        if let Some(v) = want.addr {
+            let addr = self.addr(actual)?;
+            self.unify(s, &Term::var(v), &addr, false, LABEL)?;
+        }
+        Ok(())
+    }
+
+    /// The frame: word cells must be there; raw pieces may have been anything.
+    fn match_frame(&mut self, s: &mut Subst, label: &State) -> Checked {
+        let word = self.word();
+        for slot in &label.frame {
+            self.spend(1)?;
+            let Some(pattern) = &slot.word else { continue };
+            if *pattern == Word::Any {
+                continue;
+            }
+            let found = self.state.slot_at(slot.off).and_then(|i| self.state.frame.get(i));
+            let actual = match found {
+                Some(f) if f.off == slot.off && f.size == word => f.word.clone().unwrap_or_default(),
+                _ => Word::Any,
+            };
+            self.match_label_word(s, label, pattern, &actual)?;
+        }
+        if label.incoming.len() > self.state.incoming.len() {
+            return self.reject(LABEL.shape, "the label has more stack arguments than the function");
+        }
+        for (i, pattern) in label.incoming.iter().enumerate() {
+            let actual = self.state.incoming.get(i).cloned().unwrap_or_default();
+            self.match_label_word(s, label, pattern, &actual)?;
+        }
+        Ok(())
+    }
+
+    /// The state behind a label is the label's.
+    pub fn enter(&mut self, label: &State) {
+        self.state = label.clone();
+        self.state.flags = Flags::unknown();
+    }
+}

@@ -1,0 +1,155 @@
+//! Effective addresses.
+
+use crate::engine::{Checked, Engine};
+use crate::guide::Guide;
+use crate::limits;
+use crate::state::{LocId, STATIC, Word};
+use crate::term::Term;
+use crate::verdict::Code;
+use crate::x86::insn::{Mem, Reg};
+
+/// What a memory operand refers to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// An offset in an object.
+    Object(LocId, Term),
+    /// An offset from rsp at entry.
+    Frame(Term),
+    /// No object: an integer (the value of `lea`, or the address of code).
+    Number(Term),
+    /// The first byte of a function.
+    Code(u64),
+}
+
+impl<'a, G: Guide> Engine<'a, G> {
+    /// What an absolute address refers to.
+    pub fn absolute(&self, addr: u64) -> Option<Place> {
+        if let Some((object, off)) = self.program.object_at(addr) {
+            return Some(Place::Object(STATIC + object, Term::from(i128::from(off))));
+        }
+        self.program.sig_at(addr).map(|_| Place::Code(addr))
+    }
+
+    /// The effective address of a memory operand: one pointer at most, everything else integers.
+    ///
+    /// Without a pointer the displacement of an access must be the address of an object. For `lea`
+    /// (`access` is false) it may also be a number: RIP-relative ones are addresses, others are if
+    /// the guide says so.
+    pub fn place(&mut self, mem: &Mem, access: bool) -> Checked<Place> {
+        if mem.rip {
+            return match self.absolute(mem.disp as u64) {
+                Some(place) => Ok(place),
+                None => self.reject(Code::NotPointer, "no object or function lies at this address"),
+            };
+        }
+        let base = mem.base.map(|r| self.get(r));
+        let index = mem.index.map(|r| self.get(r));
+        let scale = i128::from(mem.scale.max(1));
+        let mut off = Term::from(i128::from(mem.disp));
+        // The pointer is the base, or an unscaled index whose base is an integer.
+        let pointer = |w: &Option<Word>| matches!(w, Some(Word::Ptr(..) | Word::Sp(_)));
+        let (first, second) = if !pointer(&base) && scale == 1 && pointer(&index) {
+            (index, base.map(|w| (w, 1)))
+        } else {
+            (base, index.map(|w| (w, scale)))
+        };
+        if let Some((w, k)) = second {
+            let t = self.integer(&w)?;
+            off = self.address_sum(off.add_scaled(&t, k))?;
+        }
+        match first {
+            Some(Word::Ptr(l, e)) => {
+                let off = self.address_sum(off.add(&e))?;
+                Ok(Place::Object(l, off))
+            }
+            Some(Word::Sp(e)) => {
+                let off = self.address_sum(off.add(&e))?;
+                Ok(self.stack_place(off))
+            }
+            Some(Word::Opt(..)) if access => {
+                self.reject(Code::NotPointer, "the pointer may be 0 here: test it first")
+            }
+            other => {
+                if let Some(w) = other {
+                    let t = self.integer(&w)?;
+                    off = self.address_sum(off.add(&t))?;
+                }
+                self.absolute_place(mem, off, access)
+            }
+        }
+    }
+
+    /// Terms of an address that overflow leave an unknown number.
+    fn address_sum(&mut self, t: Option<Term>) -> Checked<Term> {
+        Ok(match t {
+            Some(t) => t,
+            None => self.fresh(self.word_range()),
+        })
+    }
+
+    /// Without a pointer: the displacement is the address.
+    fn absolute_place(&mut self, mem: &Mem, off: Term, access: bool) -> Checked<Place> {
+        let large = mem.disp >= limits::LOWEST_ADDRESS as i64;
+        if !access {
+            let at = self.offset();
+            if !large || !self.guide.is_address(at) {
+                return Ok(Place::Number(off));
+            }
+        }
+        match self.absolute(mem.disp as u64).filter(|_| large) {
+            Some(Place::Object(l, start)) => {
+                let rest = self.address_sum(off.offset(-i128::from(mem.disp)))?;
+                let off = self.address_sum(rest.add(&start))?;
+                Ok(Place::Object(l, off))
+            }
+            _ => self.reject(Code::NotPointer, "the address is an integer, not a pointer to an object"),
+        }
+    }
+
+    /// An address relative to rsp at entry. In the program's entry function everything from there
+    /// upwards is the block that the kernel wrote: location 0.
+    pub fn stack_place(&self, off: Term) -> Place {
+        if self.sig().start && self.state.facts.range(&off).lo >= 0 {
+            return Place::Object(0, off);
+        }
+        Place::Frame(off)
+    }
+
+    /// The word that is the address of a place.
+    pub fn address_of(&mut self, place: Place) -> Checked<Word> {
+        Ok(match place {
+            Place::Object(l, off) => {
+                self.loc(l)?;
+                Word::Ptr(l, off)
+            }
+            Place::Frame(off) => Word::Sp(off),
+            Place::Number(t) => Word::Int(t),
+            Place::Code(addr) => match self.program.sig_at(addr) {
+                Some(sig) => Word::Fn(sig),
+                None => return self.reject(Code::NotPointer, "no function starts at this address"),
+            },
+        })
+    }
+
+    /// `lea dst, mem`: integers stay exact, pointers stay pointers into the same object.
+    pub fn lea(&mut self, i: &crate::x86::insn::Insn) -> Checked {
+        let crate::x86::insn::Arg::Reg(dst) = i.args[0] else {
+            return self.reject(Code::NotAllowed, "`lea` needs a register");
+        };
+        let place = self.place(&i.mem, false)?;
+        let word = self.address_of(place)?;
+        if self.full(i.width) {
+            if dst == Reg::SP {
+                return self.set_sp(word);
+            }
+            let word = match word {
+                Word::Int(t) => Word::Int(self.num(|n| n.write(i.width.bits(), &Term::zero(), &t))),
+                w => w,
+            };
+            self.set(dst, word);
+            return Ok(());
+        }
+        let t = self.integer(&word)?;
+        self.write_reg(dst, i.width, t)
+    }
+}

@@ -1,0 +1,134 @@
+//! String instructions, with and without a repeat prefix. DF is always clear: addresses go up.
+//!
+//! A repeated instruction touches `count * width` bytes at most; both ends are proved before.
+//! The count is read as an unsigned word, so it must be proved in `[0, 2^W)`.
+
+use crate::arith::Flags;
+use crate::engine::{Checked, Engine};
+use crate::facts::Interval;
+use crate::guide::Guide;
+use crate::matching::Blame;
+use crate::state::Word;
+use crate::term::Term;
+use crate::verdict::Code;
+use crate::x86::insn::{Arg, Insn, Op, Reg, Rep};
+
+impl<'a, G: Guide> Engine<'a, G> {
+    /// `movs`, `stos`, `lods`, `cmps`, `scas`.
+    pub fn string(&mut self, i: &Insn) -> Checked {
+        let width = i128::from(i.width.bytes());
+        let count = match i.rep {
+            Rep::No => Term::from(1),
+            _ => {
+                let cx = self.get(Reg::CX);
+                let cx = self.integer(&cx)?;
+                let bits = self.program.arch.word_bits();
+                match self.num(|n| n.known(bits, &cx)) {
+                    Some(t) => t,
+                    None => return self.reject(Code::Bounds, "the repeat count is not proved to be a word"),
+                }
+            }
+        };
+        let size = self.term(count.scale(width))?;
+        let (si, di) = (self.get(Reg::SI), self.get(Reg::DI));
+        let source = matches!(i.op, Op::Movs | Op::Lods | Op::Cmps);
+        let dest = matches!(i.op, Op::Movs | Op::Stos | Op::Cmps | Op::Scas);
+        if source {
+            self.readable(&si, &size)?;
+        }
+        if dest {
+            if matches!(i.op, Op::Movs | Op::Stos) {
+                self.writable(&di, &size)?;
+            } else {
+                self.readable(&di, &size)?;
+            }
+        }
+        // How many elements are done: all, or for comparisons any number up to that.
+        let done = match (i.op, i.rep) {
+            (Op::Cmps | Op::Scas, Rep::Rep | Rep::Repne) => {
+                let most = self.state.facts.range(&count).hi;
+                let k = self.fresh(Interval::new(0, most));
+                if let Some(fact) = count.sub(&k) {
+                    self.state.facts.assume(&fact);
+                }
+                k
+            }
+            _ => count.clone(),
+        };
+        let step = self.term(done.scale(width))?;
+        if source {
+            self.advance(Reg::SI, si, &step)?;
+        }
+        if dest {
+            self.advance(Reg::DI, di, &step)?;
+        }
+        if i.rep != Rep::No {
+            let left = self.term(count.sub(&done))?;
+            self.set(Reg::CX, Word::Int(left));
+        }
+        match i.op {
+            Op::Cmps | Op::Scas => self.state.flags = Flags::unknown(),
+            Op::Lods => {
+                let value = self.fresh(Interval::unsigned(i.width.bits()));
+                self.write_arg(i, Arg::Reg(Reg::AX), i.width, value)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, r: Reg, word: Word, by: &Term) -> Checked {
+        let moved = match word {
+            Word::Ptr(l, e) => Word::Ptr(l, self.term(e.add(by))?),
+            Word::Sp(e) => Word::Sp(self.term(e.add(by))?),
+            _ => Word::Any,
+        };
+        self.set(r, moved);
+        Ok(())
+    }
+
+    /// Proves that `size` bytes at the pointer may be read.
+    fn readable(&mut self, word: &Word, size: &Term) -> Checked {
+        match word {
+            Word::Ptr(l, e) => {
+                let loc = self.loc(*l)?;
+                let whole = self.size_of(&loc.lay);
+                let whole = whole.ok_or_else(|| self.fail(Code::Bounds, "the object's size is not known"))?;
+                self.require(e, Code::Bounds, "the access may lie before the object")?;
+                let left = self.term(whole.sub(e).and_then(|t| t.sub(size)))?;
+                self.require(&left, Code::Bounds, "the access may run past the end of the object")
+            }
+            Word::Sp(e) => {
+                let above = self.term(e.offset(-i128::from(self.state.depth)))?;
+                self.require(&above, Code::FrameAccess, "the access may lie below rsp")?;
+                let below = self.term(e.add(size).and_then(|t| t.neg()))?;
+                self.require(&below, Code::FrameAccess, "the access may leave the frame")
+            }
+            _ => self.reject(Code::NotPointer, "the register is not a pointer to an object"),
+        }
+    }
+
+    /// Proves that `size` raw bytes at the pointer may be written; typed cells are not raw.
+    fn writable(&mut self, word: &Word, size: &Term) -> Checked {
+        match word {
+            Word::Ptr(l, e) => {
+                let loc = self.loc(*l)?;
+                if !loc.mode.writable() {
+                    return self.reject(Code::ReadOnly, "the memory may only be read");
+                }
+                let blame = Blame { shape: Code::Content, fact: Code::Bounds };
+                let (start, length) = self.raw_region(&loc.lay, e, blame)?;
+                let before = self.term(e.sub(&start))?;
+                self.require(&before, Code::Bounds, "the access may lie before the memory")?;
+                let left = self.term(start.add(&length).and_then(|t| t.sub(e)).and_then(|t| t.sub(size)))?;
+                self.require(&left, Code::Bounds, "the access may run past the end of the memory")
+            }
+            Word::Sp(e) => {
+                let (lo, hi) = self.frame_span(e, size, Code::FrameAccess)?;
+                self.state.forget_frame(lo, hi);
+                Ok(())
+            }
+            _ => self.reject(Code::NotPointer, "the register is not a pointer to an object"),
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! What is worked out once about every type: sizes, scopes, and whether it is well formed.
+//!
+//! Runs over the tables after all notes have been read. The readers guarantee that nodes mention
+//! only earlier nodes and nest at most [`limits::NESTING`] deep, except through structs; structs
+//! contain each other by value only without cycles, which is checked here.
+
+use crate::arch::Arch;
+use crate::facts::Interval;
+use crate::limits;
+use crate::term::Term;
+use crate::types::{Layout, LayoutId, Sig, StructId, Types, WordId, WordTy};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// What is known of a layout.
+#[derive(Clone, Debug)]
+struct Info {
+    /// The size in bytes; `None` while a length is hidden.
+    size: Option<Term>,
+    /// Any bytes are a value of it.
+    raw: bool,
+    /// Cells of the unfolded layout.
+    cells: usize,
+}
+
+/// The results, by layout.
+#[derive(Clone, Debug, Default)]
+pub struct Shapes {
+    sizes: Vec<Option<Term>>,
+    raw: Vec<bool>,
+    opened: Vec<Option<LayoutId>>,
+    string: Option<LayoutId>,
+    maybe_string: Option<WordId>,
+    block: Option<LayoutId>,
+}
+
+/// Why a type is not well formed.
+pub type Bad = &'static str;
+
+impl Shapes {
+    /// Appends the layouts that opening a hidden length needs and the block of process start, then
+    /// measures and checks everything.
+    pub fn of(types: &mut Types, arch: Arch) -> Result<Shapes, Bad> {
+        let mut opened = vec![None; types.layouts.len()];
+        let cstr = LayoutId(types.layouts.len() as u32);
+        types.layouts.push(Layout::Cstr(Some(Term::var(0))));
+        for (i, slot) in opened.iter_mut().enumerate() {
+            match types.layouts[i] {
+                Layout::Cstr(None) => *slot = Some(cstr),
+                Layout::NullTerm(None, word) => {
+                    *slot = Some(LayoutId(types.layouts.len() as u32));
+                    types.layouts.push(Layout::NullTerm(Some(Term::var(0)), word));
+                }
+                _ => {}
+            }
+        }
+        let (block, maybe_string) = block(types);
+        opened.resize(types.layouts.len(), None);
+        for (slot, layout) in opened.iter_mut().zip(&types.layouts) {
+            if *layout == Layout::Cstr(None) {
+                *slot = Some(cstr);
+            }
+        }
+        let mut m = Measure {
+            types,
+            arch,
+            done: vec![None; types.layouts.len()],
+            structs: vec![0; types.structs.len()],
+        };
+        m.everything()?;
+        let done = core::mem::take(&mut m.done);
+        let sizes = done.iter().map(|i| i.as_ref().and_then(|i| i.size.clone())).collect();
+        let raw = done.iter().map(|i| i.as_ref().is_some_and(|i| i.raw)).collect();
+        Ok(Shapes {
+            sizes,
+            raw,
+            opened,
+            string: Some(cstr),
+            maybe_string: Some(maybe_string),
+            block: Some(block),
+        })
+    }
+
+    /// The size of a layout in bytes, over the variables of its scope.
+    pub fn size(&self, id: LayoutId) -> Option<&Term> {
+        self.sizes.get(id.index())?.as_ref()
+    }
+
+    /// The size of a layout of which any bytes are a value.
+    pub fn raw_size(&self, id: LayoutId) -> Option<&Term> {
+        if self.raw.get(id.index()).copied().unwrap_or(false) { self.size(id) } else { None }
+    }
+
+    /// The layout that names the length (variable 0) which this one hides.
+    pub fn opened(&self, id: LayoutId) -> Option<LayoutId> {
+        self.opened.get(id.index()).copied().flatten()
+    }
+
+    /// `cstr(v0)`: a string whose hidden length got a name.
+    pub fn string(&self) -> LayoutId {
+        self.string.unwrap_or(LayoutId(0))
+    }
+
+    /// `opt imm cstr`: a word of the environment.
+    pub fn maybe_string(&self) -> WordId {
+        self.maybe_string.unwrap_or(WordId(0))
+    }
+
+    /// The block that the kernel writes before a process starts.
+    pub fn block(&self) -> LayoutId {
+        self.block.unwrap_or(LayoutId(0))
+    }
+}
+
+/// `{ argc: int(v0), argv: [v0]imm cstr, int(0), envp: nullterm of imm cstr }`, over the variables
+/// 0 (the number of arguments) and 1 (the number of environment strings).
+fn block(types: &mut Types) -> (LayoutId, WordId) {
+    let layout = |types: &mut Types, l| {
+        types.layouts.push(l);
+        LayoutId(types.layouts.len() as u32 - 1)
+    };
+    let word = |types: &mut Types, w| {
+        types.words.push(w);
+        WordId(types.words.len() as u32 - 1)
+    };
+    let string = layout(types, Layout::Cstr(None));
+    let pointer = word(types, WordTy::Ptr(crate::types::Mode::Imm, string));
+    let maybe = word(types, WordTy::Opt(pointer));
+    let count = word(types, WordTy::Int(Term::var(0)));
+    let zero = word(types, WordTy::Int(Term::zero()));
+    let argc = layout(types, Layout::Cell(count));
+    let arg = layout(types, Layout::Cell(pointer));
+    let argv = layout(types, Layout::Array(Term::var(0), arg));
+    let end = layout(types, Layout::Cell(zero));
+    let envp = layout(types, Layout::NullTerm(Some(Term::var(1)), maybe));
+    (layout(types, Layout::Seq([argc, argv, end, envp].into())), maybe)
+}
+
+struct Measure<'t> {
+    types: &'t Types,
+    arch: Arch,
+    done: Vec<Option<Info>>,
+    /// 0 not looked at, 1 being measured, 2 measured.
+    structs: Vec<u8>,
+}
+
+impl Measure<'_> {
+    fn everything(&mut self) -> Result<(), Bad> {
+        for i in 0..self.types.layouts.len() {
+            self.layout(LayoutId(i as u32), 0)?;
+        }
+        for (i, s) in self.types.structs.iter().enumerate() {
+            self.fields(StructId(i as u32), 0)?;
+            for f in &s.fields {
+                if self.layout_scope(*f, 0)? > s.params {
+                    return Err("a field mentions a variable that is no parameter of its struct");
+                }
+            }
+            if s.facts.iter().any(|f| f.scope() > s.params) {
+                return Err("a fact of a struct mentions a variable that is no parameter");
+            }
+        }
+        for sig in &self.types.sigs {
+            self.sig(sig)?;
+        }
+        Ok(())
+    }
+
+    fn layout(&mut self, id: LayoutId, depth: usize) -> Result<Info, Bad> {
+        if depth > 2 * limits::NESTING {
+            return Err("types are nested too deeply");
+        }
+        match self.done.get(id.index()) {
+            None => return Err("a type that does not exist"),
+            Some(Some(info)) => return Ok(info.clone()),
+            Some(None) => {}
+        }
+        let word = i128::from(self.arch.word_bytes());
+        let types = self.types;
+        let info = match types.layout(id) {
+            Layout::Bytes(n) => Info { size: Some(n.clone()), raw: true, cells: 1 },
+            Layout::Cstr(m) => {
+                let size = m.as_ref().map(|m| m.offset(1).ok_or("a size is too large")).transpose()?;
+                Info { size, raw: false, cells: 1 }
+            }
+            Layout::Cell(w) => {
+                self.storable(*w)?;
+                let raw = matches!(types.word(*w), WordTy::Range(r) if any(self.arch.word_bits(), r));
+                Info { size: Some(Term::from(word)), raw, cells: 1 }
+            }
+            Layout::Num(w, range) => {
+                let bits = w.bits();
+                if bits > self.arch.word_bits() {
+                    return Err("an integer cell wider than a word");
+                }
+                if !range.within(&Interval::unsigned(bits)) && !range.within(&Interval::signed(bits)) {
+                    return Err("the range of an integer cell does not fit its width");
+                }
+                Info { size: Some(Term::from(i128::from(w.bytes()))), raw: any(bits, range), cells: 1 }
+            }
+            Layout::Array(n, elem) => {
+                let elem = self.layout(*elem, depth + 1)?;
+                match elem.size.as_ref().and_then(|s| s.as_const()) {
+                    Some(s) if s >= 1 => {
+                        let size = n.scale(s).ok_or("a size is too large")?;
+                        Info { size: Some(size), raw: elem.raw, cells: elem.cells }
+                    }
+                    _ => return Err("the elements of an array need a constant size of at least one byte"),
+                }
+            }
+            Layout::NullTerm(k, w) => {
+                if !matches!(types.word(*w), WordTy::Opt(_)) {
+                    return Err("the words of a null-terminated array are of an `opt` type");
+                }
+                if k.is_none() && self.word_scope(*w, 0)? > 0 {
+                    return Err("a null-terminated array of hidden length needs closed words");
+                }
+                self.storable(*w)?;
+                let size =
+                    k.as_ref().map(|k| k.offset(1).and_then(|n| n.scale(word)).ok_or("a size is too large"));
+                Info { size: size.transpose()?, raw: false, cells: 1 }
+            }
+            Layout::Struct(id, args) => {
+                if types.structs.get(id.index()).is_none_or(|s| s.params as usize != args.len()) {
+                    return Err("a struct with another number of parameters");
+                }
+                let body = self.fields(*id, depth)?;
+                let size = body.size.and_then(|s| s.subst(args)).ok_or("a size is too large")?;
+                Info { size: Some(size), ..body }
+            }
+            Layout::Seq(parts) => self.sequence(parts, depth)?,
+        };
+        if info.cells > limits::FRAME_CELLS * 4 {
+            return Err("a layout has too many cells");
+        }
+        self.done[id.index()] = Some(info.clone());
+        Ok(info)
+    }
+
+    fn fields(&mut self, id: StructId, depth: usize) -> Result<Info, Bad> {
+        match self.structs.get(id.index()) {
+            Some(1) => return Err("a struct contains itself"),
+            None => return Err("a struct that does not exist"),
+            _ => {}
+        }
+        self.structs[id.index()] = 1;
+        let info = self.sequence(&self.types.strukt(id).fields, depth);
+        self.structs[id.index()] = 2;
+        info
+    }
+
+    fn sequence(&mut self, parts: &[LayoutId], depth: usize) -> Result<Info, Bad> {
+        let mut sum = Info { size: Some(Term::zero()), raw: true, cells: 0 };
+        for part in parts {
+            let part = self.layout(*part, depth + 1)?;
+            let (a, b) =
+                sum.size.as_ref().zip(part.size.as_ref()).ok_or("a hidden length inside a layout")?;
+            sum = Info {
+                size: Some(a.add(b).ok_or("a size is too large")?),
+                raw: sum.raw && part.raw,
+                cells: sum.cells.saturating_add(part.cells),
+            };
+        }
+        Ok(sum)
+    }
+
+    /// Words in memory outlive every call: no borrows, and no variables for types.
+    fn storable(&self, id: WordId) -> Result<(), Bad> {
+        match self.types.word(id) {
+            WordTy::Ptr(mode, _) if !mode.permanent() => Err("a borrowed pointer cannot be stored in memory"),
+            WordTy::Var(_) => Err("a word type variable cannot be stored in memory"),
+            WordTy::Opt(inner) => match self.types.word(*inner) {
+                WordTy::Ptr(..) | WordTy::Fn(_) => self.storable(*inner),
+                _ => Err("`opt` of a word that is no pointer"),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn word_scope(&self, id: WordId, depth: usize) -> Result<u32, Bad> {
+        if depth > 2 * limits::NESTING {
+            return Err("types are nested too deeply");
+        }
+        match self.types.words.get(id.index()).ok_or("a type that does not exist")? {
+            WordTy::Int(t) => Ok(t.scope()),
+            WordTy::Ptr(_, l) => self.layout_scope(*l, depth + 1),
+            WordTy::Opt(w) => self.word_scope(*w, depth + 1),
+            WordTy::Range(_) | WordTy::Fn(_) | WordTy::Var(_) => Ok(0),
+        }
+    }
+
+    fn layout_scope(&self, id: LayoutId, depth: usize) -> Result<u32, Bad> {
+        if depth > 2 * limits::NESTING {
+            return Err("types are nested too deeply");
+        }
+        Ok(match self.types.layouts.get(id.index()).ok_or("a type that does not exist")? {
+            Layout::Bytes(t) => t.scope(),
+            Layout::Cstr(t) => t.as_ref().map_or(0, Term::scope),
+            Layout::Cell(w) => self.word_scope(*w, depth + 1)?,
+            Layout::Num(..) => 0,
+            Layout::Array(n, l) => n.scope().max(self.layout_scope(*l, depth + 1)?),
+            Layout::NullTerm(k, w) => k.as_ref().map_or(0, Term::scope).max(self.word_scope(*w, depth + 1)?),
+            Layout::Struct(_, args) => args.iter().map(Term::scope).max().unwrap_or(0),
+            Layout::Seq(parts) => {
+                let mut scope = 0;
+                for p in parts {
+                    scope = scope.max(self.layout_scope(*p, depth + 1)?);
+                }
+                scope
+            }
+        })
+    }
+
+    fn sig(&mut self, sig: &Sig) -> Result<(), Bad> {
+        let vars = sig.vars.len() as u32;
+        let all = vars + sig.result_vars.len() as u32;
+        if sig.vars.len() + sig.result_vars.len() > limits::BINDERS
+            || sig.word_vars as usize > limits::BINDERS
+        {
+            return Err("a signature binds too many variables");
+        }
+        let registers = self.arch.registers();
+        for list in [&sig.params, &sig.results] {
+            let sorted = list.windows(2).all(|w| w[0].0 < w[1].0);
+            if !sorted || list.iter().any(|(r, _)| *r >= registers || *r == 4) {
+                return Err("the registers of a signature are doubled, unordered or not for words");
+            }
+        }
+        for &(_, w) in sig.params.iter() {
+            self.sig_word(sig, w, vars)?;
+        }
+        for &w in &sig.stack {
+            self.sig_word(sig, w, vars)?;
+        }
+        for &(r, w) in &sig.results {
+            self.sig_word(sig, w, all)?;
+            if sig.preserved >> r & 1 == 1 {
+                return Err("a preserved register cannot hold a result");
+            }
+            let inner = match self.types.word(w) {
+                WordTy::Opt(inner) => *inner,
+                _ => w,
+            };
+            if let WordTy::Ptr(mode, _) = self.types.word(inner)
+                && !mode.permanent()
+            {
+                return Err("a borrowed pointer cannot be a result");
+            }
+        }
+        if sig.facts.iter().any(|f| f.scope() > vars) || sig.result_facts.iter().any(|f| f.scope() > all) {
+            return Err("a fact of a signature mentions a variable that it does not bind");
+        }
+        for &(r, l) in &sig.gives_back {
+            let same = sig.params.iter().any(|(p, w)| {
+                *p == r && matches!(self.types.word(*w), WordTy::Ptr(crate::types::Mode::Uniq, k) if *k == l)
+            });
+            if !same || !self.layout(l, 0)?.raw {
+                return Err("what an exclusive borrow gives back must be the raw bytes that it took");
+            }
+        }
+        let plain = sig.params.is_empty() && sig.stack.is_empty() && sig.results.is_empty() && vars == 0;
+        if sig.start && !(plain && sig.facts.is_empty() && sig.noreturn && sig.preserved == 0) {
+            return Err("`start` has no arguments and does not return");
+        }
+        Ok(())
+    }
+
+    fn sig_word(&self, sig: &Sig, id: WordId, scope: u32) -> Result<(), Bad> {
+        if self.word_scope(id, 0)? > scope {
+            return Err("a signature mentions a variable that it does not bind");
+        }
+        match self.types.word(id) {
+            WordTy::Var(v) if *v >= sig.word_vars => {
+                Err("a signature mentions a variable that it does not bind")
+            }
+            WordTy::Ptr(crate::types::Mode::Own, _) => Err("owned pointers are not typed yet"),
+            WordTy::Ptr(crate::types::Mode::Uniq, l)
+                if self.done[l.index()].as_ref().is_none_or(|i| !i.raw) =>
+            {
+                Err("an exclusive borrow is of raw bytes")
+            }
+            WordTy::Opt(inner) => match self.types.word(*inner) {
+                WordTy::Ptr(..) | WordTy::Fn(_) => self.sig_word(sig, *inner, scope),
+                _ => Err("`opt` of a word that is no pointer"),
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
+fn any(bits: u32, range: &Interval) -> bool {
+    Interval::unsigned(bits).within(range) || Interval::signed(bits).within(range)
+}

@@ -1,0 +1,146 @@
+//! One pass over a function, front to back.
+
+use crate::annot::Reading;
+use crate::engine::{Checked, Engine, Flow};
+use crate::guide::Guide;
+use crate::program::{Function, Program};
+use crate::verdict::{Code, Reject};
+use crate::x86::decode::{DecodeError, decode, is_padding};
+use crate::x86::insn::Op;
+
+/// What checking one function took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FunctionStats {
+    /// Instructions.
+    pub instructions: u64,
+    /// Labels.
+    pub labels: u64,
+    /// Proofs by certificate.
+    pub certificates: u64,
+}
+
+/// The code of a function: all of it comes from the file.
+pub fn code<'a>(program: &Program<'a>, function: &Function) -> Checked<&'a [u8]> {
+    let bytes = program
+        .segment(function.addr, function.size)
+        .filter(|s| s.exec)
+        .map(|s| s.bytes_at(function.addr))
+        .and_then(|b| b.get(..usize::try_from(function.size).ok()?));
+    bytes.ok_or_else(|| {
+        Reject::new(Code::Overlap, function.addr, "the function lies outside executable memory")
+    })
+}
+
+/// Checks one function against its annotation stream, which lies in `file`.
+pub fn check_function(program: &Program<'_>, index: usize, file: &[u8]) -> Checked<FunctionStats> {
+    let Some(function) = program.functions.get(index) else {
+        return Err(Reject::new(Code::Note, 0, "there is no such function"));
+    };
+    let stream = file.get(function.stream.clone()).unwrap_or(&[]);
+    let fuel = crate::check::fuel_for(function.size.saturating_add(stream.len() as u64));
+    let entry = Engine::new(program, function, NoGuide, fuel)?;
+    let reading = Reading::new(stream, program, function, &entry.entry).map_err(|b| {
+        Reject::new(
+            Code::Stream,
+            function.stream.start.saturating_add(b.0) as u64,
+            "the annotations cannot be read",
+        )
+    })?;
+    let labels = reading.label_count() as u64;
+    let mut engine = Engine::new(program, function, reading, entry.fuel)?;
+    let instructions = run(&mut engine)?;
+    Ok(FunctionStats { instructions, labels, certificates: engine.certificates })
+}
+
+/// Walks over all instructions; answers their number.
+pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
+    let function = engine.function;
+    let bytes = code(engine.program, function)?;
+    let mut at = 0u64;
+    let mut reachable = true;
+    let mut instructions = 0;
+    while at < function.size {
+        engine.ip = function.addr + at;
+        if engine.guide.next_label(at) == Some(at) {
+            if reachable {
+                engine.edge(at)?;
+            }
+            if let Some(label) = engine.guide.label(at) {
+                engine.enter(&label);
+                reachable = true;
+            }
+        }
+        let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or(&[]);
+        let insn = match decode(engine.program.arch, rest, engine.ip) {
+            Ok(insn) => insn,
+            Err(e) => return Err(undecodable(engine.ip, e)),
+        };
+        let next = at + u64::from(insn.len);
+        if engine.guide.next_label(at + 1).is_some_and(|l| l < next) {
+            return engine.reject(Code::Stream, "a label lies inside an instruction");
+        }
+        if next > function.size {
+            return engine.reject(Code::Truncated, "the last instruction is cut off");
+        }
+        if reachable {
+            instructions += 1;
+            match engine.step(&insn)? {
+                Flow::Next => {}
+                Flow::Away => reachable = false,
+                Flow::Trap => {
+                    let after = usize::try_from(next).ok().and_then(|n| bytes.get(n..)).unwrap_or(&[]);
+                    match decode(engine.program.arch, after, function.addr + next) {
+                        Ok(i) if i.op == Op::Ud2 => reachable = false,
+                        _ => {
+                            return engine
+                                .reject(Code::NoReturn, "a call that does not return is followed by `ud2`");
+                        }
+                    }
+                }
+            }
+        } else {
+            engine.spend(1)?;
+            if insn.op != Op::Ud2 && is_padding(engine.program.arch, rest).is_none() {
+                return engine
+                    .reject(Code::Unreachable, "no path leads here, and it is neither padding nor `ud2`");
+            }
+        }
+        at = next;
+    }
+    engine.ip = function.addr + function.size;
+    if reachable {
+        return engine.reject(Code::FallsOff, "control runs off the end of the function");
+    }
+    Ok(instructions)
+}
+
+fn undecodable(at: u64, e: DecodeError) -> Reject {
+    Reject::new(e.code(), at, e.why())
+}
+
+/// Answers nothing: for looking at a function's entry state.
+pub struct NoGuide;
+
+impl Guide for NoGuide {
+    fn required(&mut self, _: &crate::facts::Facts, _: &crate::term::Term) -> Option<crate::facts::Cert> {
+        None
+    }
+    fn optional(&mut self, _: &crate::facts::Facts, _: &crate::term::Term) -> Option<crate::facts::Cert> {
+        None
+    }
+    fn label(&mut self, _: u64) -> Option<alloc::rc::Rc<crate::state::State>> {
+        None
+    }
+    fn next_label(&mut self, _: u64) -> Option<u64> {
+        None
+    }
+    fn witness(&mut self, _: &crate::facts::Facts) -> Option<crate::term::Term> {
+        None
+    }
+    fn is_address(&mut self, _: u64) -> bool {
+        false
+    }
+    fn edge(&mut self, _: u64, _: &crate::state::State) -> crate::guide::Edge {
+        crate::guide::Edge::Match
+    }
+}
