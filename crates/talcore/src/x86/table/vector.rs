@@ -107,13 +107,11 @@ const HALVES: [Row; 10] = [
 ];
 
 /// The lowest 4 or 8 bytes of a register.
-const SCALARS: [Row; 11] = [
+const SCALARS: [Row; 9] = [
     load("movss", "MOVSS").at_0f(0x10).f3().source(Width::B4),
     store("movss", "MOVSS").at_0f(0x11).f3().source(Width::B4),
-    backwards("movss", "MOVSS").at_0f(0x11).f3().source(Width::B4),
     load("movsd", "MOVSD").at_0f(0x10).f2().source(Width::B8),
     store("movsd", "MOVSD").at_0f(0x11).f2().source(Width::B8),
-    backwards("movsd", "MOVSD").at_0f(0x11).f2().source(Width::B8),
     load("movd/movq", "MOVD/MOVQ").at_0f(0x6E).p66().size(Size::VectorDword).args(
         Pat::VecReg,
         Pat::Rm,
