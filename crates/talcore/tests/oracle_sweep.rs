@@ -73,7 +73,7 @@ fn sweep(arch: Arch, prefixes: &[&[u8]], maps: &[&[u8]], sibs: &[u8]) -> u64 {
     let mut accepted = 0;
     for prefix in prefixes {
         for rex in rex_prefixes(arch) {
-            let rex: &[u8] = rex.as_ref().map_or(&[], std::slice::from_ref);
+            let rex: &[u8] = rex.as_slice();
             for map in maps {
                 for opcode in 0..=255 {
                     for modrm in 0..=255u8 {
@@ -138,7 +138,7 @@ fn sib_bytes_of_every_row() {
             };
             let map: &[u8] = if row.map == Map::Two { &[0x0F] } else { &[] };
             for rex in rex_prefixes(arch) {
-                let rex: &[u8] = rex.as_ref().map_or(&[], std::slice::from_ref);
+                let rex: &[u8] = rex.as_slice();
                 for modrm in [0x04, 0x44, 0x84].map(|mode| mode | reg << 3) {
                     for sib in 0..=255 {
                         bytes.start(&[prefix, rex, map, &[row.opcode, modrm, sib]]);

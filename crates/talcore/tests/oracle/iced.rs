@@ -8,7 +8,7 @@ use talcore::x86::table;
 use super::{IP, Operand, Reading, class, immediate_mask, implied};
 
 /// Asserts that iced reads the same.
-pub fn check(arch: Arch, used: &[u8], bytes: &[u8], insn: &Insn, ours: &Reading) {
+pub(crate) fn check(arch: Arch, used: &[u8], bytes: &[u8], insn: &Insn, ours: &Reading) {
     let decoded = Decoder::with_ip(arch.word_bits(), bytes, IP, DecoderOptions::NONE).decode();
     assert!(!decoded.is_invalid(), "iced: invalid: {used:02x?} {ours:?}");
     let reading = read(&decoded, insn, ours.op);
@@ -56,7 +56,7 @@ fn width(decoded: &Instruction, op: Op) -> u32 {
             "cwde" | "cdq" => 4,
             _ => 8,
         },
-        _ => decoded.code().op_code().mode64().then_some(8).unwrap_or(4).min(word(decoded)),
+        _ => word(decoded),
     }
 }
 
@@ -66,7 +66,7 @@ fn word(decoded: &Instruction) -> u32 {
 }
 
 /// Number and kind of a register.
-pub fn register(reg: Register) -> Operand {
+pub(crate) fn register(reg: Register) -> Operand {
     if reg.is_xmm() {
         return Operand::Xmm(reg.number() as u8);
     }

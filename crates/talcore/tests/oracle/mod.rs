@@ -2,8 +2,8 @@
 
 #![allow(dead_code, missing_docs)]
 
-pub mod iced;
-pub mod yax;
+pub(crate) mod iced;
+pub(crate) mod yax;
 
 use talcore::arch::Arch;
 use talcore::x86::decode::decode;
@@ -11,11 +11,11 @@ use talcore::x86::insn::{Arg, Insn, Op, Rep, Width};
 use talcore::x86::table::{self, Pat, Row};
 
 /// Where the tests pretend that the code lies.
-pub const IP: u64 = 0x40_1000;
+pub(crate) const IP: u64 = 0x40_1000;
 
 /// One operand, as any decoder could report it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Operand {
+pub(crate) enum Operand {
     /// A general register and its width in bytes.
     General(u8, u32),
     /// AH, CH, DH, BH.
@@ -29,21 +29,21 @@ pub enum Operand {
 
 /// One instruction, as any decoder could report it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Reading {
-    pub len: usize,
-    pub op: Op,
+pub(crate) struct Reading {
+    pub(crate) len: usize,
+    pub(crate) op: Op,
     /// The condition's hardware number.
-    pub cond: Option<u8>,
-    pub name: String,
-    pub lock: bool,
-    pub rep: Rep,
-    pub operands: Vec<Operand>,
+    pub(crate) cond: Option<u8>,
+    pub(crate) name: String,
+    pub(crate) lock: bool,
+    pub(crate) rep: Rep,
+    pub(crate) operands: Vec<Operand>,
     /// Bytes of memory that an operand names (`None`: the decoder does not say).
-    pub memory: Option<u32>,
+    pub(crate) memory: Option<u32>,
 }
 
 /// Instructions whose operands are implied: nothing of them is in `Insn::args`.
-pub fn implied(op: Op) -> bool {
+pub(crate) fn implied(op: Op) -> bool {
     use Op::*;
     matches!(
         op,
@@ -69,7 +69,7 @@ pub fn implied(op: Op) -> bool {
 }
 
 /// The number of a condition suffix under all its names.
-pub fn condition(suffix: &str) -> Option<u8> {
+pub(crate) fn condition(suffix: &str) -> Option<u8> {
     Some(match suffix {
         "o" => 0,
         "no" => 1,
@@ -102,7 +102,7 @@ const VECTOR: &str = " movups movupd movaps movapd movdqa movdqu movlps movhps m
     pshufd pshufhw pshuflw pinsrw pextrw pmovmskb movmskps movmskpd ";
 
 /// The meaning class of a mnemonic, and its condition. `None`: must never be accepted.
-pub fn class(name: &str, operands: &[Operand]) -> Option<(Op, Option<u8>)> {
+pub(crate) fn class(name: &str, operands: &[Operand]) -> Option<(Op, Option<u8>)> {
     use Op::*;
     for (prefix, op) in [("cmov", Cmovcc), ("set", Setcc), ("j", Jcc)] {
         if let Some(cond) = name.strip_prefix(prefix).and_then(condition) {
@@ -203,7 +203,7 @@ fn mask(bytes: u32) -> i64 {
 }
 
 /// The mask of the bits that count in the immediate of `insn`.
-pub fn immediate_mask(insn: &Insn, row: &Row) -> i64 {
+pub(crate) fn immediate_mask(insn: &Insn, row: &Row) -> i64 {
     let mut bytes = insn.width.bytes();
     for pat in row.args {
         match pat {
@@ -216,7 +216,7 @@ pub fn immediate_mask(insn: &Insn, row: &Row) -> i64 {
 }
 
 /// Our own reading, in the common form.
-pub fn ours(insn: &Insn) -> Reading {
+pub(crate) fn ours(insn: &Insn) -> Reading {
     let row = table::row(insn.row).expect("the row exists");
     assert_eq!(row.op, insn.op);
     let mut operands = Vec::new();
@@ -272,7 +272,7 @@ pub fn ours(insn: &Insn) -> Reading {
 }
 
 /// Decodes and compares with both oracles; says whether the bytes were accepted.
-pub fn agree(arch: Arch, bytes: &[u8]) -> bool {
+pub(crate) fn agree(arch: Arch, bytes: &[u8]) -> bool {
     let Ok(insn) = decode(arch, bytes, IP) else { return false };
     let ours = ours(&insn);
     let used = &bytes[..ours.len];

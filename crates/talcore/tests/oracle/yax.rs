@@ -7,7 +7,7 @@ use talcore::x86::table;
 use super::{IP, Operand, Reading, class, immediate_mask, implied};
 
 /// Asserts that yaxpeax reads the same.
-pub fn check(arch: Arch, used: &[u8], insn: &Insn, ours: &Reading) {
+pub(crate) fn check(arch: Arch, used: &[u8], insn: &Insn, ours: &Reading) {
     let reading = match arch {
         Arch::Amd64 => long::read(used, insn, ours.op),
         Arch::Ia32 => protected::read(used, insn, ours.op),
