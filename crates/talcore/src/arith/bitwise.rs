@@ -115,12 +115,12 @@ impl Num<'_> {
     pub fn test(&mut self, bits: u32, a: &Term, b: &Term) -> Flags {
         if a == b || (a.as_const().is_some() && b.as_const().is_some()) {
             let value = self.and_value(bits, a, b);
-            return Flags::logic(bits, &value);
+            return Flags::logic(bits, &value).kept();
         }
         let (a, b) = if a.as_const().is_some() { (b, a) } else { (a, b) };
         match Mask::of(bits, b) {
-            Some(Mask::Nothing) => Flags::logic(bits, &Term::zero()),
-            Some(Mask::All) => Flags::logic(bits, a),
+            Some(Mask::Nothing) => Flags::logic(bits, &Term::zero()).kept(),
+            Some(Mask::All) => Flags::logic(bits, a).kept(),
             Some(Mask::Low(k)) => Flags::ordered(bits, Order::LowZero(a.clone(), k)),
             Some(Mask::High(k)) => Flags::ordered(bits, Order::HighZero(a.clone(), k)),
             Some(Mask::Other(_)) | None => Flags::ordered(bits, Order::Clear),

@@ -12,6 +12,8 @@ pub struct Flags {
     pub(super) zero: Option<Term>,
     /// SF is the sign bit of `zero` at `bits` bits.
     pub(super) sign: bool,
+    /// `zero` is the result of the instruction just applied, which will be written somewhere.
+    pub(super) of_result: bool,
     /// What CF and OF say.
     pub(super) order: Order,
 }
@@ -48,33 +50,34 @@ impl Flags {
     /// After `a - b` with the result `value`: CF is `a <u b`, SF and OF together say `a <s b`.
     pub(super) fn difference(bits: u32, a: &Term, b: &Term, value: &Term) -> Flags {
         let order = Order::Sub(a.clone(), b.clone(), true);
-        Flags { bits, zero: Some(value.clone()), sign: true, order }
+        Flags { bits, zero: Some(value.clone()), sign: true, of_result: true, order }
     }
 
     /// After `a - b` where the difference is not a term.
     pub(super) fn order_only(bits: u32, a: &Term, b: &Term) -> Flags {
-        Flags { bits, zero: None, sign: false, order: Order::Sub(a.clone(), b.clone(), true) }
+        Flags::ordered(bits, Order::Sub(a.clone(), b.clone(), true))
     }
 
     /// After `a + b` with the result `value`.
     pub(super) fn sum(bits: u32, a: &Term, b: &Term, value: &Term) -> Flags {
         let order = Order::Add(a.clone(), b.clone(), true);
-        Flags { bits, zero: Some(value.clone()), sign: true, order }
+        Flags { bits, zero: Some(value.clone()), sign: true, of_result: true, order }
     }
 
     /// After a logical instruction with the result `value`: CF and OF are clear.
     pub fn logic(bits: u32, value: &Term) -> Flags {
-        Flags { bits, zero: Some(value.clone()), sign: true, order: Order::Clear }
+        Flags { order: Order::Clear, ..Flags::result(bits, value) }
     }
 
     /// ZF and SF are those of `value`; CF and OF are unknown.
     pub fn result(bits: u32, value: &Term) -> Flags {
-        Flags { bits, zero: Some(value.clone()), sign: true, order: Order::Unknown }
+        let zero = Some(value.clone());
+        Flags { bits, zero, sign: true, of_result: true, order: Order::Unknown }
     }
 
     /// ZF is set iff `value` is 0; the rest is unknown.
     pub fn zero_only(bits: u32, value: &Term) -> Flags {
-        Flags { bits, zero: Some(value.clone()), sign: false, order: Order::Unknown }
+        Flags { bits, zero: Some(value.clone()), ..Flags::default() }
     }
 
     /// CF has this value (`clc`, `stc`); the rest is unknown.
@@ -83,7 +86,7 @@ impl Flags {
     }
 
     pub(super) fn ordered(bits: u32, order: Order) -> Flags {
-        Flags { bits, zero: None, sign: false, order }
+        Flags { bits, order, ..Flags::default() }
     }
 
     /// Whether they come from a comparison of two operands.
@@ -101,14 +104,20 @@ impl Flags {
         Flags { order, ..self }
     }
 
-    /// The same flags, after the result was written and got the name `word` there: a term
-    /// congruent to the result modulo `2^bits`, see [`super::Num::write`]. ZF and SF then speak of
-    /// that name, so that a test teaches something about the register.
+    /// The flags of an instruction that writes a result, after the result was written and got the
+    /// name `word` there: a term congruent to the result modulo `2^bits`, see [`super::Num::write`].
+    /// ZF and SF then speak of that name, so that a test teaches something about the register. Flags that
+    /// do not come from the result stay as they are.
     pub fn named(mut self, word: &Term) -> Flags {
-        if self.zero.is_some() {
+        if self.of_result {
             self.zero = Some(word.clone());
         }
-        self
+        self.kept()
+    }
+
+    /// The same flags, as those of an instruction that leaves them.
+    pub(super) fn kept(self) -> Flags {
+        Flags { of_result: false, ..self }
     }
 
     /// The term that is 0 modulo `2^word_bits` iff ZF is set, if the flags were set by an

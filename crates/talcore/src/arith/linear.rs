@@ -23,7 +23,7 @@ impl Num<'_> {
     /// `cmp`: the flags of `a - b`.
     pub fn cmp(&self, bits: u32, a: &Term, b: &Term) -> Flags {
         match a.sub(b) {
-            Some(value) => Flags::difference(bits, a, b, &value),
+            Some(value) => Flags::difference(bits, a, b, &value).kept(),
             None => Flags::order_only(bits, a, b),
         }
     }

@@ -37,7 +37,7 @@ impl Num<'_> {
             return Out { value, flags: Flags::unknown() };
         };
         if k == 0 {
-            return Out { value: a.clone(), flags: before.clone() };
+            return Out { value: a.clone(), flags: before.clone().kept() };
         }
         let value = match how {
             Shift::Left => self.or_unknown(bits, a.scale(pow2(k))),
@@ -120,7 +120,7 @@ impl Num<'_> {
 
     fn scramble(&mut self, bits: u32, a: &Term, count: &Term, before: &Flags) -> Out {
         if count.as_const().is_some_and(|c| c & count_mask(bits) == 0) {
-            return Out { value: a.clone(), flags: before.clone() };
+            return Out { value: a.clone(), flags: before.clone().kept() };
         }
         Out { value: self.unknown(bits), flags: Flags::unknown() }
     }

@@ -1,0 +1,232 @@
+//! Random facts with all their models, and the search for values of fresh variables.
+
+use talcore::arith::Prove;
+use talcore::facts::{Facts, Interval};
+use talcore::term::Term;
+
+/// Base variables with facts, and every point (or many) at which the facts hold.
+pub(crate) struct World {
+    /// The size of the machine word.
+    pub(crate) word: u32,
+    pub(crate) facts: Facts,
+    pub(crate) points: Vec<Vec<i128>>,
+}
+
+/// The largest number of points that are enumerated.
+const POINTS: usize = 1100;
+
+pub(crate) fn value(t: &Term, point: &[i128]) -> i128 {
+    t.summands().iter().fold(t.konst(), |s, &(v, c)| s + i128::from(c) * point[v as usize])
+}
+
+fn interval(rng: &mut fastrand::Rng, word: u32) -> Interval {
+    let size = 1i128 << word;
+    let half = size / 2;
+    let small = 1i128 << rng.u32(0..=word);
+    let at = *rng.choice(&[0, half, size, -half, -size, small, -small, 2 * size]).unwrap();
+    match rng.u32(0..7) {
+        0 | 1 => Interval::new(0, size - 1),
+        2 => Interval::new(-half, half - 1),
+        3 => Interval::new(0, small - 1),
+        4 => Interval::new(0, rng.i128(0..size)),
+        5 => {
+            let lo = at - rng.i128(0..4);
+            Interval::new(lo, lo + rng.i128(0..8))
+        }
+        _ => {
+            let lo = rng.i128(-size..size);
+            Interval::new(lo, lo + rng.i128(0..size))
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn random(rng: &mut fastrand::Rng, word: u32) -> World {
+        loop {
+            let mut facts = Facts::default();
+            let mut points = vec![vec![]];
+            for _ in 0..rng.usize(1..=3) {
+                let i = interval(rng, word);
+                if points.len() * ((i.hi - i.lo + 1) as usize) > POINTS {
+                    continue;
+                }
+                facts.fresh(i);
+                points =
+                    points.iter().flat_map(|p| (i.lo..=i.hi).map(move |x| [&p[..], &[x]].concat())).collect();
+            }
+            if facts.var_count() == 0 {
+                continue;
+            }
+            let mut world = World { word, facts, points };
+            for _ in 0..rng.u32(0..3) {
+                let fact = world.term(rng);
+                world.facts.assume(&fact);
+            }
+            let facts = &world.facts;
+            let inside = |p: &Vec<i128>| {
+                let in_box = p.iter().enumerate().all(|(v, &x)| {
+                    let i = facts.interval(v as u32);
+                    i.lo <= x && x <= i.hi
+                });
+                in_box && facts.list().iter().all(|f| value(f, p) >= 0)
+            };
+            world.points.retain(inside);
+            if !world.points.is_empty() {
+                return world;
+            }
+        }
+    }
+
+    /// A constant that matters.
+    pub(crate) fn constant(&self, rng: &mut fastrand::Rng) -> i128 {
+        let k = 1i128 << rng.u32(0..=self.word);
+        match rng.u32(0..8) {
+            0 => 0,
+            1 => rng.i128(-3..4),
+            2 => k,
+            3 => -k,
+            4 => k - 1,
+            5 => -k - 1,
+            _ => rng.i128(-(1 << self.word)..2 << self.word),
+        }
+    }
+
+    /// A random operand.
+    pub(crate) fn term(&self, rng: &mut fastrand::Rng) -> Term {
+        let n = self.facts.var_count() as u32;
+        let var = |rng: &mut fastrand::Rng| Term::var(rng.u32(0..n));
+        let t = match rng.u32(0..10) {
+            0 => Term::zero(),
+            1..=4 => return var(rng),
+            5 => var(rng),
+            6 => var(rng).neg().unwrap(),
+            7 => var(rng).scale(1 << rng.u32(0..5)).unwrap(),
+            8 => var(rng).add_scaled(&var(rng), rng.i128(-3..4)).unwrap(),
+            _ => var(rng).sub(&var(rng)).unwrap(),
+        };
+        t.offset(self.constant(rng)).unwrap()
+    }
+
+    /// Some of the points.
+    pub(crate) fn sample(&self, rng: &mut fastrand::Rng, n: usize) -> Vec<Vec<i128>> {
+        if self.points.len() <= n {
+            return self.points.clone();
+        }
+        (0..n).map(|_| rng.choice(&self.points).unwrap().clone()).collect()
+    }
+}
+
+/// `term` is `value` modulo `2^bits`.
+pub(crate) struct Congruence {
+    pub(crate) term: Term,
+    pub(crate) bits: u32,
+    pub(crate) value: u64,
+}
+
+/// Whether the point extends to values of the fresh variables such that all intervals and facts,
+/// all of `extra >= 0` and all congruences hold.
+pub(crate) fn extends(facts: &Facts, point: &[i128], extra: &[Term], congruences: &[Congruence]) -> bool {
+    let n = facts.var_count();
+    let mut bounds: Vec<(i128, i128)> = (0..n)
+        .map(|v| {
+            let i = facts.interval(v as u32);
+            (i.lo, i.hi)
+        })
+        .collect();
+    for (b, &x) in bounds.iter_mut().zip(point) {
+        if x < b.0 || x > b.1 {
+            return false;
+        }
+        *b = (x, x);
+    }
+    let rows: Vec<&Term> = facts.list().iter().chain(extra).collect();
+    dive(&rows, congruences, bounds)
+}
+
+fn dive(rows: &[&Term], congruences: &[Congruence], mut bounds: Vec<(i128, i128)>) -> bool {
+    if !narrow(rows, &mut bounds) || !congruences.iter().all(|c| possible(c, &bounds)) {
+        return false;
+    }
+    let open = |v: &usize| bounds[*v].0 < bounds[*v].1;
+    let Some(v) = (0..bounds.len()).filter(open).min_by_key(|&v| bounds[v].1 - bounds[v].0) else {
+        return true;
+    };
+    let (lo, hi) = bounds[v];
+    assert!(hi - lo < 1 << 16, "too wide to enumerate");
+    (lo..=hi).any(|x| {
+        let mut next = bounds.clone();
+        next[v] = (x, x);
+        congruences.iter().all(|c| possible(c, &next)) && dive(rows, congruences, next)
+    })
+}
+
+/// False only if all variables of the congruence are fixed and it does not hold.
+fn possible(c: &Congruence, bounds: &[(i128, i128)]) -> bool {
+    let mut sum = c.term.konst();
+    for &(v, k) in c.term.summands() {
+        let (lo, hi) = bounds[v as usize];
+        if lo != hi {
+            return true;
+        }
+        sum += i128::from(k) * lo;
+    }
+    (sum - i128::from(c.value)).rem_euclid(1 << c.bits) == 0
+}
+
+fn narrow(rows: &[&Term], bounds: &mut [(i128, i128)]) -> bool {
+    for _ in 0..4 {
+        let mut changed = false;
+        for row in rows {
+            let mut most = row.konst();
+            for &(v, c) in row.summands() {
+                let (lo, hi) = bounds[v as usize];
+                most += i128::from(c) * if c > 0 { hi } else { lo };
+            }
+            if most < 0 {
+                return false;
+            }
+            for &(v, c) in row.summands() {
+                let (lo, hi) = &mut bounds[v as usize];
+                let reach = most.div_euclid(i128::from(c.abs()));
+                if c > 0 && *hi - reach > *lo {
+                    *lo = *hi - reach;
+                    changed = true;
+                } else if c < 0 && *lo + reach < *hi {
+                    *hi = *lo + reach;
+                    changed = true;
+                }
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    true
+}
+
+/// Proves what is true at all points: stronger than any guide. Sometimes it does not want to.
+pub(crate) struct Oracle<'a> {
+    pub(crate) points: &'a [Vec<i128>],
+    pub(crate) rng: fastrand::Rng,
+    /// How often out of 4 it tries.
+    pub(crate) zeal: u32,
+}
+
+impl Prove for Oracle<'_> {
+    fn prove(&mut self, facts: &Facts, goal: &Term) -> bool {
+        let Some(violated) = goal.neg().and_then(|t| t.offset(-1)) else { return false };
+        self.rng.u32(0..4) < self.zeal
+            && !self.points.iter().any(|p| extends(facts, p, std::slice::from_ref(&violated), &[]))
+    }
+
+    fn propose(&mut self, facts: &Facts, x: u32) -> Vec<Term> {
+        // Anything about x and the other variables, known or not.
+        (0..3)
+            .filter_map(|_| {
+                let other = Term::var(self.rng.u32(0..facts.var_count() as u32 + 2));
+                let t = Term::var(x).scale(self.rng.i128(-2..3))?;
+                t.add_scaled(&other, self.rng.i128(-1..2))?.offset(self.rng.i128(-5..30))
+            })
+            .collect()
+    }
+}
