@@ -12,6 +12,7 @@ mod archive;
 pub mod cli;
 pub mod diag;
 pub mod gate;
+mod interface;
 mod layout;
 mod live;
 mod map;
@@ -96,9 +97,10 @@ pub fn link(inputs: &[Input], options: &Options) -> Result<LinkOutput, Vec<Diagn
     } else {
         Live::all(&program)
     };
-    let undefined = reloc::undefined(&program, &live);
-    if !undefined.is_empty() {
-        return Err(undefined);
+    let mut errors = reloc::undefined(&program, &live);
+    errors.extend(interface::check(&program, &live));
+    if !errors.is_empty() {
+        return Err(errors);
     }
     let layout = Layout::new(&program, &live, &[]).map_err(|e| vec![e])?;
     let address = layout.address(start.0, start.1, entry).unwrap_or(0);

@@ -5,6 +5,8 @@ use common::*;
 use object::read::elf::{ElfFile64, ProgramHeader};
 use object::{LittleEndian, Object as _, ObjectSection, ObjectSymbol, SectionKind, elf};
 use tallink::{Input, Options};
+use talnote::table::TypeTable;
+use talnote::write::{Arch, NoteBuilder, Section};
 
 fn program() -> Vec<Input> {
     vec![hello("hello\n", 7).input("hello.o"), exit_with().input("exit.o")]
@@ -107,7 +109,7 @@ fn relocations_of_all_kinds() {
 fn strong_definitions_win_over_weak_ones() {
     let weak = || {
         let mut o = exit_with();
-        let id = o.out.symbol_id(b"exit_with").unwrap();
+        let id = o.names["exit_with"];
         o.weak(id);
         o
     };
@@ -174,20 +176,12 @@ fn notes_keep_what_they_describe() {
     used.function("exit_with", first, 0, 13);
     let second = used.section(".text.b", SectionKind::Text, &[0xc3]);
     used.function("second", second, 0, 1);
-    let note = used.section(".note.tal", SectionKind::Note, &[0; 16]);
-    used.out.section_mut(note).flags =
-        object::SectionFlags::Elf { sh_type: elf::SHT_NOTE, sh_flags: elf::SHF_ALLOC };
-    for (at, section) in [(0, first), (8, second)] {
-        let symbol = used.out.section_symbol(section);
-        used.reloc(note, at, elf::R_X86_64_64, symbol, 0);
-    }
+    let mut note = NoteBuilder::new(Arch::Amd64);
+    note.sections = [13, 1].map(|size| Section { kind: talnote::write::SectionKind::Code, size }).to_vec();
+    used.note(&note, &TypeTable::default(), &[first, second], &[]);
     let inputs = [hello("hello\n", 7).input("hello.o"), used.input("used.o")];
     let options = Options { gc_sections: true, ..Options::default() };
-    let image = match tallink::link(&inputs, &options) {
-        Ok(out) => out.image,
-        // Once notes are read, this one is no note.
-        Err(e) => return assert!(render(&e).contains("TAL2012")),
-    };
+    let image = link_with(&inputs, &options).image;
     let file = ElfFile64::<LittleEndian>::parse(&*image).unwrap();
     assert!(file.symbol_by_name("second").is_some());
 }

@@ -51,7 +51,7 @@ fn many_uses_are_counted() {
     (0..8).for_each(|i| o.reloc(data, 8 * i, elf::R_X86_64_64, missing, 0));
     let text = errors(&[o.input("a.o")]);
     assert!(text.contains("`missing` is used") && text.contains("5 more places"), "{text}");
-    assert_eq!(text.matches("TAL2010").count(), 1);
+    assert_eq!(text.matches("error[TAL2010]").count(), 1);
 }
 
 #[test]

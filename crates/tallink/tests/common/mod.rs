@@ -3,24 +3,31 @@
 
 use object::write::{Object, Relocation, SectionId, Symbol, SymbolId, SymbolSection};
 use object::{
-    Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind,
-    SymbolScope, elf,
+    Architecture, BinaryFormat, Endianness, RelocationFlags, SectionFlags, SectionKind, SymbolFlags,
+    SymbolKind, SymbolScope, elf,
 };
+use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use tallink::{Diagnostic, Input, InputFile, LinkOutput, Options};
+use talnote::table::TypeTable;
+use talnote::write::{NoteBuilder, WordRef};
 
 /// Builds one relocatable object.
 pub struct Obj {
     pub out: Object<'static>,
+    /// The symbols by name.
+    pub names: HashMap<String, SymbolId>,
+    /// The section made by [`Obj::text`].
+    pub code: Option<SectionId>,
 }
 
 impl Obj {
     pub fn new() -> Obj {
         let mut out = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
         out.add_section(Vec::new(), b".note.GNU-stack".to_vec(), SectionKind::Other);
-        Obj { out }
+        Obj { out, names: HashMap::new(), code: None }
     }
     pub fn section(&mut self, name: &str, kind: SectionKind, bytes: &[u8]) -> SectionId {
         let id = self.out.add_section(Vec::new(), name.as_bytes().to_vec(), kind);
@@ -31,7 +38,9 @@ impl Obj {
         id
     }
     pub fn text(&mut self, bytes: &[u8]) -> SectionId {
-        self.section(".text", SectionKind::Text, bytes)
+        let id = self.section(".text", SectionKind::Text, bytes);
+        self.code = Some(id);
+        id
     }
     fn symbol(
         &mut self,
@@ -41,7 +50,7 @@ impl Obj {
         size: u64,
         kind: SymbolKind,
     ) -> SymbolId {
-        self.out.add_symbol(Symbol {
+        let id = self.out.add_symbol(Symbol {
             name: name.as_bytes().to_vec(),
             value,
             size,
@@ -50,7 +59,9 @@ impl Obj {
             weak: false,
             section,
             flags: SymbolFlags::None,
-        })
+        });
+        self.names.insert(name.to_string(), id);
+        id
     }
     pub fn function(&mut self, name: &str, section: SectionId, value: u64, size: u64) -> SymbolId {
         self.symbol(name, SymbolSection::Section(section), value, size, SymbolKind::Text)
@@ -75,6 +86,27 @@ impl Obj {
     ) {
         let flags = RelocationFlags::Elf { r_type };
         self.out.add_relocation(section, Relocation { offset, symbol, addend, flags }).unwrap();
+    }
+    /// Adds a note that speaks of these sections and imports.
+    pub fn note(
+        &mut self,
+        note: &NoteBuilder,
+        types: &TypeTable,
+        sections: &[SectionId],
+        imports: &[SymbolId],
+    ) -> SectionId {
+        let encoded = note.encode(types).unwrap();
+        let id = self.section(".note.tal", SectionKind::Note, &encoded.bytes);
+        self.out.section_mut(id).flags =
+            SectionFlags::Elf { sh_type: elf::SHT_NOTE, sh_flags: elf::SHF_ALLOC };
+        for (at, word) in encoded.words {
+            let symbol = match word {
+                WordRef::Section(i) => self.out.section_symbol(sections[i as usize]),
+                WordRef::Import(i) => imports[i as usize],
+            };
+            self.reloc(id, at as u64, elf::R_X86_64_64, symbol, 0);
+        }
+        id
     }
     pub fn bytes(&self) -> Vec<u8> {
         self.out.write().unwrap()
