@@ -63,7 +63,7 @@ say otherwise.
 - `path`: a string (`&cstr`), or at least 4096 readable bytes, of which the kernel reads no more.
 - A number or a name: exactly this constant. `one(...)`: one of these constants. `bits(...)`: a constant without \
 other bits than these.
-- Behind the arrow stands the result; an error is `-4095 .. -1`. `never`: the call does not return.
+- Behind the arrow stands the result; an error is `-4095 .. -1`. `noreturn`: the call does not return.
 
 ";
 

@@ -1,5 +1,6 @@
 //! The system-call conventions of the architectures.
 
+use crate::arch;
 use crate::types::RegSet;
 use crate::x86::insn::Reg;
 
@@ -7,8 +8,8 @@ use crate::x86::insn::Reg;
 pub(super) struct Arch {
     /// As written in the table.
     pub(super) name: &'static str,
-    /// The width of a machine word.
-    pub(super) word_bits: u32,
+    /// Which it is.
+    pub(super) id: arch::Arch,
     /// The result and argument registers of a system call.
     pub(super) regs: &'static [(&'static str, Reg)],
     /// Registers that a system call changes.
@@ -23,7 +24,7 @@ const R11: RegSet = 1 << 11;
 pub(super) const ARCHS: [Arch; 2] = [
     Arch {
         name: "amd64",
-        word_bits: 64,
+        id: arch::Arch::Amd64,
         regs: &[
             ("rax", Reg::AX),
             ("rdi", Reg::DI),
@@ -37,7 +38,7 @@ pub(super) const ARCHS: [Arch; 2] = [
     },
     Arch {
         name: "ia32",
-        word_bits: 32,
+        id: arch::Arch::Ia32,
         regs: &[
             ("eax", Reg::AX),
             ("ebx", Reg::BX),

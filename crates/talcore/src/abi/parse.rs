@@ -4,7 +4,7 @@
 //! table  = "arch" NAME item*
 //! item   = "const" NAME "=" number ("," NAME "=" number)*        named constants
 //!        | "set" NAME "=" set                                    a named list of constants
-//!        | "sys" NAME "=" number binders? "(" params? ")" facts? "->" result "man" NAME "(" n ")"
+//!        | "sys" NAME "=" number binders? "(" params? ")" facts? result "man" NAME "(" n ")"
 //! binders = "[" NAME (":" number ".." number?)? ("," ...)* "]"   default 0 .. 2^(W-1)-1
 //! params = REG ":" kind ("," REG ":" kind)*
 //! kind   = "path" | "bits" "(" set ")" | "one" "(" set ")" | constant
@@ -12,7 +12,7 @@
 //! word   = "int" | "int" "(" term ")" | pointer
 //! pointer = "&" "mut"? "[" term "]"                              at least so many raw bytes
 //! set    = NAME-or-number ("|" NAME-or-number)*                  a named set stands for its members
-//! result = "never" | "(" REG ":" ("int" | "int" "(" bound ".." bound ")" | "int" "(" NAME ")") ")" facts?
+//! result = "noreturn" | "->" "(" REG ":" ("int" | "int" "(" bound ".." bound ")" | "int" "(" NAME ")") ")" facts?
 //! facts  = "{" term ("<=" term)+ ("," ...)* "}"
 //! term   = ("-"? product) (("+" | "-") product)*,  product = number | NAME | number "*" NAME
 //! ```
@@ -56,7 +56,7 @@ pub(super) fn table(text: &'static str, types: &mut Types) -> Result<Abi> {
         }
     }
     entries.sort_by_key(|e| e.number);
-    Ok(Abi { entries, word_bits: arch.word_bits, clobbers: arch.clobbers })
+    Ok(Abi { entries, word_bits: arch.id.word_bits(), clobbers: arch.clobbers })
 }
 
 struct Parser<'t> {
@@ -159,8 +159,10 @@ impl Parser<'_> {
         let mut scope = self.binders()?;
         let params = self.params(&scope)?;
         let facts = self.facts(&scope)?;
-        self.lex.expect("->")?;
-        let noreturn = self.lex.eat("never")?;
+        let noreturn = self.lex.eat("noreturn")?;
+        if !noreturn {
+            self.lex.expect("->")?;
+        }
         let results = if noreturn { Vec::new() } else { self.results(&mut scope)? };
         let result_facts = if noreturn { Vec::new() } else { self.facts(&scope)? };
         let text = self.lex.since(start);
@@ -168,7 +170,7 @@ impl Parser<'_> {
         narrow(&mut scope, &result_facts);
         let result_vars = scope.intervals.split_off(scope.args);
         // An empty range would prove everything, and one of more than 2^W integers hides one.
-        let word = Interval::unsigned(self.arch.word_bits).hi;
+        let word = Interval::unsigned(self.arch.id.word_bits()).hi;
         if !result_vars.iter().all(|i| i.hi.checked_sub(i.lo).is_some_and(|n| (0..=word).contains(&n))) {
             return self.lex.error("a result with a range of at most 2^W words before this");
         }
@@ -203,7 +205,7 @@ impl Parser<'_> {
         if !self.lex.eat("[")? {
             return Ok(scope);
         }
-        let positive = Interval { lo: 0, hi: Interval::signed(self.arch.word_bits).hi };
+        let positive = Interval { lo: 0, hi: Interval::signed(self.arch.id.word_bits()).hi };
         loop {
             let name = self.lex.name()?;
             let mut interval = positive;
@@ -214,7 +216,7 @@ impl Parser<'_> {
                     interval.hi = self.number()?;
                 }
             }
-            if !interval.within(&Interval::unsigned(self.arch.word_bits)) || interval.lo > interval.hi {
+            if !interval.within(&Interval::unsigned(self.arch.id.word_bits())) || interval.lo > interval.hi {
                 return self.lex.error("bounds within 0 .. 2^W - 1 before this");
             }
             if scope.find(name).is_some() {
@@ -286,7 +288,7 @@ impl Parser<'_> {
             let mut mask = 0u64;
             for member in self.set()? {
                 match u64::try_from(member) {
-                    Ok(m) if member <= Interval::unsigned(self.arch.word_bits).hi => mask |= m,
+                    Ok(m) if member <= Interval::unsigned(self.arch.id.word_bits()).hi => mask |= m,
                     _ => return self.lex.error("only words in the set before this"),
                 }
             }
@@ -320,7 +322,7 @@ impl Parser<'_> {
             return self.pointer(scope);
         }
         if !self.lex.eat("(")? {
-            return Ok(WordTy::Range(Interval::unsigned(self.arch.word_bits)));
+            return Ok(WordTy::Range(Interval::unsigned(self.arch.id.word_bits())));
         }
         let term = self.term(scope)?;
         self.lex.expect(")")?;
@@ -333,7 +335,7 @@ impl Parser<'_> {
         self.lex.expect("[")?;
         let size = self.term(scope)?;
         self.lex.expect("]")?;
-        if !scope.facts().evidently_in(&size, Interval::unsigned(self.arch.word_bits)) {
+        if !scope.facts().evidently_in(&size, Interval::unsigned(self.arch.id.word_bits())) {
             return self.lex.error("a size within 0 .. 2^W - 1 before this");
         }
         let layout = Layout::Bytes(size);
@@ -367,7 +369,7 @@ impl Parser<'_> {
             return self.lex.error("the result register");
         }
         self.lex.expect("int")?;
-        let word = Interval::unsigned(self.arch.word_bits);
+        let word = Interval::unsigned(self.arch.id.word_bits());
         let (name, interval) = if !self.lex.eat("(")? {
             ("", word)
         } else {

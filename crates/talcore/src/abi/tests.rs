@@ -315,7 +315,7 @@ fn broken_tables_are_refused() {
     let good = [
         "sys a = 1 [k](rdi: &[k], rsi: int(k)) -> (rax: int(r)) {-1 <= r <= k} man a(2)",
         "sys a = 1 [k: 1..5](rsi: int(k), rdi: &mut [8*k + 8]) -> (rax: int(-4095..0)) man a(2)",
-        "const A = 1, B = 2 set C = A | B | 4 sys a = 1 (rdi: bits(C | 8), rsi: one(A | -1), r8: B) -> never man a(2)",
+        "const A = 1, B = 2 set C = A | B | 4 sys a = 1 (rdi: bits(C | 8), rsi: one(A | -1), r8: B) noreturn man a(2)",
         "sys a = 1 (rdi: path, rsi: 0 | &[8]) -> (rax: int) man a(2) ; the end",
     ];
     for item in good {
