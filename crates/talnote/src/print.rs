@@ -108,6 +108,10 @@ pub fn number(n: i128) -> String {
     }
 }
 
+fn finite(i: &Interval) -> bool {
+    i.lo != NEG_INF && i.hi != POS_INF
+}
+
 struct Writer<'a> {
     p: &'a Printer<'a>,
     out: String,
@@ -399,11 +403,23 @@ impl Writer<'_> {
         self.depth -= 1;
     }
 
+    /// A quantified variable with its range. Without one it is a size: from 0 to the largest
+    /// signed word.
+    fn binder(&mut self, v: Var, range: &Interval) {
+        self.var(v);
+        let size = Interval::new(0, Interval::signed(self.p.word_bits).hi);
+        if finite(range) && *range != size {
+            self.out += &format!(": {}..{}", number(range.lo), number(range.hi));
+        } else if !finite(range) {
+            self.put(": any");
+        }
+    }
+
     fn sig_body(&mut self, s: &Sig) {
         self.put("fn ");
         if !s.vars.is_empty() || s.word_vars > 0 {
             self.put("[");
-            self.list(0..s.vars.len() as u32, |w, v| w.var(v));
+            self.list(s.vars.iter().zip(0..), |w, (range, v)| w.binder(v, range));
             if !s.vars.is_empty() && s.word_vars > 0 {
                 self.put(", ");
             }
@@ -424,11 +440,15 @@ impl Writer<'_> {
             self.put(", ");
         }
         self.list(s.stack.iter().enumerate(), |w, (i, &ty)| {
-            let _ = write!(w.out, "[{}]: ", i as u32 * w.p.word_bits / 8);
+            // The return address is at the stack pointer, the first argument above it.
+            w.put("[");
+            w.register(4);
+            let _ = write!(w.out, " + {}]: ", (i + 1) * w.p.word_bits as usize / 8);
             w.word(ty);
         });
         self.put(")");
-        self.conditions(0, &s.vars, &s.facts);
+        let half: Vec<Interval> = s.vars.iter().map(|i| if finite(i) { Interval::ALL } else { *i }).collect();
+        self.conditions(0, &half, &s.facts);
         if s.noreturn {
             return self.put(" noreturn");
         }
@@ -444,9 +464,10 @@ impl Writer<'_> {
         self.conditions(s.vars.len() as u32, &s.result_vars, &s.result_facts);
         // rsp is always preserved, whether the signature lists it or not.
         if (s.preserved ^ usually_preserved(self.p.word_bits)) & !(1 << 4) != 0 {
-            self.put(" preserves ");
-            let kept = s.preserved;
+            self.put(" preserves(");
+            let kept = s.preserved & !(1 << 4);
             self.list((0..16u8).filter(|r| kept >> r & 1 == 1), |w, r| w.register(r));
+            self.put(")");
         }
     }
 

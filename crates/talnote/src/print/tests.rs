@@ -33,7 +33,7 @@ fn signatures_read_like_source() {
     let n = t.word(WordTy::Int(Term::var(0)));
     let r = t.word(WordTy::Int(Term::var(1)));
     let sig = t.sig(Sig {
-        vars: vec![Interval::ALL],
+        vars: vec![Interval::new(0, i64::MAX as i128)],
         params: vec![(7, ptr), (2, n)],
         result_vars: vec![Interval::new(0, POS_INF)],
         results: vec![(0, r)],
@@ -49,6 +49,27 @@ fn signatures_read_like_source() {
         printer.sig(sig),
         "fn [len](rdi: &mut [len], rdx: int(len)) -> (rax: int(got)) {0 <= got, got <= len}"
     );
+}
+
+#[test]
+fn unusual_signatures() {
+    let mut t = TypeTable::default();
+    let int = t.word(WordTy::Range(Interval::unsigned(64)));
+    let sig = t.sig(Sig {
+        vars: vec![Interval::ALL, Interval::new(1, 9), Interval::new(NEG_INF, 4)],
+        word_vars: 1,
+        params: vec![(0, int)],
+        stack: vec![int, int],
+        noreturn: true,
+        ..Sig::default()
+    });
+    let keeps = t.sig(Sig { preserved: 0b1001, ..Sig::default() });
+    let p = Printer::new(&t.types);
+    assert_eq!(
+        p.sig(sig),
+        "fn [n: any, m: 1..9, k: any, a](rax: int, [rsp + 8]: int, [rsp + 16]: int) {k <= 4} noreturn"
+    );
+    assert_eq!(p.sig(keeps), "fn () preserves(rax, rbx)");
 }
 
 #[test]
