@@ -25,15 +25,22 @@ pub(crate) fn links(root: &Path, path: &Path, name: &str, text: &str, problems: 
 fn link_targets(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut fenced = false;
+    // Code between backticks may go over the end of a line, but not of a paragraph.
+    let mut in_code = false;
     for (i, line) in text.lines().enumerate() {
         if line.trim_start().starts_with("```") {
             fenced = !fenced;
+            continue;
         }
         if fenced {
             continue;
         }
-        // Pieces between backticks are code: every second one.
-        let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join("``");
+        in_code &= !line.trim().is_empty();
+        let mut prose = String::new();
+        for (piece, text) in line.split('`').enumerate() {
+            in_code ^= piece > 0;
+            prose.push_str(if in_code { "``" } else { text });
+        }
         let mut rest = prose.as_str();
         while let Some(at) = rest.find("](") {
             rest = &rest[at + 2..];
@@ -66,7 +73,7 @@ mod tests {
 
     #[test]
     fn links_are_found_outside_of_code() {
-        let text = "a [b](c.md) `[d](e)` [`f`](g#h)\n```\n[i](j)\n```\n[k](l)\n";
+        let text = "a [b](c.md) `[d](e)` [`f`](g#h)\n```\n[i](j)\n```\n[k](l) `m\n[n](o)`\n";
         let targets: Vec<_> = link_targets(text);
         let want = [(1, "c.md"), (1, "g#h"), (5, "l")];
         assert_eq!(targets, want.map(|(n, t)| (n, t.to_string())));

@@ -70,7 +70,9 @@ fn shape(name: &str, entry: &codes::Entry, problems: &mut Vec<String>) {
 pub(crate) fn used(root: &Path, all: &[PathBuf], problems: &mut Vec<String>) -> Done {
     let tools = ["talasm", "tallink", "talcheck"].map(|t| root.join("crates").join(t));
     let mut raised = BTreeSet::new();
-    for path in all.iter().filter(|p| tools.iter().any(|t| p.starts_with(t.join("src")))) {
+    let is_test = |p: &Path| p.components().any(|c| c.as_os_str() == "tests") || p.ends_with("tests.rs");
+    let own = |p: &Path| tools.iter().any(|t| p.starts_with(t.join("src"))) && !is_test(p);
+    for path in all.iter().filter(|p| own(p)) {
         let text = read(path)?;
         let classes = classify(&text);
         for (i, line) in code_only(&text).lines().enumerate() {
@@ -92,13 +94,19 @@ pub(crate) fn used(root: &Path, all: &[PathBuf], problems: &mut Vec<String>) -> 
     Ok(())
 }
 
-/// The numbers of `Code(123)` in a line.
+/// The numbers of `Code(1234)`, `error(1234, ..)`, `Problem::new(1234, ..)`, `: u16 = 1234` and of lines
+/// that begin with `1234,`, which is how formatted code continues the second and third.
 fn codes_in(line: &str) -> Vec<Code> {
-    let starts = line.match_indices("Code(").map(|(at, m)| &line[at + m.len()..]);
+    const BEFORE: [&str; 4] = ["Code(", "error(", "Problem::new(", ": u16 = "];
+    let starts = BEFORE.iter().flat_map(|b| line.match_indices(b).map(|(at, m)| &line[at + m.len()..]));
+    let continued = std::iter::once(line.trim_start()).filter(|l| l.contains(','));
     starts
+        .chain(continued)
         .filter_map(|rest| {
-            let end = rest.find(')')?;
-            rest[..end].parse().ok().map(Code)
+            let end = rest.find([')', ',', ';'])?;
+            let digits = &rest[..end];
+            let number = digits.parse().ok().filter(|_| digits.len() == 4 && !digits.starts_with('+'))?;
+            Some(Code(number))
         })
         .collect()
 }
@@ -109,6 +117,9 @@ mod tests {
 
     #[test]
     fn codes_are_found_in_code() {
-        assert_eq!(codes_in("Code(1001), taldiag::Code(2), Code(x), Code(3"), [Code(1001), Code(2)]);
+        assert_eq!(codes_in("Code(1001), taldiag::Code(0302), Code(x), Code(3"), [Code(1001), Code(302)]);
+        assert_eq!(codes_in("self.error(1002, 7); const A: u16 = 1303;"), [Code(1002), Code(1303)]);
+        assert_eq!(codes_in("        1234, 5678"), [Code(1234)]);
+        assert_eq!(codes_in("let x = [12, 3456]; f(4096)"), []);
     }
 }
