@@ -126,8 +126,7 @@ fn run(args: &Args, matches: &ArgMatches) -> Result<(), Failure> {
         };
         written.map_err(|e| cannot_write(path, e))?;
     }
-    let name = args.output.display().to_string();
-    recheck::recheck(&name, &linked.image).map_err(Failure::Rejected)?;
+    recheck::recheck(&inputs, &options, &linked.image).map_err(Failure::Rejected)?;
     write_file(&args.output, &linked.image, 0o755).map_err(|e| cannot_write(&args.output, e))
 }
 

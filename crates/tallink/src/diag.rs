@@ -32,10 +32,8 @@ pub const NOTE: Code = Code(2012);
 pub const SEAM: Code = Code(2013);
 /// The program does not fit the address range or the file size limit.
 pub const TOO_LARGE: Code = Code(2014);
-/// The linked program was rejected when it was checked again.
-pub const RECHECK: Code = Code(2015);
 /// A file cannot be read or written, or a library was not found.
-pub const FILE: Code = Code(2016);
+pub const FILE: Code = Code(2015);
 
 /// A place in an input.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -82,12 +82,29 @@ pub struct LinkOutput {
 
 /// Links. The same inputs and options always give the same bytes.
 ///
-/// The image is not yet checked: see [`recheck`].
+/// The image is not yet checked: see [`recheck::recheck`].
 ///
 /// # Errors
 ///
 /// Everything that is wrong, as far as one phase can tell; never empty.
 pub fn link(inputs: &[Input], options: &Options) -> Result<LinkOutput, Vec<Diagnostic>> {
+    let Plan { program, live, layout, entry } = plan(inputs, options)?;
+    let arch = program.objects[0].arch;
+    let image = write::executable(&program, &layout, arch, entry, !options.strip)?;
+    let map = options.map.then(|| map::map(&program, &layout, &live));
+    Ok(LinkOutput { image, map })
+}
+
+/// Everything that is decided before bytes are written.
+struct Plan<'a> {
+    program: Program<'a>,
+    live: Live,
+    layout: Layout<'a>,
+    /// The address of the entry point.
+    entry: u64,
+}
+
+fn plan<'a>(inputs: &'a [Input], options: &Options) -> Result<Plan<'a>, Vec<Diagnostic>> {
     let program = Program::load(inputs)?;
     let (entry, start) = find_entry(&program, &options.entry).map_err(|e| vec![e])?;
     let live = if options.gc_sections {
@@ -103,11 +120,8 @@ pub fn link(inputs: &[Input], options: &Options) -> Result<LinkOutput, Vec<Diagn
         return Err(errors);
     }
     let layout = Layout::new(&program, &live, &[]).map_err(|e| vec![e])?;
-    let address = layout.address(start.0, start.1, entry).unwrap_or(0);
-    let arch = program.objects[start.0 as usize].arch;
-    let image = write::executable(&program, &layout, arch, address, !options.strip)?;
-    let map = options.map.then(|| map::map(&program, &layout, &live));
-    Ok(LinkOutput { image, map })
+    let entry = layout.address(start.0, start.1, entry).unwrap_or(0);
+    Ok(Plan { program, live, layout, entry })
 }
 
 /// The entry's offset in its section, and the section.

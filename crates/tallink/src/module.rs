@@ -19,7 +19,8 @@ pub struct Import {
 /// A module as it would lie in memory.
 #[derive(Clone, Debug)]
 pub struct Module {
-    /// The file image, as of an executable, without an entry point if the module has none.
+    /// The file image, as of an executable, without an entry point if the module has none:
+    /// `talcore::elf::read` reads its segments and notes.
     pub image: Vec<u8>,
     /// The loaded segments; offsets are into [`Module::image`].
     pub segments: Vec<Segment>,
@@ -29,6 +30,8 @@ pub struct Module {
     pub entry: Option<u64>,
     /// The bytes of all TAL notes, with addresses applied: a range of [`Module::image`].
     pub notes: std::ops::Range<usize>,
+    /// The address of the gate slot, which the link adds to the module.
+    pub gate: u64,
 }
 
 /// Links one object with the gate's object; what remains undefined gets made-up addresses.
@@ -71,5 +74,8 @@ pub fn link_module(file: InputFile) -> Result<Module, Vec<Diagnostic>> {
     let image = write::executable(&program, &layout, program.objects[0].arch, entry.unwrap_or(0), true)?;
     let notes = layout.sections.iter().find(|s| s.kind == crate::object::Kind::Note);
     let notes = notes.map_or(0..0, |s| s.offset as usize..(s.offset + s.size) as usize);
-    Ok(Module { image, segments: layout.segments, imports, entry, notes })
+    let gate = program.global(crate::gate::GATE.as_bytes());
+    let gate = gate.and_then(|g| program.globals[g as usize].def);
+    let gate = gate.and_then(|g| layout.symbol(g.object, g.symbol)).unwrap_or(0);
+    Ok(Module { image, segments: layout.segments, imports, entry, notes, gate })
 }

@@ -1,12 +1,80 @@
-//! Checks the linked image as a whole, as `talcheck` would.
+//! Checks the linked image as a whole, as `talcheck` would, and says in which object a rejection is.
 
-use crate::Diagnostic;
+use crate::diag::{Diagnostic, Spot, show};
+use crate::live::Live;
+use crate::object::Kind;
+use crate::symbols::Program;
+use crate::{Input, Options, plan};
+use talcore::types::Types;
+use talcore::verdict::Reject;
+use taldiag::{Code, codes};
+use talnote::print::{Printer, REGISTERS_64};
 
-/// Checks an executable image.
+/// Checks the image that [`crate::link`] made of these inputs.
 ///
 /// # Errors
 ///
-/// Why it is rejected. Then nothing may be written.
-pub fn recheck(_name: &str, _image: &[u8]) -> Result<(), Vec<Diagnostic>> {
-    Ok(())
+/// Why it is rejected, with the checker's own code. Then nothing may be written.
+pub fn recheck(inputs: &[Input], options: &Options, image: &[u8]) -> Result<(), Vec<Diagnostic>> {
+    match talcore::check::check(image) {
+        Ok(_) => Ok(()),
+        Err(reject) => Err(vec![explain(inputs, options, &reject)]),
+    }
+}
+
+fn explain(inputs: &[Input], options: &Options, reject: &Reject) -> Diagnostic {
+    let code = Code(reject.code as u16);
+    let title = codes::find(code).map_or("it breaks a rule of the checker", |e| e.title);
+    let mut error = Diagnostic::general(code, format!("the linked program is rejected: {title}"));
+    // The link has succeeded once, so it does again; addresses are looked up in the same layout.
+    if let Ok(plan) = plan(inputs, options) {
+        let spot = |address| locate(&plan.program, &plan.layout, address);
+        match spot(reject.at) {
+            Some(at) => error = error.near(at, reject.why),
+            None => error = error.note(format!("at {:#x}: {}", reject.at, reject.why)),
+        }
+        if let Some(at) = reject.target.and_then(spot) {
+            error = error.near(at, "on the way to here");
+        }
+        error.notes.extend(untyped(&plan.program, &plan.live));
+    }
+    if let Some(register) = reject.reg.and_then(|r| REGISTERS_64.get(usize::from(r))) {
+        error = error.note(format!("the register is {register}"));
+    }
+    if let Some(goal) = &reject.goal {
+        let types = Types::default();
+        error = error.note(format!("not proved: {}", Printer::new(&types).fact(goal)));
+    }
+    error.note("tallink checks what it has made; nothing was written")
+}
+
+/// The input section that lies at an address.
+fn locate(program: &Program, layout: &crate::layout::Layout, address: u64) -> Option<Spot> {
+    let out = layout.sections.iter().filter(|s| s.kind.loaded());
+    let out = out.into_iter().find(|s| address >= s.addr && address - s.addr < s.size)?;
+    let offset = address - out.addr;
+    let part = out.parts[..out.parts.partition_point(|p| p.offset <= offset)].last()?;
+    Some(program.objects[part.object as usize].describe(part.section, offset - part.offset))
+}
+
+/// Objects with code but without a note: nothing is known about them.
+fn untyped(program: &Program, live: &Live) -> Option<String> {
+    let mut names = Vec::new();
+    for (o, object) in program.objects.iter().enumerate() {
+        let has = |kind: Kind| {
+            let sections = object.sections.iter().enumerate();
+            sections.into_iter().any(|(i, s)| s.kind == kind && s.size > 0 && live.has(o as u32, i as u32))
+        };
+        if has(Kind::Text) && !has(Kind::Note) {
+            names.push(show(object.name.as_bytes()));
+        }
+    }
+    let first = names.first()?;
+    Some(match names.len() {
+        1 => format!("{first} has no TAL note: only objects made by talasm have types"),
+        n => format!(
+            "{first} and {} more objects have no TAL note: only objects made by talasm have types",
+            n - 1
+        ),
+    })
 }

@@ -10,9 +10,13 @@ use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
+use talcore::types::{Layout, Mode, Sig};
 use tallink::{Diagnostic, Input, InputFile, LinkOutput, Options};
 use talnote::table::TypeTable;
-use talnote::write::{NoteBuilder, WordRef};
+use talnote::write::{
+    Arch, Function, NoteBuilder, Object as NoteObject, ObjectType, Section, SectionKind as NoteSection,
+    WordRef,
+};
 
 /// Builds one relocatable object.
 pub struct Obj {
@@ -185,6 +189,83 @@ pub fn exit_named(name: &str) -> Obj {
     o.function(name, text, 0, 13);
     let gate = o.undefined("__tal_gate");
     o.reloc(text, 7, elf::R_X86_64_PC32, gate, -4);
+    o
+}
+
+/// A typed program: writes `message` and exits with `status`, all by itself.
+pub fn typed(message: &str, status: u8) -> Obj {
+    let mut o = Obj::new();
+    let rodata = o.section(".rodata", SectionKind::ReadOnlyData, message.as_bytes());
+    let code = [
+        0xbf,
+        1,
+        0,
+        0,
+        0, // mov edi, 1
+        0x48,
+        0x8d,
+        0x35,
+        0,
+        0,
+        0,
+        0, // lea rsi, [rip + message]
+        0xba,
+        message.len() as u8,
+        0,
+        0,
+        0, // mov edx, len
+        0xb8,
+        1,
+        0,
+        0,
+        0, // mov eax, 1
+        0xff,
+        0x15,
+        0,
+        0,
+        0,
+        0, // call [rip + __tal_gate]
+        0xbf,
+        status,
+        0,
+        0,
+        0, // mov edi, status
+        0xb8,
+        231,
+        0,
+        0,
+        0, // mov eax, 231
+        0xff,
+        0x15,
+        0,
+        0,
+        0,
+        0, // call [rip + __tal_gate]
+        0x0f,
+        0x0b, // ud2
+    ];
+    let size = code.len() as u64;
+    let text = o.text(&code);
+    o.function("_start", text, 0, size);
+    let at = o.data("message", rodata, 0, message.len() as u64);
+    let gate = o.undefined("__tal_gate");
+    o.reloc(text, 8, elf::R_X86_64_PC32, at, -4);
+    o.reloc(text, 24, elf::R_X86_64_PC32, gate, -4);
+    o.reloc(text, 40, elf::R_X86_64_PC32, gate, -4);
+
+    let mut types = TypeTable::default();
+    let sig = types.sig(Sig { start: true, noreturn: true, ..Sig::default() });
+    let layout = types.layout(Layout::Bytes((message.len() as i128).into()));
+    let mut note = NoteBuilder::new(Arch::Amd64);
+    note.sections = vec![
+        Section { kind: NoteSection::Code, size },
+        Section { kind: NoteSection::Rodata, size: message.len() as u64 },
+    ];
+    // No labels, no answers: nothing has to be guessed.
+    note.functions = vec![Function { section: 0, offset: 0, size, sig, stream: vec![0, 0] }];
+    note.objects =
+        vec![NoteObject { section: 1, offset: 0, mode: Mode::Imm, ty: ObjectType::Layout(layout) }];
+    o.note(&note, &types, &[text, rodata], &[]);
     o
 }
 
