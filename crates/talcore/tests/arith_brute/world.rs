@@ -153,11 +153,28 @@ fn dive(rows: &[&Term], congruences: &[Congruence], mut bounds: Vec<(i128, i128)
     };
     let (lo, hi) = bounds[v];
     assert!(hi - lo < 1 << 16, "too wide to enumerate");
-    (lo..=hi).any(|x| {
+    // A congruence that needs only this variable leaves one value in each 2^bits.
+    let (first, step) = congruences.iter().find_map(|c| only(c, v, &bounds)).unwrap_or((lo, 1));
+    (first..=hi).step_by(step).any(|x| {
         let mut next = bounds.clone();
         next[v] = (x, x);
         congruences.iter().all(|c| possible(c, &next)) && dive(rows, congruences, next)
     })
+}
+
+/// If all variables but `v` are fixed and `v` has coefficient 1: its least value and the step.
+fn only(c: &Congruence, v: usize, bounds: &[(i128, i128)]) -> Option<(i128, usize)> {
+    let mut rest = i128::from(c.value) - c.term.konst();
+    for &(u, k) in c.term.summands() {
+        let (lo, hi) = bounds[u as usize];
+        if u as usize != v {
+            (lo == hi).then_some(())?;
+            rest -= i128::from(k) * lo;
+        }
+    }
+    (c.term.coefficient(v as u32) == 1).then_some(())?;
+    let lo = bounds[v].0;
+    Some((lo + (rest - lo).rem_euclid(1 << c.bits), 1 << c.bits))
 }
 
 /// False only if all variables of the congruence are fixed and it does not hold.
