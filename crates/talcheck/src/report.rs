@@ -17,7 +17,7 @@ pub fn rejection(sources: &mut Sources, name: &str, file: &[u8], reject: &Reject
     let info = DebugInfo::new(file);
     let title = codes::find(code).map_or("the file is rejected", |e| e.title);
     let mut d = Diagnostic::error(code, title);
-    if in_container(code) {
+    if reject.in_file {
         d = d.at(Place::Offset { file: binary, offset: reject.at }, reject.why);
     } else {
         d = d.at(instruction(binary, &info, reject.at), reject.why);
@@ -39,11 +39,6 @@ pub fn rejection(sources: &mut Sources, name: &str, file: &[u8], reject: &Reject
         }
     }
     d
-}
-
-/// Whether [`Reject::at`] is a file offset: the file is not seen as an image yet.
-fn in_container(code: Code) -> bool {
-    code.0 <= 5
 }
 
 /// The instruction at an address.

@@ -109,7 +109,8 @@ fn verify_file(path: &Path) -> Outcome {
     let content = match read(path) {
         Ok(content) => content,
         Err(Failure::TooLarge) => {
-            let reject = Reject::new(Code::Limit, limits::FILE_BYTES as u64, "the file is too large");
+            let reject =
+                Reject::new(Code::Limit, limits::FILE_BYTES as u64, "the file is too large").in_file();
             return rejected(name, &[], &reject);
         }
         Err(Failure::Io(e)) => {

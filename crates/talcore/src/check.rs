@@ -89,9 +89,9 @@ fn assemble<'a>(
     for &(at, desc) in descs {
         let before = counts(&types);
         let note = note::read(desc, at, &mut types)
-            .map_err(|b| Reject::new(Code::Note, (at + b.0) as u64, "the note cannot be read"))?;
+            .map_err(|b| Reject::new(Code::Note, (at + b.0) as u64, "the note cannot be read").in_file())?;
         if note.arch != arch {
-            return Err(Reject::new(Code::Note, at as u64, "the note is for another architecture"));
+            return Err(Reject::new(Code::Note, at as u64, "the note is for another architecture").in_file());
         }
         let after = counts(&types);
         bases.push(TypeBase {
@@ -101,7 +101,8 @@ fn assemble<'a>(
         });
         notes.push(note);
     }
-    let shapes = Shapes::of(&mut types, arch).map_err(|why| Reject::new(Code::IllFormedType, 0, why))?;
+    let shapes =
+        Shapes::of(&mut types, arch).map_err(|why| Reject::new(Code::IllFormedType, 0, why).in_file())?;
     let mut program = Program {
         arch,
         segments,

@@ -57,6 +57,10 @@ pub struct Elf<'a> {
 
 /// Reads and checks the container.
 pub fn read(file: &[u8]) -> Result<Elf<'_>, Reject> {
+    container(file).map_err(Reject::in_file)
+}
+
+fn container(file: &[u8]) -> Result<Elf<'_>, Reject> {
     if file.len() > limits::FILE_BYTES {
         return Err(Reject::new(Code::Limit, 0, "the file is larger than 1 GiB"));
     }

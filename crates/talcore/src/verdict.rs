@@ -127,8 +127,10 @@ codes! {
 pub struct Reject {
     /// The reason.
     pub code: Code,
-    /// The address (in a container: the file offset) that it is about.
+    /// The address that it is about, or the offset in the file: see [`Reject::in_file`].
     pub at: u64,
+    /// `at` is an offset in the file: about headers, notes and annotations.
+    pub in_file: bool,
     /// Which detail: a short phrase from the rule, in lower case, without a full stop.
     pub why: &'static str,
     /// The goal `goal >= 0` that could not be proved, over the variables of the state.
@@ -142,7 +144,12 @@ pub struct Reject {
 impl Reject {
     /// A rejection at an address.
     pub fn new(code: Code, at: u64, why: &'static str) -> Reject {
-        Reject { code, at, why, goal: None, reg: None, target: None }
+        Reject { code, at, in_file: false, why, goal: None, reg: None, target: None }
+    }
+    /// The same, `at` being an offset in the file.
+    pub fn in_file(mut self) -> Reject {
+        self.in_file = true;
+        self
     }
     /// With the goal that failed.
     pub fn goal(mut self, goal: &Term) -> Reject {

@@ -45,6 +45,7 @@ pub fn check_function(program: &Program<'_>, index: usize, file: &[u8]) -> Check
             function.stream.start.saturating_add(b.0) as u64,
             "the annotations cannot be read",
         )
+        .in_file()
     })?;
     let labels = reading.label_count() as u64;
     let mut engine = Engine::new(program, function, reading, entry.fuel)?;
