@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 use taldiag::render::{Color, Format};
 
 /// Links typed objects into one executable and checks the types at the seams.
@@ -48,6 +49,9 @@ struct Args {
     /// Only write the object with the gate and the stubs, for use with other linkers
     #[arg(long = "gate-object", value_name = "FILE")]
     gate_object: Option<PathBuf>,
+    /// Print how long each phase took
+    #[arg(long = "stats")]
+    stats: bool,
     /// How to print errors: human, short, json, sarif, github
     #[arg(long = "format", value_name = "FORMAT", default_value = "human")]
     format: Format,
@@ -110,7 +114,10 @@ fn run(args: &Args, matches: &ArgMatches) -> Result<(), Failure> {
             return Ok(());
         }
     }
+    let mut stats = Stats { print: args.stats, since: Instant::now() };
     let inputs = inputs(args, matches).map_err(Failure::File)?;
+    let bytes: usize = inputs.iter().map(|i| if let Input::File(f) = i { f.bytes.len() } else { 0 }).sum();
+    stats.phase("read", format_args!("{bytes} bytes"));
     let options = Options {
         entry: args.entry.clone(),
         gc_sections: args.gc_sections,
@@ -118,6 +125,7 @@ fn run(args: &Args, matches: &ArgMatches) -> Result<(), Failure> {
         map: args.map.is_some(),
     };
     let linked = link(&inputs, &options).map_err(Failure::Rejected)?;
+    stats.phase("link", format_args!("{} bytes", linked.image.len()));
     if let Some(path) = &args.map {
         let map = linked.map.as_deref().unwrap_or_default().as_bytes();
         let written = match path.as_os_str() == "-" {
@@ -126,8 +134,29 @@ fn run(args: &Args, matches: &ArgMatches) -> Result<(), Failure> {
         };
         written.map_err(|e| cannot_write(path, e))?;
     }
-    recheck::recheck(&inputs, &options, &linked.image).map_err(Failure::Rejected)?;
-    write_file(&args.output, &linked.image, 0o755).map_err(|e| cannot_write(&args.output, e))
+    let accept = recheck::recheck(&inputs, &options, &linked.image).map_err(Failure::Rejected)?;
+    stats
+        .phase("check", format_args!("{} functions, {} instructions", accept.functions, accept.instructions));
+    write_file(&args.output, &linked.image, 0o755).map_err(|e| cannot_write(&args.output, e))?;
+    stats.phase("write", format_args!("{}", args.output.display()));
+    Ok(())
+}
+
+/// Prints how long phases took, if that was asked for.
+struct Stats {
+    print: bool,
+    since: Instant,
+}
+
+impl Stats {
+    /// Ends a phase and says something about it.
+    fn phase(&mut self, name: &str, about: std::fmt::Arguments) {
+        let now = Instant::now();
+        if self.print {
+            println!("{name:<6}{:10.6} s  {about}", (now - self.since).as_secs_f64());
+        }
+        self.since = now;
+    }
 }
 
 /// Reads the inputs in the order of the command line.

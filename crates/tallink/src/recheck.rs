@@ -6,20 +6,17 @@ use crate::object::Kind;
 use crate::symbols::Program;
 use crate::{Input, Options, plan};
 use talcore::types::Types;
-use talcore::verdict::Reject;
+use talcore::verdict::{Accept, Reject};
 use taldiag::{Code, codes};
 use talnote::print::{Printer, REGISTERS_64};
 
-/// Checks the image that [`crate::link`] made of these inputs.
+/// Checks the image that [`crate::link`] made of these inputs; what it contains.
 ///
 /// # Errors
 ///
 /// Why it is rejected, with the checker's own code. Then nothing may be written.
-pub fn recheck(inputs: &[Input], options: &Options, image: &[u8]) -> Result<(), Vec<Diagnostic>> {
-    match talcore::check::check(image) {
-        Ok(_) => Ok(()),
-        Err(reject) => Err(vec![explain(inputs, options, &reject)]),
-    }
+pub fn recheck(inputs: &[Input], options: &Options, image: &[u8]) -> Result<Accept, Vec<Diagnostic>> {
+    talcore::check::check(image).map_err(|reject| vec![explain(inputs, options, &reject)])
 }
 
 fn explain(inputs: &[Input], options: &Options, reject: &Reject) -> Diagnostic {
