@@ -4,8 +4,8 @@
 //! to say the same only those are left that assemblers choose between. So there is nothing in an
 //! accepted instruction that another decoder, or another processor, could read differently.
 
-use super::insn::{Arg, Insn, Mem, Op, Reg, Rep, Width};
-use super::table::{self, Form, LONG_NOP, PREFIXES, Pat, REPS, SHORT_NOP};
+use super::insn::{Arg, Cond, Insn, Mem, Op, Reg, Width};
+use super::table::{self, Form, LONG_NOP, PREFIXES, REPS, SHORT_NOP, Tail};
 use crate::arch::Arch;
 use crate::verdict::Code;
 
@@ -104,49 +104,32 @@ const LOCK: u8 = 4;
 const SEGMENT: u8 = 8;
 const ADDRESS: u8 = 16;
 
-/// The bytes of one instruction: at most 16 of them, with zeros behind, so that every read
-/// succeeds. A read past the end is found afterwards, by comparing with `available`.
-struct Window {
-    bytes: [u8; 32],
+/// How many bytes a [`Window`] shows: more than any read needs, which starts at 15 at most.
+const WINDOW: usize = 24;
+
+/// The first bytes of the input, with zeros behind its end, so that every read succeeds. A read
+/// past the end is found afterwards, by comparing with `available`.
+struct Window<'a> {
+    bytes: &'a [u8; WINDOW],
     available: usize,
 }
 
-impl Window {
-    #[inline(always)]
-    fn new(input: &[u8]) -> Window {
-        let mut bytes = [0; 32];
-        // The common case has a fixed length, which copies without a call.
-        if let (Some(from), Some(to)) = (input.first_chunk::<16>(), bytes.first_chunk_mut::<16>()) {
-            *to = *from;
-            return Window { bytes, available: 16 };
-        }
-        for (to, from) in bytes.iter_mut().zip(input) {
-            *to = *from;
-        }
-        Window { bytes, available: input.len() }
-    }
-
+impl Window<'_> {
     #[inline(always)]
     fn byte(&self, at: usize) -> u8 {
         self.bytes[at & 15]
     }
 
-    /// The 8 bytes from `at` on, little endian.
-    #[inline(always)]
-    fn word(&self, at: usize) -> u64 {
-        let at = at & 15;
-        match self.bytes.get(at..at + 8).and_then(|bytes| bytes.first_chunk()) {
-            Some(bytes) => u64::from_le_bytes(*bytes),
-            None => 0,
-        }
-    }
-
-    /// The `size` bytes from `at` on, sign-extended; 0 bytes give 0.
+    /// The `size` bytes from `at` on, little endian, sign-extended; no byte means nothing.
     #[inline(always)]
     fn signed(&self, at: usize, size: u8) -> i64 {
-        let unused = 64 - 8 * u32::from(size.min(8));
-        let word = self.word(at) as i64;
-        word.unbounded_shl(unused).unbounded_shr(unused)
+        let at = at & 15;
+        let word = match self.bytes.get(at..at + 8).and_then(|bytes| bytes.first_chunk()) {
+            Some(bytes) => i64::from_le_bytes(*bytes),
+            None => 0,
+        };
+        let unused = 8u32.wrapping_sub(size.into()).wrapping_mul(8);
+        word.wrapping_shl(unused).wrapping_shr(unused)
     }
 
     /// The error for bytes that were looked at up to `end`: if they end before, that is the reason.
@@ -160,10 +143,26 @@ impl Window {
     }
 }
 
-/// Decodes the instruction at the start of `bytes`, which lies at address `ip`. Reads no more than
-/// the first 15 bytes.
+/// Decodes the instruction at the start of `bytes`, which lies at address `ip`. What it says
+/// depends on no more than the first 15 bytes.
 pub fn decode(arch: Arch, bytes: &[u8], ip: u64) -> Result<Insn, DecodeError> {
-    let window = Window::new(bytes);
+    match arch {
+        Arch::Amd64 => decode_on::<true>(bytes, ip),
+        Arch::Ia32 => decode_on::<false>(bytes, ip),
+    }
+}
+
+/// The decoder of one architecture: all that depends on it is settled when this is compiled.
+fn decode_on<const AMD64: bool>(bytes: &[u8], ip: u64) -> Result<Insn, DecodeError> {
+    let arch = if AMD64 { Arch::Amd64 } else { Arch::Ia32 };
+    let mut copy = [0; WINDOW];
+    let shown = bytes.first_chunk().unwrap_or_else(|| {
+        for (to, from) in copy.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        &copy
+    });
+    let window = Window { bytes: shown, available: bytes.len() };
     let mut at = 1;
     let mut opcode = window.byte(0);
 
@@ -214,139 +213,114 @@ pub fn decode(arch: Arch, bytes: &[u8], ip: u64) -> Result<Insn, DecodeError> {
 
     let modrm = window.byte(at);
     let (number, group) = table::lookup(arch, select, opcode, modrm);
-    let Some((mut number, form)) = number.and_then(|n| table::form(n).map(|form| (n, form))) else {
+    let Some((number, form)) = number.and_then(|n| table::form(n).map(|form| (n, form))) else {
         let error = why_no_row(arch, select, opcode, modrm, seen);
         return window.fail(at + usize::from(group), error);
     };
 
     // The operand size. Where `66` belongs to the opcode, the table was selected by it.
     let operand = seen & OPERAND != 0 && !form.takes_66;
-    let size = match (rex & REX_W != 0, operand) {
-        (false, false) => 0,
-        (false, true) => 1,
-        (true, false) => 2,
-        (true, true) => return window.fail(at, DecodeError::OperandSize),
-    };
-    if form.sizes & (1 << size) == 0 {
+    let size = usize::from(rex & REX_W) >> 2 | usize::from(operand);
+    if form.sizes >> size & 1 == 0 {
         // Without any of the two, the instruction only exists with REX.W.
-        let errors = [DecodeError::Opcode, DecodeError::OperandSize, DecodeError::Rex];
-        return window.fail(at, errors[size]);
+        use DecodeError::{Opcode, OperandSize, Rex};
+        return window.fail(at, [Opcode, OperandSize, Rex, OperandSize][size & 3]);
     }
-    let (mut width, mut source) = (form.widths[size], form.sources[size]);
+    let (mut width, mut source) = (form.widths[size & 3], form.sources[size & 3]);
     if form.word && arch == Arch::Ia32 {
         (width, source) = (Width::B4, Width::B4);
     }
 
     // ModRM, SIB and displacement. `used` collects the REX bits that have an effect.
-    let mut insn = Insn { op: form.op, width, src_width: source, ..Insn::default() };
+    let mut args = form.args;
+    let mut mem = Mem::default();
     let mut used = rex & REX_W;
     let mut rm = Arg::None;
-    if form.exact != 0 {
-        at += 1;
-        if form.exact != modrm {
-            return window.fail(at, DecodeError::Opcode);
+    match form.tail {
+        Tail::Nothing => {}
+        Tail::ModRm => {
+            at += 1;
+            if modrm >= 0xC0 {
+                used |= REX_B;
+                let number = modrm & 7 | (rex & REX_B) << 3;
+                rm = if form.vector_rm { Arg::Xmm(number) } else { general(number, source, rex) };
+            } else {
+                rm = Arg::Mem;
+                let size;
+                (mem, size) = match memory(arch, rex, modrm, window.byte(at), &mut used) {
+                    Ok(parts) => parts,
+                    Err(error) => return window.fail(at + 1, error),
+                };
+                at += usize::from(modrm & 7 == 4);
+                mem.disp = if size == 0 { 0 } else { window.signed(at, size) };
+                at += usize::from(size);
+            }
+            args[usize::from(form.rm_place & 3)] = rm;
         }
-    } else if form.modrm {
-        at += 1;
-        if form.reg {
-            used |= REX_R;
-        }
-        if modrm >= 0xC0 {
-            used |= REX_B;
-            let number = modrm & 7 | (rex & REX_B) << 3;
-            rm = if form.vector { Arg::Xmm(number) } else { general(number, source, rex) };
-        } else {
-            rm = Arg::Mem;
-            let sib = window.byte(at);
-            let (mem, size) = match memory(arch, rex, modrm, sib, &mut used) {
-                Ok(parts) => parts,
-                Err(error) => return window.fail(at + 1, error),
-            };
-            insn.mem = mem;
-            at += usize::from(modrm & 7 == 4);
-            insn.mem.disp = window.signed(at, size);
-            at += usize::from(size);
+        Tail::Byte(byte) => {
+            at += 1;
+            if byte != modrm {
+                return window.fail(at, DecodeError::Opcode);
+            }
         }
     }
-    if form.low {
-        used |= REX_B;
+    if form.reg_place < 3 {
+        let number = if form.low {
+            used |= REX_B;
+            opcode & 7 | (rex & REX_B) << 3
+        } else {
+            used |= REX_R;
+            modrm >> 3 & 7 | (rex & REX_R) << 1
+        };
+        let reg = if form.vector_reg { Arg::Xmm(number) } else { general(number, width, rex) };
+        args[usize::from(form.reg_place & 3)] = reg;
+    }
+    if rex != 0 && !rex_has_effect(form, rex, used, &args, width, source) {
+        return window.fail(at, DecodeError::Rex);
     }
 
     // The immediate.
-    let size = form.immediate[size];
-    insn.imm = window.signed(at, size);
-    at += usize::from(size);
-    if form.unsigned {
-        insn.imm &= if size == 1 { 0xFF } else { 0xFFFF };
-    } else if form.one {
-        insn.imm = 1;
-    }
-
+    let bytes_of_immediate = form.immediate[size & 3];
+    let mut imm = window.signed(at, bytes_of_immediate) & form.mask | form.constant;
+    at += usize::from(bytes_of_immediate);
     if at > MAX_LENGTH || at > window.available {
         return window.fail(at, DecodeError::TooLong);
     }
-    insn.len = at as u8;
-    let next = ip.wrapping_add(at as u64);
-    if insn.mem.rip {
-        insn.mem.disp = insn.mem.disp.wrapping_add(next as i64);
+    let next = ip.wrapping_add(at as u64) as i64;
+    if mem.rip {
+        mem.disp = mem.disp.wrapping_add(next);
     }
-    if form.relative {
-        insn.imm = insn.imm.wrapping_add(next as i64);
-        if arch == Arch::Ia32 {
-            insn.imm &= 0xFFFF_FFFF;
-        }
+    imm = imm.wrapping_add(next & form.relative);
+    if arch == Arch::Ia32 && form.relative != 0 {
+        imm &= 0xFFFF_FFFF;
     }
 
-    // The operands.
-    let reg = modrm >> 3 & 7 | (rex & REX_R) << 1;
-    let low = opcode & 7 | (rex & REX_B) << 3;
-    let mut choices = [Arg::None; 16];
-    choices[Pat::Rm as usize] = rm;
-    choices[Pat::VecRm as usize] = rm;
-    choices[Pat::Reg as usize] = general(reg, width, rex);
-    choices[Pat::VecReg as usize] = Arg::Xmm(reg);
-    choices[Pat::Low as usize] = general(low, width, rex);
-    choices[Pat::Ax as usize] = Arg::Reg(Reg::AX);
-    choices[Pat::Cl as usize] = Arg::Reg(Reg::CX);
-    choices[Pat::One as usize] = Arg::Imm;
-    choices[Pat::Imm8 as usize] = Arg::Imm;
-    choices[Pat::Uimm8 as usize] = Arg::Imm;
-    choices[Pat::Uimm16 as usize] = Arg::Imm;
-    choices[Pat::Imm as usize] = Arg::Imm;
-    choices[Pat::Imm64 as usize] = Arg::Imm;
-    choices[Pat::Rel8 as usize] = Arg::Rel;
-    choices[Pat::Rel32 as usize] = Arg::Rel;
-    insn.args = form.args.map(|pat| choices[pat as usize & 15]);
-
-    if rex != 0 && !rex_has_effect(form, rex, used, &insn, rm) {
-        return Err(DecodeError::Rex);
+    let lock = seen & LOCK != 0;
+    if lock && !(form.lock && rm == Arg::Mem) {
+        return Err(DecodeError::Lock);
     }
-    if seen & LOCK != 0 {
-        if !form.lock || insn.args[0] != Arg::Mem {
-            return Err(DecodeError::Lock);
+    if form.special {
+        if form.op == Op::Nop {
+            return long_nop(&window, at);
         }
-        insn.lock = true;
-    }
-    if form.reps {
-        insn.rep = REPS[prefix & (PREFIXES - 1)];
-    }
-    if form.condition {
-        insn.cond = table::condition(opcode);
-    }
-    match form.op {
         // `xchg ax, ax` is `nop`: one byte, or two with `66`.
-        Op::Xchg if insn.args[0] == Arg::Reg(Reg::AX) && form.low => {
-            if rex != 0 {
-                return Err(DecodeError::Rex);
-            }
-            number = SHORT_NOP;
-            return Ok(nop(number, insn.len));
+        if args[0] == Arg::Reg(Reg::AX) {
+            return if rex == 0 { Ok(nop(SHORT_NOP, at)) } else { Err(DecodeError::Rex) };
         }
-        Op::Nop => return padding_or(&window, DecodeError::Nop),
-        _ => {}
     }
-    insn.row = number;
-    Ok(insn)
+    Ok(Insn {
+        op: form.op,
+        width,
+        src_width: source,
+        cond: Cond::ALL[usize::from(opcode & form.condition & 15)],
+        rep: REPS[prefix & usize::from(form.repeat & 3)],
+        lock,
+        len: at as u8,
+        args: [args[0], args[1], args[2]],
+        mem,
+        imm,
+        row: number,
+    })
 }
 
 /// A general register operand: without REX, bytes 4..8 are the second bytes of registers 0..4.
@@ -405,15 +379,15 @@ fn memory(arch: Arch, rex: u8, modrm: u8, sib: u8, used: &mut u8) -> Result<(Mem
 
 /// Whether every bit of the REX prefix has an effect, or, without bits, the prefix itself: it
 /// selects spl, bpl, sil or dil.
-fn rex_has_effect(form: &Form, rex: u8, used: u8, insn: &Insn, rm: Arg) -> bool {
+#[inline(always)]
+fn rex_has_effect(form: &Form, rex: u8, used: u8, args: &[Arg; 4], width: Width, source: Width) -> bool {
     let bits = rex & 0x0F;
     if bits != 0 {
         return bits & !used == 0;
     }
-    let new_byte = |arg, width| width == Width::B1 && matches!(arg, Arg::Reg(Reg(4..=7)));
-    let named = form.args.iter().zip(insn.args);
-    new_byte(rm, insn.src_width)
-        || named.into_iter().any(|(pat, arg)| matches!(pat, Pat::Reg | Pat::Low) && new_byte(arg, insn.width))
+    let new_byte =
+        |place: u8, width| width == Width::B1 && matches!(args[usize::from(place & 3)], Arg::Reg(Reg(4..=7)));
+    new_byte(form.rm_place, source) || new_byte(form.reg_place, width)
 }
 
 /// The error for a prefix that is never accepted.
@@ -444,35 +418,50 @@ fn why_no_row(arch: Arch, select: usize, opcode: u8, modrm: u8, seen: u8) -> Dec
 /// prefix `66` or more, the prefix 2E, and a `nop` on memory.
 const LONGEST: [u8; 15] = [0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x2E, 0x0F, 0x1F, 0x84, 0, 0, 0, 0, 0];
 
-/// The shorter ones, of the Intel SDM (volume 2, NOP), longest first.
-const NOPS: [&[u8]; 7] = [
-    &[0x66, 0x0F, 0x1F, 0x84, 0, 0, 0, 0, 0],
-    &[0x0F, 0x1F, 0x84, 0, 0, 0, 0, 0],
-    &[0x0F, 0x1F, 0x80, 0, 0, 0, 0],
-    &[0x66, 0x0F, 0x1F, 0x44, 0, 0],
-    &[0x0F, 0x1F, 0x44, 0, 0],
-    &[0x0F, 0x1F, 0x40, 0],
-    &[0x0F, 0x1F, 0],
-];
-
-/// A long `nop` if the bytes are exactly one, else `error`.
-#[cold]
-fn padding_or(window: &Window, error: DecodeError) -> Result<Insn, DecodeError> {
-    let available = window.available;
-    let mut cut = false;
-    for pattern in (0..=5).filter_map(|skip| LONGEST.get(skip..)).chain(NOPS) {
-        if window.bytes.starts_with(pattern) && available >= pattern.len() {
-            return Ok(nop(LONG_NOP, pattern.len() as u8));
-        }
-        let got = window.bytes.get(..available).unwrap_or_default();
-        cut |= available < pattern.len() && pattern.starts_with(got);
+/// The shorter ones, by length, as the Intel SDM recommends them (volume 2, NOP).
+fn nop_bytes(len: usize) -> &'static [u8] {
+    match len {
+        3 => &[0x0F, 0x1F, 0],
+        4 => &[0x0F, 0x1F, 0x40, 0],
+        5 => &[0x0F, 0x1F, 0x44, 0, 0],
+        6 => &[0x66, 0x0F, 0x1F, 0x44, 0, 0],
+        7 => &[0x0F, 0x1F, 0x80, 0, 0, 0, 0],
+        8 => &[0x0F, 0x1F, 0x84, 0, 0, 0, 0, 0],
+        9 => &[0x66, 0x0F, 0x1F, 0x84, 0, 0, 0, 0, 0],
+        10..=15 => &LONGEST[15 - len..],
+        _ => &[],
     }
-    Err(if cut { DecodeError::Truncated } else { error })
+}
+
+/// A `nop` on memory, of this length: only if it is the one of its length that assemblers emit.
+fn long_nop(window: &Window, len: usize) -> Result<Insn, DecodeError> {
+    let expected = nop_bytes(len);
+    if !expected.is_empty() && window.bytes.starts_with(expected) {
+        Ok(nop(LONG_NOP, len))
+    } else {
+        Err(DecodeError::Nop)
+    }
+}
+
+/// Prefixes that only the longest `nop` instructions have: one of them, or else `error`.
+fn padding_or(window: &Window, error: DecodeError) -> Result<Insn, DecodeError> {
+    let len = 9 + window.bytes.iter().take(6).take_while(|&&byte| byte == 0x66).count();
+    let expected = if len > 9 { nop_bytes(len) } else { &[] };
+    let here = window.bytes.get(..window.available).unwrap_or(window.bytes);
+    if expected.is_empty() {
+        Err(error)
+    } else if here.starts_with(expected) {
+        Ok(nop(LONG_NOP, len))
+    } else if expected.starts_with(here) {
+        Err(DecodeError::Truncated)
+    } else {
+        Err(error)
+    }
 }
 
 /// A `nop`: nothing is left of its encoding but the length.
-fn nop(row: u16, len: u8) -> Insn {
-    Insn { op: Op::Nop, len, row, rep: Rep::No, ..Insn::default() }
+fn nop(row: u16, len: usize) -> Insn {
+    Insn { op: Op::Nop, len: len as u8, row, ..Insn::default() }
 }
 
 /// The length of the padding instruction at the start of `bytes`, if there is one: `int3`, or a

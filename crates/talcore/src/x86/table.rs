@@ -16,7 +16,7 @@ pub use show::{Encoding, Operands};
 use super::insn::{Op, Width};
 use crate::arch::Arch;
 
-pub(crate) use index::{Form, PREFIXES, REPS, condition, form, lookup};
+pub(crate) use index::{Form, PREFIXES, REPS, Tail, form, lookup};
 
 /// The opcode map that a row belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

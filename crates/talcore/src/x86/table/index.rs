@@ -2,49 +2,66 @@
 
 #![allow(long_running_const_eval)]
 
-use super::super::insn::{Cond, Op, Rep, Width};
+use super::super::insn::{Arg, Op, Reg, Rep, Width};
 use super::{COUNT, Forms, Mandatory, ModRm, Pat, ROWS, Reps, Row, SHORT_NOP, Size, Span};
 use crate::arch::Arch;
 
-/// What the decoder needs of a row, ready to use.
+/// What the decoder needs of a row, ready to use. Masks take the place of conditions: an
+/// instruction is decoded in a straight line.
 #[derive(Clone, Copy)]
 pub(crate) struct Form {
     pub(crate) op: Op,
-    /// The operand width without prefix, with `66`, with REX.W.
-    pub(crate) widths: [Width; 3],
-    /// The source width, likewise.
-    pub(crate) sources: [Width; 3],
+    /// What follows the opcode.
+    pub(crate) tail: Tail,
     /// Bit `i` is set if entry `i` of `widths` exists.
     pub(crate) sizes: u8,
     /// `66` belongs to the opcode.
     pub(crate) takes_66: bool,
     /// The width is the machine word.
     pub(crate) word: bool,
-    /// A ModRM byte follows.
-    pub(crate) modrm: bool,
-    /// The `reg` field of ModRM names a register.
-    pub(crate) reg: bool,
-    /// The `r/m` field, if it names a register, names a vector register.
-    pub(crate) vector: bool,
+    /// The operand width without prefix, with `66`, with REX.W.
+    pub(crate) widths: [Width; 4],
+    /// The source width, likewise.
+    pub(crate) sources: [Width; 4],
+    /// The bytes of the immediate, likewise.
+    pub(crate) immediate: [u8; 4],
+    /// The operands that are always the same; the others are put in their places.
+    pub(crate) args: [Arg; 4],
+    /// The place of the operand that ModRM's `r/m` field names; 3 if there is none.
+    pub(crate) rm_place: u8,
+    /// The place of the operand that ModRM's `reg` field or the opcode names; 3 if there is none.
+    pub(crate) reg_place: u8,
     /// The low bits of the opcode name a register.
     pub(crate) low: bool,
-    /// The low bits of the opcode are a condition.
-    pub(crate) condition: bool,
+    /// The `r/m` field, if it names a register, names a vector register.
+    pub(crate) vector_rm: bool,
+    /// The `reg` field names a vector register.
+    pub(crate) vector_reg: bool,
     /// `lock` is allowed on memory.
     pub(crate) lock: bool,
-    /// The operand is a code address.
-    pub(crate) relative: bool,
-    /// The immediate is zero-extended.
-    pub(crate) unsigned: bool,
-    /// The immediate is not read but is the constant 1.
-    pub(crate) one: bool,
-    /// The bytes of the immediate without prefix, with `66`, with REX.W.
-    pub(crate) immediate: [u8; 3],
-    /// F2 and F3 are repeat prefixes.
-    pub(crate) reps: bool,
-    /// The ModRM byte must be this one (if not 0, which is never used so).
-    pub(crate) exact: u8,
-    pub(crate) args: [Pat; 3],
+    /// The decoder has a rule of its own: `nop`, and `xchg` with the accumulator.
+    pub(crate) special: bool,
+    /// The bits of the opcode that are a condition.
+    pub(crate) condition: u8,
+    /// The bits of the prefix number that are a repeat prefix.
+    pub(crate) repeat: u8,
+    /// The value of the immediate if none is encoded.
+    pub(crate) constant: i64,
+    /// The bits of the (sign-extended) immediate that count; 0 if none is encoded.
+    pub(crate) mask: i64,
+    /// All ones if the immediate is relative to the next instruction.
+    pub(crate) relative: i64,
+}
+
+/// What follows an opcode, before the immediate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// Nothing.
+    Nothing,
+    /// ModRM, perhaps SIB, perhaps a displacement.
+    ModRm,
+    /// Exactly this byte.
+    Byte(u8),
 }
 
 /// A table of [`Form`]s has one entry for each row.
@@ -61,57 +78,101 @@ static FORMS: [Form; COUNT] = {
 const fn compile(row: &Row) -> Form {
     use Width::{B1, B2, B4, B8, B16};
     let (widths, sizes) = match row.size {
-        Size::Byte => ([B1; 3], 0b001),
-        Size::Full => ([B4, B2, B8], 0b111),
-        Size::Dword => ([B4, B4, B8], 0b101),
-        Size::Quad => ([B8; 3], 0b100),
-        Size::Only4 => ([B4; 3], 0b001),
-        Size::Word => ([B8; 3], 0b001),
-        Size::Wider => ([B4, B2, B8], if matches!(row.source, Some(B1)) { 0b111 } else { 0b101 }),
-        Size::Vector => ([B16; 3], 0b001),
-        Size::VectorDword => ([B16; 3], 0b101),
+        Size::Byte => ([B1; 4], 0b001),
+        Size::Full => ([B4, B2, B8, B8], 0b111),
+        Size::Dword => ([B4, B4, B8, B8], 0b101),
+        Size::Quad => ([B8; 4], 0b100),
+        Size::Only4 => ([B4; 4], 0b001),
+        Size::Word => ([B8; 4], 0b001),
+        Size::Wider => ([B4, B2, B8, B8], if matches!(row.source, Some(B1)) { 0b111 } else { 0b101 }),
+        Size::Vector => ([B16; 4], 0b001),
+        Size::VectorDword => ([B16; 4], 0b101),
     };
     let sources = match (row.source, row.size) {
-        (Some(width), _) => [width; 3],
-        (None, Size::VectorDword) => [B4, B4, B8],
+        (Some(width), _) => [width; 4],
+        (None, Size::VectorDword) => [B4, B4, B8, B8],
         (None, _) => widths,
     };
     let mut form = Form {
         op: row.op,
-        widths,
-        sources,
+        tail: match row.modrm {
+            ModRm::No => Tail::Nothing,
+            ModRm::Slash(_) | ModRm::Digit(..) => Tail::ModRm,
+            ModRm::Byte(byte) => Tail::Byte(byte),
+        },
         sizes,
         takes_66: matches!(row.mandatory, Mandatory::P66),
         word: matches!(row.size, Size::Word),
-        modrm: !matches!(row.modrm, ModRm::No),
-        reg: matches!(row.modrm, ModRm::Slash(_)),
-        vector: false,
+        widths,
+        sources,
+        immediate: [0; 4],
+        args: [Arg::None; 4],
+        rm_place: 3,
+        reg_place: 3,
         low: matches!(row.span, Span::Register),
-        condition: matches!(row.span, Span::Condition),
+        vector_rm: false,
+        vector_reg: false,
         lock: row.lock,
-        relative: false,
-        unsigned: false,
-        one: false,
-        immediate: [0; 3],
-        reps: !matches!(row.reps, Reps::No),
-        exact: if let ModRm::Byte(byte) = row.modrm { byte } else { 0 },
-        args: row.args,
+        special: matches!(row.op, Op::Nop) || (matches!(row.op, Op::Xchg) && row.opcode == 0x90),
+        condition: if matches!(row.span, Span::Condition) { 15 } else { 0 },
+        repeat: if matches!(row.reps, Reps::No) { 0 } else { 3 },
+        constant: 0,
+        mask: 0,
+        relative: 0,
     };
     let mut i = 0;
     while i < 3 {
-        match row.args[i] {
-            Pat::VecRm => form.vector = true,
-            Pat::One => form.one = true,
-            Pat::Imm8 => form.immediate = [1; 3],
-            Pat::Uimm8 => (form.immediate, form.unsigned) = ([1; 3], true),
-            Pat::Uimm16 => (form.immediate, form.unsigned) = ([2; 3], true),
-            Pat::Imm => form.immediate = [4, 2, 4],
-            Pat::Imm64 => form.immediate = [4, 2, 8],
-            Pat::Rel8 => (form.immediate, form.relative) = ([1; 3], true),
-            Pat::Rel32 => (form.immediate, form.relative) = ([4; 3], true),
-            Pat::None | Pat::Rm | Pat::Reg | Pat::VecReg | Pat::Low | Pat::Ax | Pat::Cl => {}
-        }
+        form.args[i] = match row.args[i] {
+            Pat::None => Arg::None,
+            Pat::Rm | Pat::VecRm => {
+                form.rm_place = i as u8;
+                form.vector_rm = matches!(row.args[i], Pat::VecRm);
+                Arg::None
+            }
+            Pat::Reg | Pat::VecReg | Pat::Low => {
+                form.reg_place = i as u8;
+                form.vector_reg = matches!(row.args[i], Pat::VecReg);
+                Arg::None
+            }
+            Pat::Ax => Arg::Reg(Reg::AX),
+            Pat::Cl => Arg::Reg(Reg::CX),
+            Pat::One => {
+                form.constant = 1;
+                Arg::Imm
+            }
+            Pat::Imm8 => {
+                form.immediate = [1; 4];
+                Arg::Imm
+            }
+            Pat::Uimm8 => {
+                (form.immediate, form.mask) = ([1; 4], 0xFF);
+                Arg::Imm
+            }
+            Pat::Uimm16 => {
+                (form.immediate, form.mask) = ([2; 4], 0xFFFF);
+                Arg::Imm
+            }
+            Pat::Imm => {
+                form.immediate = [4, 2, 4, 4];
+                Arg::Imm
+            }
+            Pat::Imm64 => {
+                form.immediate = [4, 2, 8, 8];
+                Arg::Imm
+            }
+            Pat::Rel8 => {
+                (form.immediate, form.relative) = ([1; 4], -1);
+                Arg::Rel
+            }
+            Pat::Rel32 => {
+                (form.immediate, form.relative) = ([4; 4], -1);
+                Arg::Rel
+            }
+        };
         i += 1;
+    }
+    if form.immediate[0] != 0 && form.mask == 0 {
+        form.mask = -1;
     }
     form
 }
@@ -258,8 +319,3 @@ pub(crate) fn lookup(arch: Arch, select: usize, opcode: u8, modrm: u8) -> (Optio
 
 /// The repeat prefix that a selector stands for on a string instruction.
 pub(crate) const REPS: [Rep; PREFIXES] = [Rep::No, Rep::No, Rep::Rep, Rep::Repne];
-
-/// The condition in the low four bits of an opcode.
-pub(crate) fn condition(opcode: u8) -> Cond {
-    Cond::ALL[usize::from(opcode & 15)]
-}
