@@ -11,7 +11,7 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        pub struct $name(pub u32);
+        pub(super) struct $name(pub u32);
     };
 }
 id!(/** An expression in [`Ast::exprs`]. */ ExprId);
@@ -20,7 +20,7 @@ id!(/** An initial value in [`Ast::inits`]. */ InitId);
 
 /// A name with its place.
 #[derive(Clone, Copy, Debug)]
-pub struct Ident {
+pub(super) struct Ident {
     /// The name.
     pub name: Name,
     /// Where.
@@ -30,7 +30,7 @@ pub struct Ident {
 /// Operators of constant expressions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
-pub enum BinOp {
+pub(super) enum BinOp {
     Add,
     Sub,
     Mul,
@@ -45,7 +45,7 @@ pub enum BinOp {
 
 /// An expression.
 #[derive(Clone, Copy, Debug)]
-pub struct Expr {
+pub(super) struct Expr {
     /// What it is.
     pub kind: ExprKind,
     /// Where.
@@ -57,7 +57,7 @@ pub struct Expr {
 /// The forms of expressions.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
-pub enum ExprKind {
+pub(super) enum ExprKind {
     Num(u64),
     /// A quoted string: a character constant.
     Str,
@@ -75,7 +75,7 @@ pub enum ExprKind {
 
 /// A type.
 #[derive(Clone, Debug)]
-pub struct Type {
+pub(super) struct Type {
     /// What it is.
     pub kind: TypeKind,
     /// Where.
@@ -87,7 +87,7 @@ pub struct Type {
 /// How long and how a borrow may be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
-pub enum Borrow {
+pub(super) enum Borrow {
     Read,
     Mut,
     Frozen,
@@ -97,7 +97,7 @@ pub enum Borrow {
 /// The forms of types: of words and of memory alike.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
-pub enum TypeKind {
+pub(super) enum TypeKind {
     Name(Name),
     App(Ident, Vec<Arg>),
     /// `&L`, `&mut L`, ...; for `&uniq L => L'` with what is given back.
@@ -121,7 +121,7 @@ pub enum TypeKind {
 /// An argument of a named type.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
-pub enum Arg {
+pub(super) enum Arg {
     Expr(ExprId),
     Range(ExprId, ExprId),
     Type(TypeId),
@@ -129,7 +129,7 @@ pub enum Arg {
 
 /// A quantified variable: `n`, `n: any`, `n: lo..hi`.
 #[derive(Clone, Copy, Debug)]
-pub struct Binder {
+pub(super) struct Binder {
     /// The variable.
     pub ident: Ident,
     /// Its interval.
@@ -139,7 +139,7 @@ pub struct Binder {
 /// The interval of a [`Binder`].
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
-pub enum Bound {
+pub(super) enum Bound {
     Default,
     /// `n: word`, where the word can only be `any`.
     Word(ExprId),
@@ -149,7 +149,7 @@ pub enum Bound {
 /// Where a parameter or result is.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
-pub enum Slot {
+pub(super) enum Slot {
     Reg(RegOp),
     /// `[rsp + offset]` as the callee sees it at its entry.
     Stack(RegOp, ExprId),
@@ -157,7 +157,7 @@ pub enum Slot {
 
 /// A parameter or result.
 #[derive(Clone, Copy, Debug)]
-pub struct Param {
+pub(super) struct Param {
     /// Where it is.
     pub slot: Slot,
     /// Where that is written.
@@ -169,7 +169,7 @@ pub struct Param {
 /// A relation in a fact.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
-pub enum Rel {
+pub(super) enum Rel {
     Le,
     Lt,
     Eq,
@@ -179,7 +179,7 @@ pub enum Rel {
 
 /// A chain `a <= b < c`.
 #[derive(Clone, Debug)]
-pub struct Fact {
+pub(super) struct Fact {
     /// The first expression.
     pub first: ExprId,
     /// Each relation with the expression on its right.
@@ -189,7 +189,7 @@ pub struct Fact {
 /// What follows parameters and results.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
-pub enum Modifier {
+pub(super) enum Modifier {
     Noreturn,
     Preserves(Vec<(RegOp, Span)>),
     Clobbers(Vec<(RegOp, Span)>),
@@ -198,7 +198,7 @@ pub enum Modifier {
 
 /// A signature.
 #[derive(Clone, Debug, Default)]
-pub struct Sig {
+pub(super) struct Sig {
     /// Quantified variables: of numbers and of word types alike.
     pub binders: Vec<Binder>,
     /// Parameters.
@@ -215,7 +215,7 @@ pub struct Sig {
 
 /// The signature of a declared function.
 #[derive(Clone, Debug)]
-pub enum FnSig {
+pub(super) enum FnSig {
     /// Written out.
     Inline(Box<Sig>),
     /// `fn name: type`.
@@ -224,7 +224,7 @@ pub enum FnSig {
 
 /// An initial value.
 #[derive(Clone, Debug)]
-pub struct Init {
+pub(super) struct Init {
     /// What it is.
     pub kind: InitKind,
     /// Where.
@@ -236,7 +236,7 @@ pub struct Init {
 /// The forms of initial values.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
-pub enum InitKind {
+pub(super) enum InitKind {
     Expr(ExprId),
     /// `n dup (...)`.
     Dup(ExprId, Vec<InitId>),
@@ -250,7 +250,7 @@ pub enum InitKind {
 
 /// A declared object.
 #[derive(Clone, Debug)]
-pub struct ObjectDecl {
+pub(super) struct ObjectDecl {
     /// Where it goes.
     pub section: Section,
     /// `own` was written: an owned static.
@@ -266,7 +266,7 @@ pub struct ObjectDecl {
 /// What a declaration declares.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
-pub enum DeclKind {
+pub(super) enum DeclKind {
     Const(ExprId),
     Struct { params: Vec<Ident>, facts: Vec<Fact>, fields: Vec<(Ident, TypeId)> },
     Type { params: Vec<Ident>, body: TypeId },
@@ -280,7 +280,7 @@ pub enum DeclKind {
 
 /// A declaration.
 #[derive(Clone, Debug)]
-pub struct Decl {
+pub(super) struct Decl {
     /// What is declared.
     pub kind: DeclKind,
     /// `pub`.
@@ -294,12 +294,12 @@ pub struct Decl {
 }
 
 /// The size that is written before a memory operand, in bytes.
-pub type Size = u8;
+pub(super) type Size = u8;
 
 /// One summand of a memory operand.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
-pub enum MemTerm {
+pub(super) enum MemTerm {
     Reg(RegOp),
     Scaled(RegOp, ExprId),
     Add(ExprId),
@@ -308,7 +308,7 @@ pub enum MemTerm {
 
 /// An operand.
 #[derive(Clone, Copy, Debug)]
-pub struct Operand {
+pub(super) struct Operand {
     /// What it is.
     pub kind: OperandKind,
     /// Where.
@@ -318,7 +318,7 @@ pub struct Operand {
 /// The forms of operands. Ranges are into [`Body::terms`].
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
-pub enum OperandKind {
+pub(super) enum OperandKind {
     Reg(RegOp),
     Local(Name),
     Expr(ExprId),
@@ -328,7 +328,7 @@ pub enum OperandKind {
 /// One element of a label annotation.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
-pub enum AnnotItem {
+pub(super) enum AnnotItem {
     Reg(RegOp, Span, TypeId),
     Binder(Ident, ExprId, ExprId),
     Fact(Fact),
@@ -336,7 +336,7 @@ pub enum AnnotItem {
 
 /// One thing in a function's body.
 #[derive(Clone, Copy, Debug)]
-pub struct Stmt {
+pub(super) struct Stmt {
     /// What it is.
     pub kind: StmtKind,
     /// Where.
@@ -346,7 +346,7 @@ pub struct Stmt {
 /// The forms of statements. Ranges are into the vectors of [`Body`].
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
-pub enum StmtKind {
+pub(super) enum StmtKind {
     Label(Name),
     Instr {
         prefix: Option<Prefix>,
@@ -362,7 +362,7 @@ pub enum StmtKind {
 
 /// The body of one function.
 #[derive(Debug, Default)]
-pub struct Body {
+pub(super) struct Body {
     /// In source order.
     pub stmts: Vec<Stmt>,
     /// Operands of instructions.
@@ -379,7 +379,7 @@ pub struct Body {
 
 impl Body {
     /// Empties it, keeping the memory.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.stmts.clear();
         self.operands.clear();
         self.operands_taken = 0;
@@ -391,7 +391,7 @@ impl Body {
 
 /// The arenas of one run.
 #[derive(Debug, Default)]
-pub struct Ast {
+pub(super) struct Ast {
     /// Expressions.
     pub exprs: Vec<Expr>,
     /// Types.
@@ -402,22 +402,22 @@ pub struct Ast {
 
 impl Ast {
     /// An expression.
-    pub fn expr(&self, id: ExprId) -> &Expr {
+    pub(super) fn expr(&self, id: ExprId) -> &Expr {
         &self.exprs[id.0 as usize]
     }
     /// A type.
-    pub fn ty(&self, id: TypeId) -> &Type {
+    pub(super) fn ty(&self, id: TypeId) -> &Type {
         &self.types[id.0 as usize]
     }
     /// An initial value.
-    pub fn init(&self, id: InitId) -> &Init {
+    pub(super) fn init(&self, id: InitId) -> &Init {
         &self.inits[id.0 as usize]
     }
 }
 
 impl Key {
     /// The size in bytes that a size word stands for (0 for other words).
-    pub fn size(self) -> Size {
+    pub(super) fn size(self) -> Size {
         match self {
             Key::Byte | Key::Db => 1,
             Key::Word | Key::Dw => 2,

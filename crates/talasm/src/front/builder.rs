@@ -6,11 +6,11 @@ use super::names::Name;
 use crate::ir::{Prefix, Span};
 
 /// How deep expressions, types and initial values may nest.
-pub const NESTING: u16 = 64;
+pub(super) const NESTING: u16 = 64;
 
 /// What follows `&`.
 #[derive(Clone, Copy, Debug)]
-pub enum Target {
+pub(super) enum Target {
     /// A layout.
     Layout(TypeId),
     /// `[k]`.
@@ -19,7 +19,7 @@ pub enum Target {
 
 /// The state of the parser's actions.
 #[derive(Default)]
-pub struct Builder {
+pub(super) struct Builder {
     /// The arenas.
     pub ast: Ast,
     /// The function body that is being parsed.
@@ -34,7 +34,7 @@ pub struct Builder {
 
 impl Builder {
     /// The place of a node.
-    pub fn span(&self, start: u32, end: u32) -> Span {
+    pub(super) fn span(&self, start: u32, end: u32) -> Span {
         // An empty node has its end before its start.
         Span { file: self.file, start, end: end.max(start) }
     }
@@ -47,7 +47,7 @@ impl Builder {
     }
 
     /// An expression.
-    pub fn expr(&mut self, l: u32, mut kind: ExprKind, r: u32) -> ExprId {
+    pub(super) fn expr(&mut self, l: u32, mut kind: ExprKind, r: u32) -> ExprId {
         let span = self.span(l, r);
         let inner = match kind {
             ExprKind::Neg(e) | ExprKind::Not(e) => self.ast.expr(e).depth,
@@ -64,7 +64,7 @@ impl Builder {
     }
 
     /// A type.
-    pub fn ty(&mut self, l: u32, mut kind: TypeKind, r: u32) -> TypeId {
+    pub(super) fn ty(&mut self, l: u32, mut kind: TypeKind, r: u32) -> TypeId {
         let span = self.span(l, r);
         let inner = self.type_depth(&kind);
         if inner >= NESTING {
@@ -101,7 +101,7 @@ impl Builder {
     }
 
     /// `&L`, `&mut L`, `&frozen L`, or `&[k]` and its like.
-    pub fn borrow(&mut self, l: u32, kind: Borrow, target: Target, r: u32) -> TypeId {
+    pub(super) fn borrow(&mut self, l: u32, kind: Borrow, target: Target, r: u32) -> TypeId {
         let ty = match target {
             Target::Layout(t) => TypeKind::Borrow(kind, t, None),
             Target::AtLeast(e) => TypeKind::AtLeast(kind, e),
@@ -110,7 +110,7 @@ impl Builder {
     }
 
     /// `&uniq L => L'`.
-    pub fn uniq(&mut self, l: u32, target: Target, back: Option<TypeId>, r: u32) -> TypeId {
+    pub(super) fn uniq(&mut self, l: u32, target: Target, back: Option<TypeId>, r: u32) -> TypeId {
         let ty = match target {
             Target::Layout(t) => TypeKind::Borrow(Borrow::Uniq, t, back),
             Target::AtLeast(e) => TypeKind::AtLeast(Borrow::Uniq, e),
@@ -119,7 +119,7 @@ impl Builder {
     }
 
     /// An initial value.
-    pub fn init(&mut self, l: u32, mut kind: InitKind, r: u32) -> InitId {
+    pub(super) fn init(&mut self, l: u32, mut kind: InitKind, r: u32) -> InitId {
         let span = self.span(l, r);
         let of = |i: &InitId| self.ast.init(*i).depth;
         let inner = match &kind {
@@ -140,19 +140,19 @@ impl Builder {
     }
 
     /// A declaration.
-    pub fn decl(&mut self, l: u32, public: bool, (ident, kind): (Ident, DeclKind), r: u32) {
+    pub(super) fn decl(&mut self, l: u32, public: bool, (ident, kind): (Ident, DeclKind), r: u32) {
         let span = self.span(l, r);
         self.decls.push(Decl { kind, public, ident, span, body: None });
     }
 
     /// A statement of a body.
-    pub fn stmt(&mut self, l: u32, kind: StmtKind, r: u32) {
+    pub(super) fn stmt(&mut self, l: u32, kind: StmtKind, r: u32) {
         let span = self.span(l, r);
         self.body.stmts.push(Stmt { kind, span });
     }
 
     /// A jump table.
-    pub fn table(&mut self, l: u32, name: Ident, labels: Vec<Ident>, r: u32) {
+    pub(super) fn table(&mut self, l: u32, name: Ident, labels: Vec<Ident>, r: u32) {
         let start = self.body.labels.len() as u32;
         self.body.labels.extend(labels);
         let range = (start, self.body.labels.len() as u32);
@@ -160,13 +160,13 @@ impl Builder {
     }
 
     /// The annotation of a label.
-    pub fn annotation(&mut self, l: u32, items: Vec<AnnotItem>, r: u32) {
+    pub(super) fn annotation(&mut self, l: u32, items: Vec<AnnotItem>, r: u32) {
         self.body.annotations.push(items);
         self.stmt(l, StmtKind::Annotation(self.body.annotations.len() as u32 - 1), r);
     }
 
     /// An instruction, whose operands are those since the last statement.
-    pub fn instr(&mut self, l: u32, prefix: Option<Prefix>, mnemonic: Name, r: u32) {
+    pub(super) fn instr(&mut self, l: u32, prefix: Option<Prefix>, mnemonic: Name, r: u32) {
         let start = self.body.operands_taken;
         let end = self.body.operands.len() as u32;
         self.body.operands_taken = end;
@@ -174,24 +174,24 @@ impl Builder {
     }
 
     /// An operand.
-    pub fn operand(&mut self, l: u32, kind: OperandKind, r: u32) {
+    pub(super) fn operand(&mut self, l: u32, kind: OperandKind, r: u32) {
         let span = self.span(l, r);
         self.body.operands.push(Operand { kind, span });
     }
 
     /// The first summand of a memory operand; answers its number.
-    pub fn mem_start(&mut self, term: MemTerm) -> u32 {
+    pub(super) fn mem_start(&mut self, term: MemTerm) -> u32 {
         self.body.terms.push(term);
         self.body.terms.len() as u32 - 1
     }
 
     /// A further summand.
-    pub fn mem_term(&mut self, term: MemTerm) {
+    pub(super) fn mem_term(&mut self, term: MemTerm) {
         self.body.terms.push(term);
     }
 
     /// The range of a memory operand's summands.
-    pub fn mem_end(&self, start: u32) -> (u32, u32) {
+    pub(super) fn mem_end(&self, start: u32) -> (u32, u32) {
         (start, self.body.terms.len() as u32)
     }
 }

@@ -8,7 +8,7 @@ const MOST: usize = 100;
 
 /// A message under construction.
 #[derive(Clone, Debug)]
-pub struct Message {
+pub(super) struct Message {
     severity: Severity,
     code: u16,
     message: String,
@@ -19,31 +19,31 @@ pub struct Message {
 
 impl Message {
     /// Adds a place that this is about.
-    pub fn at(&mut self, span: Span, text: impl Into<String>) -> &mut Message {
+    pub(super) fn at(&mut self, span: Span, text: impl Into<String>) -> &mut Message {
         self.labels.push((span, text.into(), true));
         self
     }
 
     /// Adds a place that helps to understand.
-    pub fn near(&mut self, span: Span, text: impl Into<String>) -> &mut Message {
+    pub(super) fn near(&mut self, span: Span, text: impl Into<String>) -> &mut Message {
         self.labels.push((span, text.into(), false));
         self
     }
 
     /// Adds something that was known.
-    pub fn note(&mut self, text: impl Into<String>) -> &mut Message {
+    pub(super) fn note(&mut self, text: impl Into<String>) -> &mut Message {
         self.notes.push(text.into());
         self
     }
 
     /// Adds advice.
-    pub fn help(&mut self, text: impl Into<String>) -> &mut Message {
+    pub(super) fn help(&mut self, text: impl Into<String>) -> &mut Message {
         self.helps.push(text.into());
         self
     }
 
     /// Adds the suggestion `did you mean`, if there is one.
-    pub fn suggest(&mut self, word: Option<&str>) -> &mut Message {
+    pub(super) fn suggest(&mut self, word: Option<&str>) -> &mut Message {
         if let Some(word) = word {
             self.helps.push(format!("did you mean `{word}`?"));
         }
@@ -53,14 +53,14 @@ impl Message {
 
 /// The messages of a run.
 #[derive(Default, Debug)]
-pub struct Diags {
+pub(super) struct Diags {
     list: Vec<Message>,
     errors: usize,
 }
 
 impl Diags {
     /// A new error.
-    pub fn error(&mut self, code: u16, message: impl Into<String>) -> &mut Message {
+    pub(super) fn error(&mut self, code: u16, message: impl Into<String>) -> &mut Message {
         self.errors += 1;
         self.push(Severity::Error, code, message.into())
     }
@@ -77,17 +77,17 @@ impl Diags {
     }
 
     /// The number of errors so far.
-    pub fn errors(&self) -> usize {
+    pub(super) fn errors(&self) -> usize {
         self.errors
     }
 
     /// Whether so much is wrong that going on helps nobody.
-    pub fn full(&self) -> bool {
+    pub(super) fn full(&self) -> bool {
         self.errors > MOST
     }
 
     /// All messages, each once, in order of places.
-    pub fn finish(mut self, files: &[FileId]) -> Vec<Diagnostic> {
+    pub(super) fn finish(mut self, files: &[FileId]) -> Vec<Diagnostic> {
         let more = self.list.len() > MOST;
         self.list.truncate(MOST);
         let place = |m: &Message| m.labels.first().map_or((0, 0), |l| (l.0.file, l.0.start));

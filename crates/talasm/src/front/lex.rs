@@ -7,7 +7,7 @@ use logos::Logos;
 /// A token. Spaces, comments and continued line ends are dropped.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[allow(missing_docs)]
-pub enum Tok {
+pub(super) enum Tok {
     Newline,
     /// A plain name.
     Ident(Name),
@@ -58,12 +58,12 @@ macro_rules! keys {
         /// The reserved words.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[allow(missing_docs)]
-        pub enum Key { $($variant),* }
+        pub(super) enum Key { $($variant),* }
         impl Key {
             /// All reserved words; [`Names`] gives them the first numbers, in this order.
-            pub const ALL: &[Key] = &[$(Key::$variant),*];
+            pub(super) const ALL: &[Key] = &[$(Key::$variant),*];
             /// The spelling.
-            pub fn text(self) -> &'static str {
+            pub(super) fn text(self) -> &'static str {
                 match self { $(Key::$variant => $text),* }
             }
             pub(super) fn of(word: &str) -> Option<Key> {
@@ -88,19 +88,19 @@ keys! {
 
 impl Key {
     /// The word as a name.
-    pub const fn name(self) -> Name {
+    pub(super) const fn name(self) -> Name {
         Name(self as u32)
     }
 
     /// Whether a line that begins with this word is a declaration.
-    pub fn declares(self) -> bool {
+    pub(super) fn declares(self) -> bool {
         use Key::*;
         matches!(self, Arch | Const | Struct | Type | Rodata | Data | Bss | Pub | Import | Fn | Use)
     }
 }
 
 /// The token that a word is.
-pub fn word_token(word: &str, name: Name) -> Tok {
+pub(super) fn word_token(word: &str, name: Name) -> Tok {
     if let Some(key) = Key::of(word) {
         return Tok::Key(key);
     }
@@ -111,7 +111,7 @@ pub fn word_token(word: &str, name: Name) -> Tok {
 }
 
 /// The register of this name, in lower or upper case.
-pub fn register(word: &str) -> Option<RegOp> {
+pub(super) fn register(word: &str) -> Option<RegOp> {
     const LEGACY: [&str; 8] = ["ax", "cx", "dx", "bx", "sp", "bp", "si", "di"];
     if word.len() > 5 {
         return None;
@@ -255,7 +255,7 @@ enum Raw {
 
 /// Why a piece of source is no token.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct LexError {
+pub(super) struct LexError {
     /// First byte.
     pub start: u32,
     /// One past the last byte.
@@ -266,7 +266,7 @@ pub struct LexError {
 
 /// The reasons of a [`LexError`].
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum LexReason {
+pub(super) enum LexReason {
     /// A character that begins no token.
     Character,
     /// A string without its closing quote.
@@ -278,10 +278,10 @@ pub enum LexReason {
 }
 
 /// A token with its byte range.
-pub type Spanned = (u32, Tok, u32);
+pub(super) type Spanned = (u32, Tok, u32);
 
 /// The tokens of one stretch of a file, with a [`Tok::Newline`] at its end.
-pub struct Lexer<'s, 'n> {
+pub(super) struct Lexer<'s, 'n> {
     raw: logos::Lexer<'s, Raw>,
     names: &'n mut Names,
     base: u32,
@@ -290,7 +290,7 @@ pub struct Lexer<'s, 'n> {
 
 impl<'s, 'n> Lexer<'s, 'n> {
     /// Reads `text` from byte `start` on.
-    pub fn new(text: &'s str, start: u32, end: u32, names: &'n mut Names) -> Lexer<'s, 'n> {
+    pub(super) fn new(text: &'s str, start: u32, end: u32, names: &'n mut Names) -> Lexer<'s, 'n> {
         let text = text.get(start as usize..end as usize).unwrap_or("");
         Lexer { raw: Raw::lexer(text), names, base: start, ended: false }
     }

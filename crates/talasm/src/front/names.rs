@@ -5,11 +5,11 @@ use std::hash::{BuildHasher, RandomState};
 
 /// An interned spelling.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
-pub struct Name(pub u32);
+pub(super) struct Name(pub u32);
 
 /// The table of spellings. Lookup hashes with a random key, so that no source can make it slow;
 /// numbers are given in order of first use, so that output does not depend on the key.
-pub struct Names {
+pub(super) struct Names {
     text: String,
     ends: Vec<u32>,
     tokens: Vec<Tok>,
@@ -20,15 +20,17 @@ pub struct Names {
 }
 
 /// Names that mean something to the assembler without being reserved.
-pub mod known {
+pub(super) mod known {
     use super::{Key, Name};
 
     macro_rules! known {
         ($($id:ident $text:literal)*) => {
             #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
             enum Order { $($id),* }
-            $(pub const $id: Name = Name(Key::ALL.len() as u32 + Order::$id as u32);)*
+            $(pub(in crate::front) const $id: Name = Name(Key::ALL.len() as u32 + Order::$id as u32);)*
             pub(super) const TEXTS: &[&str] = &[$($text),*];
+            /// All of them.
+            pub(in crate::front) const ALL: &[Name] = &[$($id),*];
         };
     }
     known! {
@@ -59,7 +61,7 @@ impl Default for Names {
 
 impl Names {
     /// The number of a spelling.
-    pub fn intern(&mut self, word: &str) -> Name {
+    pub(super) fn intern(&mut self, word: &str) -> Name {
         let hash = self.key.hash_one(word.as_bytes()) as u32;
         let mask = self.slots.len() - 1;
         let mut at = hash as usize & mask;
@@ -95,20 +97,20 @@ impl Names {
     }
 
     /// The spelling of a name.
-    pub fn get(&self, name: Name) -> &str {
+    pub(super) fn get(&self, name: Name) -> &str {
         let i = name.0 as usize;
         let start = if i == 0 { 0 } else { self.ends[i - 1] };
         &self.text[start as usize..self.ends[i] as usize]
     }
 
     /// The token that a word is: a register, a reserved word or a plain name.
-    pub fn token(&self, name: Name) -> Tok {
+    pub(super) fn token(&self, name: Name) -> Tok {
         self.tokens[name.0 as usize]
     }
 }
 
 /// The candidate that `wanted` was most likely meant to be, if one is near enough.
-pub fn suggest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn suggest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (wanted.len() / 3).clamp(1, 3);
     candidates
         .filter(|c| *c != wanted && c.len().abs_diff(wanted.len()) <= limit)

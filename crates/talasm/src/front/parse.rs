@@ -14,7 +14,7 @@ pub(super) type Error = ParseError<u32, Tok, LexError>;
 
 /// Parses the declarations of a file; bodies are only found, not parsed. Answers the names of
 /// declarations that could not be parsed, so that their use is no further error.
-pub fn declarations(b: &mut Builder, names: &mut Names, text: &str) -> Vec<Name> {
+pub(super) fn declarations(b: &mut Builder, names: &mut Names, text: &str) -> Vec<Name> {
     let mut broken = Vec::new();
     // What the text before the next declaration belongs to.
     let mut owner = Owner::Nothing;
@@ -177,7 +177,7 @@ impl Iterator for DeclTokens<'_, '_> {
 }
 
 /// Parses the body of a function into `b.body`, which is emptied first.
-pub fn body(b: &mut Builder, names: &mut Names, text: &str, span: Span) {
+pub(super) fn body(b: &mut Builder, names: &mut Names, text: &str, span: Span) {
     b.body.clear();
     b.file = span.file;
     let mut lexer = Lexer::new(text, span.start, span.end, names);

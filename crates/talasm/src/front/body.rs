@@ -1,0 +1,450 @@
+//! Lowers function bodies: labels, operands, jump tables, annotations.
+
+use super::ast::{AnnotItem, Arg, Ast, Body, ExprKind, MemTerm, OperandKind, Rel, Stmt, StmtKind, TypeKind};
+use super::ast::{ExprId, Fact, Operand as AstOperand, Size};
+use super::consts::Value;
+use super::cx::{Binding, Cx, Found, Vars};
+use super::names::{Name, known, suggest};
+use super::sigs::register_name;
+use crate::ir::{
+    Annotation, DataReloc, DataTarget, Function, Instr, Item, LabelId, LinExpr, MemOp, Object, Operand,
+    Place, RegOp, Section, Span, SymId,
+};
+use std::collections::HashMap;
+use talcore::arch::Arch;
+use talcore::limits;
+use talcore::term::Term;
+use talcore::types::Layout;
+
+/// A label of the function.
+struct Label {
+    name: Name,
+    /// Where it is defined.
+    defined: Option<Span>,
+    /// Where it is first mentioned.
+    mentioned: Span,
+}
+
+/// The function that is being lowered.
+struct Frame<'a> {
+    ast: &'a Ast,
+    body: &'a Body,
+    vars: Vars,
+    labels: Vec<Label>,
+    by_name: HashMap<Name, LabelId>,
+    index: u32,
+}
+
+impl Frame<'_> {
+    fn label(&mut self, name: Name, span: Span) -> LabelId {
+        let labels = &mut self.labels;
+        *self.by_name.entry(name).or_insert_with(|| {
+            labels.push(Label { name, defined: None, mentioned: span });
+            LabelId(labels.len() as u32 - 1)
+        })
+    }
+}
+
+impl Cx<'_> {
+    /// Lowers the body of the function with this number.
+    pub(super) fn function(
+        &mut self,
+        ast: &Ast,
+        body: &Body,
+        index: u32,
+        mut function: Function,
+    ) -> Function {
+        let vars = Vars::of(function.span.file);
+        let mut f = Frame { ast, body, vars, labels: Vec::new(), by_name: HashMap::new(), index };
+        self.tables(&mut f, &function);
+        function.body.reserve(body.stmts.len());
+        for stmt in &body.stmts {
+            match self.stmt(&mut f, stmt, &function) {
+                Some(item) => function.body.push(item),
+                None => self.failed |= !matches!(stmt.kind, StmtKind::Table(..)),
+            }
+        }
+        self.undefined_labels(&f);
+        function.labels =
+            f.labels.iter().map(|l| (self.name(l.name), l.defined.unwrap_or(l.mentioned))).collect();
+        function
+    }
+
+    fn undefined_labels(&mut self, f: &Frame) {
+        if f.labels.len() > limits::LABELS {
+            let span = f.labels[limits::LABELS].mentioned;
+            self.error(1010, "too many labels in one function")
+                .at(span, format!("at most {}", limits::LABELS));
+        }
+        for label in f.labels.iter().filter(|l| l.defined.is_none()) {
+            let text = self.name(label.name);
+            let defined = f.labels.iter().filter(|l| l.defined.is_some());
+            let near = suggest(&text, defined.map(|l| self.names.get(l.name))).map(str::to_string);
+            self.error(1103, format!("there is no label `{text}` in this function"))
+                .at(label.mentioned, "not found")
+                .note("labels that begin with a dot belong to the function in which they are")
+                .suggest(near.as_deref());
+        }
+    }
+
+    /// Declares the function's jump tables, which may be used before they are written.
+    fn tables(&mut self, f: &mut Frame, function: &Function) {
+        let word = self.word_bytes();
+        let mut seen: HashMap<Name, Span> = HashMap::new();
+        for stmt in &f.body.stmts {
+            let StmtKind::Table(id, (start, end)) = stmt.kind else { continue };
+            if let Some(first) = seen.insert(id.name, id.span) {
+                self.duplicate(id.name, "table", first, id.span);
+                continue;
+            }
+            if let Found::Decl(d) = self.lookup(f.vars.file, id.name) {
+                let first = self.decls[d as usize].ident.span;
+                self.duplicate(id.name, "name", first, id.span);
+                continue;
+            }
+            let labels = &f.body.labels[start as usize..end as usize];
+            let mut relocs = Vec::with_capacity(labels.len());
+            for (i, l) in labels.iter().enumerate() {
+                let label = f.label(l.name, l.span);
+                let target = DataTarget::Label { function: f.index, label };
+                relocs.push(DataReloc { at: i as u32 * word, target, addend: 0 });
+            }
+            let size = labels.len() as u64 * word as u64;
+            let owner = self.symbols[function.sym.0 as usize].name.clone();
+            let name = format!("{owner}.{}", self.name(id.name));
+            let place = Place::Object(self.data.len() as u32);
+            let sym = self.new_symbol(name, false, place, id.span);
+            let layout = self.table.layout(Layout::Bytes(Term::from(size as i128)));
+            self.data.push(Object {
+                sym,
+                section: Section::Rodata,
+                align: word,
+                size,
+                bytes: vec![0; size as usize],
+                relocs,
+                layout: layout.0,
+                table_of: Some(f.index),
+                span: id.span,
+            });
+            f.vars.list.push((id.name, Binding::Table(sym)));
+        }
+    }
+
+    fn stmt(&mut self, f: &mut Frame, stmt: &Stmt, function: &Function) -> Option<Item> {
+        match stmt.kind {
+            StmtKind::Label(name) => {
+                let id = f.label(name, stmt.span);
+                let label = &mut f.labels[id.0 as usize];
+                if let Some(first) = label.defined {
+                    let text = self.name(name);
+                    self.error(1104, format!("the label `{text}` is defined twice"))
+                        .at(stmt.span, "again here")
+                        .near(first, "first defined here");
+                    return None;
+                }
+                label.defined = Some(stmt.span);
+                Some(Item::Label(id))
+            }
+            StmtKind::Instr { prefix, mnemonic, operands: (start, end) } => {
+                let mnemonic = self.names.get(mnemonic).to_ascii_lowercase();
+                let branch = mnemonic.starts_with('j') || mnemonic == "call" || mnemonic.starts_with("loop");
+                let list = &f.body.operands[start as usize..end as usize];
+                let mut operands = Vec::with_capacity(list.len());
+                let mut good = true;
+                for o in list {
+                    match self.operand(f, o, branch) {
+                        Some(o) => operands.push(o),
+                        None => good = false,
+                    }
+                }
+                good.then_some(Item::Instr(Instr { prefix, mnemonic, operands, span: stmt.span }))
+            }
+            StmtKind::Sys(id) => self.sys(id.name, id.span, stmt.span),
+            StmtKind::Annotation(i) => self.annotation(f, i, stmt.span, function).map(Item::Annotation),
+            StmtKind::Table(..) => None,
+        }
+    }
+
+    fn sys(&mut self, name: Name, at: Span, span: Span) -> Option<Item> {
+        let text = self.name(name);
+        if let Some(number) = self.options.sys.number(&text) {
+            return Some(Item::Sys { name: text, number, span });
+        }
+        let all = self.options.sys.names();
+        let near = suggest(&text, all.iter().map(String::as_str)).map(str::to_string);
+        self.error(1109, format!("there is no system call `{text}` in the interface table"))
+            .at(at, "not known")
+            .suggest(near.as_deref())
+            .help("`talcheck --list-syscalls` prints those that there are");
+        None
+    }
+
+    fn operand(&mut self, f: &mut Frame, o: &AstOperand, branch: bool) -> Option<Operand> {
+        match o.kind {
+            OperandKind::Reg(r) => {
+                self.has_register(r, o.span)?;
+                Some(Operand::Reg(r, o.span))
+            }
+            OperandKind::Local(name) => Some(Operand::Label(f.label(name, o.span), o.span)),
+            OperandKind::Expr(e) => {
+                if let ExprKind::Num(n) = f.ast.expr(e).kind {
+                    return Some(Operand::Imm(n as i128, o.span));
+                }
+                match self.eval(f.ast, e, &f.vars)? {
+                    Value::Term(t) => Some(Operand::Imm(t.as_const()?, o.span)),
+                    Value::Addr(sym, 0) if branch && self.names_function(sym) => {
+                        Some(Operand::Func(sym, o.span))
+                    }
+                    Value::Addr(sym, n) => Some(Operand::SymAddr(sym, n as i64, o.span)),
+                }
+            }
+            OperandKind::Mem { size, terms: (start, end) } => {
+                let terms = &f.body.terms[start as usize..end as usize];
+                self.memory(f.ast, &f.vars, terms, size, o.span).map(Operand::Mem)
+            }
+        }
+    }
+
+    fn names_function(&self, sym: SymId) -> bool {
+        match self.symbols[sym.0 as usize].place {
+            Place::Function(_) => true,
+            Place::Import(i) => {
+                matches!(self.imports[i as usize].kind, crate::ir::ImportKind::Function(_))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the architecture has this register.
+    fn has_register(&mut self, r: RegOp, span: Span) -> Option<()> {
+        if self.options.arch == Arch::Amd64 {
+            return Some(());
+        }
+        let ok = match r {
+            RegOp::Gpr(n, 1) => n < 4,
+            RegOp::Gpr(n, w) => n < 8 && w < 8,
+            RegOp::Xmm(n) => n < 8,
+            RegOp::High(_) => true,
+        };
+        if ok {
+            return Some(());
+        }
+        let text = self.text(span).to_string();
+        self.error(1302, format!("`{text}` does not exist on ia32")).at(span, "only on amd64");
+        None
+    }
+
+    fn memory(
+        &mut self,
+        ast: &Ast,
+        vars: &Vars,
+        terms: &[MemTerm],
+        size: Option<Size>,
+        span: Span,
+    ) -> Option<MemOp> {
+        let mut m = MemOp { size, base: None, index: None, disp: 0, sym: None, span };
+        let mut disp = 0i128;
+        let mut regs: Vec<(u8, i128)> = Vec::new();
+        for t in terms {
+            match *t {
+                MemTerm::Reg(r) => regs.push((self.address_register(r, span)?, 1)),
+                MemTerm::Scaled(r, e) => {
+                    let scale = self.eval_int(ast, e, vars)?;
+                    regs.push((self.address_register(r, span)?, scale));
+                }
+                MemTerm::Add(e) => match self.eval(ast, e, vars)? {
+                    Value::Term(t) => disp = disp.checked_add(t.as_const()?)?,
+                    Value::Addr(sym, n) => {
+                        if m.sym.replace(sym).is_some() {
+                            self.error(1301, "two addresses cannot be added")
+                                .at(span, "at most one name of an object or function");
+                            return None;
+                        }
+                        disp = disp.checked_add(n)?;
+                    }
+                },
+                MemTerm::Sub(e) => disp = disp.checked_sub(self.eval_int(ast, e, vars)?)?,
+            }
+        }
+        let Ok(small) = i64::try_from(disp) else {
+            self.error(1401, "this displacement is too large").at(span, "more than 64 bits");
+            return None;
+        };
+        m.disp = small;
+        self.index_and_base(&regs, &mut m)?;
+        Some(m)
+    }
+
+    fn address_register(&mut self, r: RegOp, span: Span) -> Option<u8> {
+        let word = self.word_bytes();
+        if let RegOp::Gpr(n, w) = r
+            && w as u32 == word
+        {
+            return Some(n);
+        }
+        let m = self.error(1301, "an address is made of whole registers");
+        m.at(span, format!("a register here has not {} bits", 8 * word));
+        if let RegOp::Gpr(n, _) = r {
+            m.help(format!("use `{}`", register_name(n, word)));
+        }
+        None
+    }
+
+    /// Distributes registers with factors to the base and the index of a memory operand.
+    fn index_and_base(&mut self, regs: &[(u8, i128)], m: &mut MemOp) -> Option<()> {
+        const SP: u8 = 4;
+        match *regs {
+            [] => return Some(()),
+            [(r, 1)] => m.base = Some(r),
+            // The same register twice costs a shorter encoding than a scaled one without base.
+            [(r, s @ (2 | 3 | 5 | 9))] if r != SP => (m.base, m.index) = (Some(r), Some((r, s as u8 - 1))),
+            [(r, s @ (4 | 8))] if r != SP => m.index = Some((r, s as u8)),
+            [(a, 1), (SP, 1)] if a != SP => (m.base, m.index) = (Some(SP), Some((a, 1))),
+            [(a, 1), (b, s @ (1 | 2 | 4 | 8))] if b != SP => {
+                (m.base, m.index) = (Some(a), Some((b, s as u8)));
+            }
+            [(b, s @ (1 | 2 | 4 | 8)), (a, 1)] if b != SP => {
+                (m.base, m.index) = (Some(a), Some((b, s as u8)));
+            }
+            _ => {
+                let (message, label) = if regs.len() > 2 {
+                    ("too many registers in one address", "at most two")
+                } else if regs.iter().any(|r| r.0 == SP && r.1 != 1) || regs.iter().all(|r| r.0 == SP) {
+                    ("the stack pointer cannot be scaled or used as index", "only as base")
+                } else if regs.len() == 2 && regs.iter().all(|r| r.1 != 1) {
+                    ("only one register of an address can be multiplied", "two are")
+                } else {
+                    ("a register of an address is multiplied by 1, 2, 4 or 8", "another factor")
+                };
+                self.error(1301, message)
+                    .at(m.span, label)
+                    .note("addresses have the form [base + scale*index + displacement]");
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    // ---- annotations ----
+
+    fn annotation(&mut self, f: &Frame, i: u32, span: Span, function: &Function) -> Option<Annotation> {
+        let mut out = Annotation { vars: Vec::new(), regs: Vec::new(), facts: Vec::new(), span };
+        let mut good = true;
+        let items = &f.body.annotations[i as usize];
+        for item in items {
+            if let AnnotItem::Binder(id, a, z) = item {
+                let lo = self.eval_int(f.ast, *a, &f.vars);
+                let hi = self.eval_int(f.ast, *z, &f.vars);
+                out.vars.push((self.name(id.name), lo, hi));
+            }
+        }
+        for item in items {
+            match item {
+                AnnotItem::Binder(..) => (),
+                AnnotItem::Reg(reg, at, t) => {
+                    let ty = f.ast.ty(*t);
+                    let (TypeKind::App(id, args), RegOp::Gpr(n, w)) = (&ty.kind, *reg) else {
+                        good = self.only_int(ty.span);
+                        continue;
+                    };
+                    let (known::INT, [Arg::Expr(e)]) = (id.name, &args[..]) else {
+                        good = self.only_int(ty.span);
+                        continue;
+                    };
+                    if w as u32 != self.word_bytes() {
+                        let whole = register_name(n, self.word_bytes());
+                        self.error(1208, "an annotation speaks of whole registers")
+                            .at(*at, "only a part")
+                            .help(format!("use `{whole}`"));
+                        good = false;
+                        continue;
+                    }
+                    match self.linear(f, *e, &mut out.vars, function) {
+                        Some(e) => out.regs.push((n, e)),
+                        None => good = false,
+                    }
+                }
+                AnnotItem::Fact(fact) => good &= self.linear_fact(f, fact, &mut out, function).is_some(),
+            }
+        }
+        good.then_some(out)
+    }
+
+    fn only_int(&mut self, span: Span) -> bool {
+        self.error(1201, "annotations of other types than `int(...)` are not supported yet")
+            .at(span, "the assembler infers these types")
+            .help("an annotation gives what cannot be inferred: `.loop: {rcx: int(i), 0 <= i, i <= n}`");
+        false
+    }
+
+    /// An expression over named variables: those of the signature and new ones.
+    fn linear(
+        &mut self,
+        f: &Frame,
+        e: ExprId,
+        bound: &mut Vec<(String, Option<i128>, Option<i128>)>,
+        function: &Function,
+    ) -> Option<LinExpr> {
+        let mut used = Vec::new();
+        super::kinds::in_expr(f.ast, e, &mut used);
+        let mut vars = f.vars.clone();
+        let mut names: Vec<String> = Vec::new();
+        for (name, _, _) in used {
+            let text = self.name(name);
+            let known = function.var_names.contains(&text) || bound.iter().any(|b| b.0 == text);
+            if vars.get(name).is_some() || (!known && !matches!(self.lookup(vars.file, name), Found::Missing))
+            {
+                continue;
+            }
+            if !known {
+                bound.push((text.clone(), None, None));
+            }
+            vars.list.push((name, Binding::Index(Term::var(names.len() as u32))));
+            names.push(text);
+        }
+        let t = self.eval_term(f.ast, e, &vars)?;
+        let summands = t.summands().iter().map(|s| (names[s.0 as usize].clone(), s.1 as i128));
+        Some(LinExpr { konst: t.konst(), vars: summands.collect() })
+    }
+
+    fn linear_fact(
+        &mut self,
+        f: &Frame,
+        fact: &Fact,
+        out: &mut Annotation,
+        function: &Function,
+    ) -> Option<()> {
+        let mut left = self.linear(f, fact.first, &mut out.vars, function)?;
+        for (rel, e) in &fact.rest {
+            let right = self.linear(f, *e, &mut out.vars, function)?;
+            let (a, b) = (&left, &right);
+            match rel {
+                Rel::Le => out.facts.push(minus(b, a, 0)),
+                Rel::Lt => out.facts.push(minus(b, a, 1)),
+                Rel::Ge => out.facts.push(minus(a, b, 0)),
+                Rel::Gt => out.facts.push(minus(a, b, 1)),
+                Rel::Eq => {
+                    out.facts.push(minus(a, b, 0));
+                    out.facts.push(minus(b, a, 0));
+                }
+            }
+            left = right;
+        }
+        Some(())
+    }
+}
+
+/// `a - b - c`.
+fn minus(a: &LinExpr, b: &LinExpr, c: i128) -> LinExpr {
+    // Constants have at most 100 bits and coefficients 63, so none of this overflows.
+    let mut out = a.clone();
+    out.konst = out.konst - b.konst - c;
+    for (name, k) in &b.vars {
+        let entry = out.vars.entry(name.clone()).or_insert(0);
+        *entry -= k;
+        if *entry == 0 {
+            out.vars.remove(name);
+        }
+    }
+    out
+}

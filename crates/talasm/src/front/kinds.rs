@@ -1,0 +1,152 @@
+//! Decides by its uses what a variable stands for: a number or a word type.
+
+use super::ast::{Arg, Ast, DeclKind, ExprId, ExprKind, Fact, Sig, TypeId, TypeKind};
+use super::cx::{Cx, DeclId, Found, Memo};
+use super::names::Name;
+use crate::ir::Span;
+use std::rc::Rc;
+
+/// How a name is used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Use {
+    /// In an expression.
+    Index,
+    /// As a type.
+    Type,
+}
+
+/// A name with its use.
+pub(super) type Used = (Name, Span, Use);
+
+/// Names in an expression.
+pub(super) fn in_expr(ast: &Ast, id: ExprId, out: &mut Vec<Used>) {
+    let e = ast.expr(id);
+    match e.kind {
+        ExprKind::Name(n) => out.push((n, e.span, Use::Index)),
+        ExprKind::Neg(x) | ExprKind::Not(x) => in_expr(ast, x, out),
+        ExprKind::Bin(_, x, y) => {
+            in_expr(ast, x, out);
+            in_expr(ast, y, out);
+        }
+        _ => (),
+    }
+}
+
+/// Names in facts.
+pub(super) fn in_facts(ast: &Ast, facts: &[Fact], out: &mut Vec<Used>) {
+    for f in facts {
+        in_expr(ast, f.first, out);
+        f.rest.iter().for_each(|r| in_expr(ast, r.1, out));
+    }
+}
+
+impl Cx<'_> {
+    /// Names in a type, but for those in signatures of function values, which have their own.
+    pub(super) fn names_in_type(&mut self, ast: &Ast, id: TypeId, file: u16, out: &mut Vec<Used>) {
+        let t = ast.ty(id);
+        match &t.kind {
+            TypeKind::Name(n) => out.push((*n, t.span, Use::Type)),
+            TypeKind::App(name, args) => {
+                let kinds = self.param_kinds_of(name.name, file);
+                for (i, arg) in args.iter().enumerate() {
+                    match arg {
+                        Arg::Expr(e) => {
+                            let expr = ast.expr(*e);
+                            match (expr.kind, kinds.as_ref().and_then(|k| k.get(i))) {
+                                (ExprKind::Name(n), Some(Use::Type)) => out.push((n, expr.span, Use::Type)),
+                                _ => in_expr(ast, *e, out),
+                            }
+                        }
+                        Arg::Range(a, z) => {
+                            in_expr(ast, *a, out);
+                            in_expr(ast, *z, out);
+                        }
+                        Arg::Type(t) => self.names_in_type(ast, *t, file, out),
+                    }
+                }
+            }
+            TypeKind::Borrow(_, t, _)
+            | TypeKind::Own(t)
+            | TypeKind::Ref(_, t)
+            | TypeKind::Imm(t)
+            | TypeKind::Opt(t) => self.names_in_type(ast, *t, file, out),
+            TypeKind::AtLeast(_, e) => in_expr(ast, *e, out),
+            TypeKind::Nullterm(n, t) | TypeKind::Array(n, t) => {
+                if let Some(e) = n {
+                    in_expr(ast, *e, out);
+                }
+                self.names_in_type(ast, *t, file, out);
+            }
+            TypeKind::Fn(_) | TypeKind::Exists(_) | TypeKind::Error => (),
+        }
+    }
+
+    /// Names in the parameters and facts of a signature.
+    pub(super) fn names_in_params(&mut self, ast: &Ast, sig: &Sig, file: u16) -> Vec<Used> {
+        let mut out = Vec::new();
+        for p in &sig.params {
+            self.names_in_type(ast, p.ty, file, &mut out);
+        }
+        in_facts(ast, &sig.facts, &mut out);
+        out
+    }
+
+    /// Names in the results of a signature: their types and what is given back.
+    pub(super) fn names_in_results(&mut self, ast: &Ast, sig: &Sig, file: u16) -> Vec<Used> {
+        let mut out = Vec::new();
+        for p in &sig.params {
+            if let TypeKind::Borrow(_, _, Some(back)) = ast.ty(p.ty).kind {
+                self.names_in_type(ast, back, file, &mut out);
+            }
+        }
+        for p in &sig.results {
+            self.names_in_type(ast, p.ty, file, &mut out);
+        }
+        out
+    }
+
+    fn param_kinds_of(&mut self, name: Name, file: u16) -> Option<Rc<[Use]>> {
+        match self.lookup(file, name) {
+            Found::Decl(d) => self.param_kinds(d),
+            _ => None,
+        }
+    }
+
+    /// What the parameters of an abbreviation stand for; `None` if it is none.
+    pub(super) fn param_kinds(&mut self, decl: DeclId) -> Option<Rc<[Use]>> {
+        match self.kinds.get(&decl) {
+            Some(Memo::Done(kinds)) => return kinds.clone(),
+            Some(_) => return None,
+            None => (),
+        }
+        let decls = Rc::clone(&self.decls);
+        let d = &decls[decl as usize];
+        let DeclKind::Type { params, body } = &d.kind else { return None };
+        self.kinds.insert(decl, Memo::Busy);
+        let mut used = Vec::new();
+        if self.enter(d.ident.span) {
+            let ast = Rc::clone(&self.ast);
+            self.names_in_type(&ast, *body, d.span.file, &mut used);
+            self.leave();
+        }
+        let kinds: Rc<[Use]> =
+            params.iter().map(|p| used.iter().find(|u| u.0 == p.name).map_or(Use::Index, |u| u.2)).collect();
+        for p in params {
+            self.one_kind(p.name, p.span, &used);
+        }
+        self.kinds.insert(decl, Memo::Done(Some(Rc::clone(&kinds))));
+        Some(kinds)
+    }
+
+    /// Complains if a variable is used both as a number and as a type.
+    pub(super) fn one_kind(&mut self, name: Name, span: Span, used: &[Used]) -> bool {
+        let find = |kind| used.iter().find(|u| u.0 == name && u.2 == kind).map(|u| u.1);
+        let (Some(index), Some(ty)) = (find(Use::Index), find(Use::Type)) else { return true };
+        let text = self.name(name);
+        self.error(1210, format!("`{text}` is used both as a number and as a type"))
+            .at(span, "declared here")
+            .near(index, "a number here")
+            .near(ty, "a type here");
+        false
+    }
+}

@@ -1,0 +1,327 @@
+//! Reads the files of a run, parses their declarations, and makes scopes of them.
+
+use super::Options;
+use super::ast::{Decl, DeclKind, FnSig};
+use super::builder::Builder;
+use super::cx::{Cx, DeclId, File, Scope};
+use super::names::{Name, Names, known, suggest};
+use super::parse;
+use crate::ir::Span;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::{fs, io};
+use talcore::arch::Arch;
+
+/// The largest source file, in bytes.
+const FILE_BYTES: usize = 64 << 20;
+/// How many modules one module may use, directly or not.
+const FILES: usize = 1024;
+
+/// Where files come from.
+pub trait Loader {
+    /// The contents of a file.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading it; [`io::ErrorKind::NotFound`] leads on to the next directory.
+    fn load(&self, path: &Path) -> io::Result<Vec<u8>>;
+}
+
+/// Reads files from the file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReadFiles;
+
+impl Loader for ReadFiles {
+    fn load(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let size = fs::metadata(path)?.len();
+        if size > FILE_BYTES as u64 {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "too large"));
+        }
+        fs::read(path)
+    }
+}
+
+/// The files of a run, parsed.
+#[derive(Default)]
+pub(super) struct Loaded {
+    pub builder: Builder,
+    pub names: Names,
+    pub files: Vec<File>,
+    /// The files' paths, without the texts of the command line.
+    pub paths: Vec<PathBuf>,
+    /// For each file: its declarations, the files that it uses, names of broken declarations.
+    parts: Vec<Part>,
+    by_path: HashMap<PathBuf, u16>,
+    /// Files whose text is a `-D`.
+    defines: Vec<u16>,
+}
+
+#[derive(Default)]
+struct Part {
+    decls: std::ops::Range<usize>,
+    uses: Vec<(u16, Span)>,
+    broken: Vec<Name>,
+}
+
+/// Reads the module at `path` and the interfaces that it uses.
+pub(super) fn load(loader: &dyn Loader, path: &Path, options: &Options) -> Loaded {
+    let mut l = Loaded::default();
+    match loader.load(path) {
+        Ok(bytes) => l.add(path, bytes),
+        Err(e) => {
+            l.files.push(File { path: path.display().to_string(), text: Rc::from("") });
+            l.parts.push(Part::default());
+            unreadable(&mut l.builder, path, Span::default(), &e);
+        }
+    }
+    let mut next = 0;
+    while next < l.files.len() && !l.builder.diags.full() {
+        l.parse(next as u16);
+        l.follow_uses(next, loader, path, options);
+        next += 1;
+    }
+    for (name, value) in &options.defines {
+        l.define(name, value.as_deref());
+    }
+    l
+}
+
+fn unreadable(b: &mut Builder, path: &Path, span: Span, e: &io::Error) {
+    let path = path.display();
+    let message = match e.kind() {
+        io::ErrorKind::NotFound => format!("there is no file `{path}`"),
+        io::ErrorKind::FileTooLarge => format!("`{path}` is larger than {FILE_BYTES} bytes"),
+        _ => format!("cannot read `{path}`: {e}"),
+    };
+    let code = if e.kind() == io::ErrorKind::FileTooLarge { 1008 } else { 1009 };
+    b.diags.error(code, message).at(span, "");
+}
+
+impl Loaded {
+    fn add(&mut self, path: &Path, bytes: Vec<u8>) {
+        let file = self.files.len() as u16;
+        let mut problem = None;
+        if bytes.len() > FILE_BYTES {
+            let e = io::Error::from(io::ErrorKind::FileTooLarge);
+            unreadable(&mut self.builder, path, Span { file, ..Span::default() }, &e);
+        }
+        let text = match String::from_utf8(bytes) {
+            Ok(text) if text.len() <= FILE_BYTES => text,
+            Ok(_) => String::new(),
+            Err(e) => {
+                let at = e.utf8_error().valid_up_to();
+                let bytes = e.into_bytes();
+                let bad = bytes.get(at).copied().unwrap_or(0);
+                problem = Some((at as u32, bad));
+                String::from_utf8_lossy(&bytes[..at]).into_owned()
+            }
+        };
+        if let Some((at, bad)) = problem {
+            let span = Span { file, start: at, end: at };
+            self.builder
+                .diags
+                .error(1007, format!("`{}` is not UTF-8 text", path.display()))
+                .at(span, format!("the byte {bad:#04x} at offset {at}"))
+                .help("write other bytes in strings as `\\xNN`");
+        }
+        self.files.push(File { path: path.display().to_string(), text: Rc::from(text) });
+        self.parts.push(Part::default());
+        self.paths.push(path.to_path_buf());
+        self.by_path.insert(path.to_path_buf(), file);
+    }
+
+    fn parse(&mut self, file: u16) {
+        let text = Rc::clone(&self.files[file as usize].text);
+        let start = self.builder.decls.len();
+        self.builder.file = file;
+        let broken = parse::declarations(&mut self.builder, &mut self.names, &text);
+        let part = &mut self.parts[file as usize];
+        part.decls = start..self.builder.decls.len();
+        part.broken = broken;
+    }
+
+    /// Loads the modules that a file uses.
+    fn follow_uses(&mut self, file: usize, loader: &dyn Loader, main: &Path, options: &Options) {
+        let range = self.parts[file].decls.clone();
+        for i in range {
+            let Decl { kind: DeclKind::Use, ident, .. } = self.builder.decls[i] else { continue };
+            let name = format!("{}.tali", self.names.get(ident.name));
+            let own = main.parent().unwrap_or(Path::new(""));
+            let dirs = std::iter::once(own).chain(options.include.iter().map(PathBuf::as_path));
+            let mut found = None;
+            let mut looked = Vec::new();
+            for dir in dirs {
+                let path = dir.join(&name);
+                if let Some(&known) = self.by_path.get(&path) {
+                    found = Some(known);
+                    break;
+                }
+                match loader.load(&path) {
+                    Ok(_) if self.files.len() >= FILES => {
+                        self.builder
+                            .diags
+                            .error(1106, format!("more than {FILES} modules are used"))
+                            .at(ident.span, "one too many");
+                        return;
+                    }
+                    Ok(bytes) => {
+                        found = Some(self.files.len() as u16);
+                        self.add(&path, bytes);
+                        break;
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                        looked.push(format!("{}", path.display()));
+                    }
+                    Err(e) => {
+                        unreadable(&mut self.builder, &path, ident.span, &e);
+                        return;
+                    }
+                }
+            }
+            match found {
+                Some(0) => {
+                    self.builder.diags.error(1106, "a module cannot use itself").at(ident.span, "this one");
+                }
+                Some(f) => self.parts[file].uses.push((f, ident.span)),
+                None => {
+                    let stem = name.trim_end_matches(".tali");
+                    self.builder
+                        .diags
+                        .error(1105, format!("there is no interface of the module `{stem}`"))
+                        .at(ident.span, format!("no file `{name}`"))
+                        .note(format!("looked for {}", looked.join(", ")))
+                        .help(format!("assemble `{stem}.tal` first, and name its directory with `-I`"));
+                }
+            }
+        }
+    }
+
+    /// A constant of the command line, as a file of its own.
+    fn define(&mut self, name: &str, value: Option<&str>) {
+        let file = self.files.len() as u16;
+        let start = self.builder.decls.len();
+        let text: Rc<str> = Rc::from(format!("const {name} = {}", value.unwrap_or("1")));
+        self.files.push(File { path: "<command line>".to_string(), text: Rc::clone(&text) });
+        self.parts.push(Part::default());
+        self.builder.file = file;
+        let before = self.builder.diags.errors();
+        parse::declarations(&mut self.builder, &mut self.names, &text);
+        let decls = start..self.builder.decls.len();
+        let good = matches!(&self.builder.decls[decls.clone()], [d] if matches!(d.kind, DeclKind::Const(_)));
+        if !good && self.builder.diags.errors() == before {
+            let span = Span { file, start: 0, end: text.len() as u32 };
+            self.builder
+                .diags
+                .error(1411, "not a constant")
+                .at(span, "`-D name=value` makes this of it")
+                .help("the name is that of a constant, the value an expression");
+        }
+        self.parts[file as usize].decls = decls;
+        self.defines.push(file);
+    }
+
+    /// Fills in the scopes.
+    pub(super) fn declare(self, cx: &mut Cx) {
+        cx.files = self.files;
+        cx.scopes = self.parts.iter().map(|_| Scope::default()).collect();
+        let decls = Rc::clone(&cx.decls);
+        for (file, part) in self.parts.iter().enumerate() {
+            cx.scopes[file].broken.extend(&part.broken);
+            for i in part.decls.clone() {
+                cx.check_declaration(&decls[i]);
+                if named(&decls[i]) {
+                    cx.declare(file, i as DeclId, true);
+                }
+            }
+        }
+        for (file, part) in self.parts.iter().enumerate() {
+            for (used, _) in &part.uses {
+                for i in self.parts[*used as usize].decls.clone() {
+                    if named(&decls[i]) && decls[i].public {
+                        cx.declare(file, i as DeclId, false);
+                    }
+                }
+                // A broken declaration of a used module may be what is meant.
+                let broken = self.parts[*used as usize].broken.clone();
+                cx.scopes[file].broken.extend(broken);
+            }
+        }
+        for &file in &self.defines {
+            for i in self.parts[file as usize].decls.clone() {
+                cx.defines.insert(decls[i].ident.name, i as DeclId);
+            }
+            // The value of a constant of the command line may speak of those of the module.
+            cx.scopes[file as usize].names = cx.scopes[0].names.clone();
+        }
+    }
+}
+
+/// Whether a declaration makes a name.
+fn named(d: &Decl) -> bool {
+    !matches!(d.kind, DeclKind::Arch | DeclKind::Use)
+}
+
+impl Cx<'_> {
+    /// Makes a declaration visible in a file.
+    fn declare(&mut self, file: usize, id: DeclId, own: bool) {
+        let d = self.decls[id as usize].ident;
+        if own && known::ALL.contains(&d.name) && d.name != known::ANY {
+            let text = self.name(d.name);
+            self.error(1107, format!("`{text}` is a type of the language"))
+                .at(d.span, "cannot be declared")
+                .help("choose another name");
+            return;
+        }
+        let Some(&first) = self.scopes[file].names.get(&d.name) else {
+            self.scopes[file].names.insert(d.name, id);
+            return;
+        };
+        if first == id {
+            return;
+        }
+        let first = self.decls[first as usize].ident;
+        let text = self.name(d.name);
+        let again = if own { "again here" } else { "another module's, also visible here" };
+        self.error(1102, format!("`{text}` is declared twice"))
+            .at(d.span, again)
+            .near(first.span, "first declared here");
+    }
+
+    /// What can be said of a declaration without looking at any other.
+    fn check_declaration(&mut self, d: &Decl) {
+        let interface = d.span.file != 0;
+        match &d.kind {
+            DeclKind::Arch => {
+                let name = self.name(d.ident.name);
+                let arch = match name.as_str() {
+                    "amd64" => Arch::Amd64,
+                    "ia32" => Arch::Ia32,
+                    _ => {
+                        let near = suggest(&name, ["amd64", "ia32"].into_iter());
+                        self.error(1101, format!("there is no architecture `{name}`"))
+                            .at(d.ident.span, "not known")
+                            .suggest(near)
+                            .help("`arch amd64` or `arch ia32`");
+                        return;
+                    }
+                };
+                if arch != self.options.arch {
+                    self.error(1302, format!("this module is for {name}"))
+                        .at(d.ident.span, "but another architecture is assembled for")
+                        .help("choose it with `-f elf64` or `-f elf32`");
+                }
+            }
+            DeclKind::Const(_) | DeclKind::Struct { .. } | DeclKind::Type { .. } => (),
+            DeclKind::Use if d.public => {
+                self.error(1005, "`use` cannot be `pub`").at(d.span, "only declarations can");
+            }
+            DeclKind::Use => (),
+            DeclKind::ImportFn(_) | DeclKind::ImportObject(_) if d.public => {
+                self.error(1005, "an import cannot be `pub`").at(d.span, "it is another module's");
+            }
+            DeclKind::Fn(FnSig::Inline(_) | FnSig::Named(_)) if interface => (),
+            _ => (),
+        }
+    }
+}

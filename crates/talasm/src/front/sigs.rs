@@ -1,0 +1,513 @@
+//! Lowers signatures and facts.
+
+use super::ast::{
+    Ast, Binder, Bound, Decl, ExprKind, Fact, FnSig, Modifier, Rel, Sig, Slot, TypeId, TypeKind,
+};
+use super::cx::{Binding, Cx, Found, Vars};
+use super::kinds::{Use, Used};
+use super::names::{Name, known};
+use crate::ir::{RegOp, Span};
+use std::rc::Rc;
+use talcore::arch::Arch;
+use talcore::facts::{Interval, NEG_INF, POS_INF, tighten};
+use talcore::limits;
+use talcore::term::Term;
+use talcore::types::{self, RegSet, SigId, WordId, WordTy};
+
+/// The hardware number of the stack pointer.
+const SP: u8 = 4;
+
+/// The registers that a function preserves by default, but for the stack pointer.
+fn preserved_by_default(arch: Arch) -> RegSet {
+    match arch {
+        Arch::Amd64 => 1 << 3 | 1 << 5 | 0xf << 12,
+        Arch::Ia32 => 1 << 3 | 1 << 5 | 1 << 6 | 1 << 7,
+    }
+}
+
+impl Cx<'_> {
+    /// The signature of a declared function, with the names of its variables.
+    pub(super) fn fn_sig(&mut self, sig: &FnSig, decl: &Decl) -> Option<(u32, Vec<String>)> {
+        let ast = Rc::clone(&self.ast);
+        let file = decl.span.file;
+        match sig {
+            FnSig::Inline(sig) => {
+                let (id, names) = self.sig(&ast, sig, Vars::of(file), decl.ident.span)?;
+                Some((id.0, names))
+            }
+            FnSig::Named(t) => {
+                if matches!(ast.ty(*t).kind, TypeKind::Name(known::START)) {
+                    let start = types::Sig { start: true, noreturn: true, ..types::Sig::default() };
+                    return Some((self.table.sig(start).0, Vec::new()));
+                }
+                let names = self.abbreviated_names(&ast, *t, file);
+                let w = self.word(&ast, *t, &Vars::of(file))?;
+                match self.table.types.word(w) {
+                    WordTy::Fn(s) => Some((s.0, names)),
+                    _ => {
+                        self.error(1202, "a function has the type of a function value")
+                            .at(ast.ty(*t).span, "not an `fn` type")
+                            .help("write the signature: `fn name(rdi: int) -> (rax: int)`");
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    /// The names of the variables of an abbreviated signature, as far as they can be told.
+    fn abbreviated_names(&mut self, ast: &Ast, t: TypeId, file: u16) -> Vec<String> {
+        let (mut t, mut file) = (t, file);
+        for _ in 0..64 {
+            let name = match &ast.ty(t).kind {
+                TypeKind::Fn(sig) => {
+                    let params = self.names_in_params(ast, sig, file);
+                    let index = |b: &&Binder| !params.iter().any(|u| u.0 == b.ident.name && u.2 == Use::Type);
+                    return sig.binders.iter().filter(index).map(|b| self.name(b.ident.name)).collect();
+                }
+                TypeKind::Name(n) => *n,
+                TypeKind::App(id, _) => id.name,
+                _ => break,
+            };
+            let Found::Decl(d) = self.lookup(file, name) else { break };
+            let d = &self.decls[d as usize];
+            let super::ast::DeclKind::Type { body, .. } = d.kind else { break };
+            (t, file) = (body, d.span.file);
+        }
+        Vec::new()
+    }
+
+    /// Lowers a signature; `vars` has the names of enclosing signatures. Answers the names of its
+    /// index variables too.
+    pub(super) fn sig(
+        &mut self,
+        ast: &Ast,
+        sig: &Sig,
+        mut vars: Vars,
+        span: Span,
+    ) -> Option<(SigId, Vec<String>)> {
+        let file = vars.file;
+        let in_params = self.names_in_params(ast, sig, file);
+        let in_results = self.names_in_results(ast, sig, file);
+        let mut out = types::Sig::default();
+        let mut names = Vec::new();
+        let good = self.binders(ast, sig, &in_params, &in_results, &mut vars, &mut out, &mut names);
+        let params = self.params(ast, sig, &vars, &mut out);
+        let facts = self.facts(ast, &sig.facts, &vars);
+        let known = vars.list.len();
+        self.result_vars(&in_results, sig, &mut vars, &mut out, &mut names);
+        let results = self.results(ast, sig, &vars, &mut out);
+        let result_facts = self.facts(ast, &sig.result_facts, &vars);
+        let modifiers = self.modifiers(sig, &mut out, span);
+        if !good {
+            return None;
+        }
+        (params?, results?, modifiers?);
+        (out.facts, out.result_facts) = (facts?, result_facts?);
+        self.say_something(ast, &in_results, sig, &vars.list[known..])?;
+        narrow(&mut out);
+        Some((self.table.sig(out), names))
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn binders(
+        &mut self,
+        ast: &Ast,
+        sig: &Sig,
+        in_params: &[Used],
+        in_results: &[Used],
+        vars: &mut Vars,
+        out: &mut types::Sig,
+        names: &mut Vec<String>,
+    ) -> bool {
+        let mut good = true;
+        if sig.binders.len() > limits::BINDERS {
+            self.error(1010, "too many variables")
+                .at(sig.binders[0].ident.span, format!("at most {}", limits::BINDERS));
+            return false;
+        }
+        let mut used: Vec<Used> = in_params.iter().chain(in_results).copied().collect();
+        super::kinds::in_facts(ast, &sig.result_facts, &mut used);
+        for b in &sig.binders {
+            let (name, span) = (b.ident.name, b.ident.span);
+            good &= self.not_bound_twice(vars, name, span).is_some();
+            good &= self.one_kind(name, span, &used);
+            let Some(first) = used.iter().find(|u| u.0 == name) else {
+                let text = self.name(name);
+                self.error(1210, format!("the variable `{text}` is not used"))
+                    .at(span, "nothing says whether it is a number or a type")
+                    .help("leave it out");
+                good = false;
+                continue;
+            };
+            let binding = match first.2 {
+                Use::Index => {
+                    let Some(range) = self.bound(ast, b, vars) else {
+                        good = false;
+                        continue;
+                    };
+                    out.vars.push(range);
+                    names.push(self.name(name));
+                    Binding::Index(Term::var(out.vars.len() as u32 - 1))
+                }
+                Use::Type => {
+                    if !matches!(b.bound, Bound::Default) {
+                        self.error(1210, "a type variable has no range").at(span, "used as a type");
+                        good = false;
+                    }
+                    out.word_vars += 1;
+                    Binding::Word(self.table.word(WordTy::Var(out.word_vars - 1)))
+                }
+            };
+            vars.list.push((name, binding));
+        }
+        good
+    }
+
+    fn bound(&mut self, ast: &Ast, b: &Binder, vars: &Vars) -> Option<Interval> {
+        match b.bound {
+            Bound::Default => Some(Interval::new(0, Interval::signed(self.options.arch.word_bits()).hi)),
+            Bound::Word(e) => match ast.expr(e).kind {
+                ExprKind::Name(known::ANY) => Some(Interval::ALL),
+                _ => {
+                    self.error(1205, "a variable's range is `any` or `lo..hi`")
+                        .at(ast.expr(e).span, "neither of them");
+                    None
+                }
+            },
+            Bound::Range(a, z) => {
+                let (lo, hi) = (self.eval_int(ast, a, vars)?, self.eval_int(ast, z, vars)?);
+                if lo > hi {
+                    let span = Span { end: ast.expr(z).span.end, ..ast.expr(a).span };
+                    self.error(1205, "this range is empty").at(span, format!("{lo} is greater than {hi}"));
+                    return None;
+                }
+                Some(Interval::new(lo, hi))
+            }
+        }
+    }
+
+    /// The number of a register that can be a parameter or result.
+    fn whole_register(&mut self, reg: RegOp, span: Span) -> Option<u8> {
+        let text = self.text(span).to_string();
+        let word = self.word_bytes();
+        match reg {
+            RegOp::Gpr(SP, w) if w as u32 == word => {
+                self.error(1208, format!("`{text}` is the stack pointer"))
+                    .at(span, "it is always preserved, and no parameter or result");
+                None
+            }
+            RegOp::Gpr(n, w) if w as u32 == word => Some(n),
+            RegOp::Gpr(n, _) => {
+                let whole = register_name(n, word);
+                self.error(1208, format!("`{text}` is not a whole register"))
+                    .at(span, "parameters and results fill a machine word")
+                    .help(format!("use `{whole}`, with a range if you need one: `{whole}: int(0..255)`"));
+                None
+            }
+            _ => {
+                self.error(1208, format!("`{text}` cannot be a parameter or result"))
+                    .at(span, "only whole general registers can");
+                None
+            }
+        }
+    }
+
+    fn params(&mut self, ast: &Ast, sig: &Sig, vars: &Vars, out: &mut types::Sig) -> Option<()> {
+        let mut good = true;
+        let mut seen: [Option<Span>; 16] = [None; 16];
+        for p in &sig.params {
+            let word = self.word(ast, p.ty, vars);
+            match p.slot {
+                Slot::Reg(reg) => {
+                    let Some(n) = self.whole_register(reg, p.span) else {
+                        good = false;
+                        continue;
+                    };
+                    good &= self.once(&mut seen, n, p.span, "parameter");
+                    match word {
+                        Some(w) => out.params.push((n, w)),
+                        None => good = false,
+                    }
+                }
+                Slot::Stack(reg, e) => {
+                    good &= self.stack_slot(ast, reg, e, p.span, out.stack.len(), vars);
+                    if matches!(ast.ty(p.ty).kind, TypeKind::Borrow(super::ast::Borrow::Uniq, ..)) {
+                        self.not_yet(p.span, "`&uniq` arguments on the stack");
+                        good = false;
+                    }
+                    match word {
+                        Some(w) => out.stack.push(w),
+                        None => good = false,
+                    }
+                }
+            }
+        }
+        out.params.sort_by_key(|p| p.0);
+        good.then_some(())
+    }
+
+    fn once(&mut self, seen: &mut [Option<Span>; 16], n: u8, span: Span, what: &str) -> bool {
+        let slot = &mut seen[(n & 15) as usize];
+        let Some(first) = slot.replace(span) else { return true };
+        let text = self.text(span).to_string();
+        self.error(1208, format!("`{text}` is named twice"))
+            .at(span, format!("already a {what}"))
+            .near(first, "here");
+        false
+    }
+
+    fn stack_slot(
+        &mut self,
+        ast: &Ast,
+        reg: RegOp,
+        e: super::ast::ExprId,
+        span: Span,
+        index: usize,
+        vars: &Vars,
+    ) -> bool {
+        let word = self.word_bytes();
+        let want = word as i128 * (index as i128 + 1);
+        let sp = register_name(SP, word);
+        let Some(at) = self.eval_int(ast, e, vars) else { return false };
+        if reg == RegOp::Gpr(SP, word as u8) && at == want {
+            return true;
+        }
+        self.error(1209, "stack arguments lie one after the other above the return address")
+            .at(span, format!("this one is `[{sp} + {want}]`"))
+            .note(format!("the offset is from `{sp}` as it is when the function is entered"));
+        false
+    }
+
+    /// New names in results are variables that are bound there.
+    fn result_vars(
+        &mut self,
+        in_results: &[Used],
+        sig: &Sig,
+        vars: &mut Vars,
+        out: &mut types::Sig,
+        names: &mut Vec<String>,
+    ) {
+        for &(name, _, used) in in_results {
+            let broken_binder = sig.binders.iter().any(|b| b.ident.name == name);
+            if used != Use::Index || vars.get(name).is_some() || broken_binder || vars.outer.contains(&name) {
+                continue;
+            }
+            if !matches!(self.lookup(vars.file, name), Found::Missing) || names.len() >= limits::BINDERS {
+                continue;
+            }
+            out.result_vars.push(Interval::ALL);
+            vars.list.push((name, Binding::Index(Term::var(names.len() as u32))));
+            names.push(self.name(name));
+        }
+    }
+
+    fn results(&mut self, ast: &Ast, sig: &Sig, vars: &Vars, out: &mut types::Sig) -> Option<()> {
+        let mut good = true;
+        let mut seen: [Option<Span>; 16] = [None; 16];
+        for p in &sig.params {
+            let TypeKind::Borrow(super::ast::Borrow::Uniq, given, back) = ast.ty(p.ty).kind else { continue };
+            let Slot::Reg(RegOp::Gpr(n, _)) = p.slot else { continue };
+            match self.layout(ast, back.unwrap_or(given), vars) {
+                Some(l) => out.gives_back.push((n, l)),
+                None => good = false,
+            }
+        }
+        for p in &sig.results {
+            let word = self.word(ast, p.ty, vars);
+            let Slot::Reg(reg) = p.slot else {
+                self.not_yet(p.span, "results on the stack");
+                good = false;
+                continue;
+            };
+            let Some(n) = self.whole_register(reg, p.span) else {
+                good = false;
+                continue;
+            };
+            good &= self.once(&mut seen, n, p.span, "result");
+            let Some(w) = word else {
+                good = false;
+                continue;
+            };
+            if self.is_borrow(w) {
+                self.error(1211, "a result cannot be a borrow")
+                    .at(ast.ty(p.ty).span, "good for the call only, which is over")
+                    .help("give back an offset into the caller's object, or a `ref`/`imm` pointer");
+                good = false;
+            }
+            out.results.push((n, w));
+        }
+        out.results.sort_by_key(|p| p.0);
+        out.gives_back.sort_by_key(|p| p.0);
+        good.then_some(())
+    }
+
+    fn is_borrow(&self, w: WordId) -> bool {
+        match self.table.types.word(w) {
+            WordTy::Ptr(m, _) => m.borrow(),
+            WordTy::Opt(w) => matches!(self.table.types.word(*w), WordTy::Ptr(m, _) if m.borrow()),
+            _ => false,
+        }
+    }
+
+    fn modifiers(&mut self, sig: &Sig, out: &mut types::Sig, span: Span) -> Option<()> {
+        let mut good = true;
+        let mut preserved = preserved_by_default(self.options.arch);
+        for r in &out.results {
+            preserved &= !(1 << r.0);
+        }
+        for (m, at) in &sig.modifiers {
+            match m {
+                Modifier::Noreturn => out.noreturn = true,
+                Modifier::Uses => {
+                    self.not_yet(*at, "owned statics (`uses`)");
+                    good = false;
+                }
+                Modifier::Preserves(regs) | Modifier::Clobbers(regs) => {
+                    let keeps = matches!(m, Modifier::Preserves(_));
+                    for &(reg, at) in regs {
+                        let Some(n) = self.whole_register(reg, at) else {
+                            good = false;
+                            continue;
+                        };
+                        if keeps && out.results.iter().any(|r| r.0 == n) {
+                            let text = self.text(at).to_string();
+                            self.error(1208, format!("`{text}` is a result and cannot be preserved too"))
+                                .at(at, "holds something new after the call");
+                            good = false;
+                        }
+                        preserved = if keeps { preserved | 1 << n } else { preserved & !(1 << n) };
+                    }
+                }
+            }
+        }
+        if out.noreturn {
+            if !sig.results.is_empty() || !sig.result_facts.is_empty() {
+                self.error(1216, "a function that does not return has no results")
+                    .at(span, "both `noreturn` and results");
+                good = false;
+            }
+            preserved = 0;
+        }
+        out.preserved = preserved;
+        good.then_some(())
+    }
+
+    /// A new variable in a result of which nothing else is said is probably a misspelt one.
+    fn say_something(
+        &mut self,
+        ast: &Ast,
+        in_results: &[Used],
+        sig: &Sig,
+        new: &[(Name, Binding)],
+    ) -> Option<()> {
+        let mut in_facts = Vec::new();
+        super::kinds::in_facts(ast, &sig.result_facts, &mut in_facts);
+        for p in &sig.results {
+            let TypeKind::App(int, args) = &ast.ty(p.ty).kind else { continue };
+            let (known::INT, [super::ast::Arg::Expr(e)]) = (int.name, &args[..]) else { continue };
+            let ExprKind::Name(name) = ast.expr(*e).kind else { continue };
+            let once = in_results.iter().filter(|u| u.0 == name).count() == 1;
+            if once && new.iter().any(|n| n.0 == name) && !in_facts.iter().any(|u| u.0 == name) {
+                let text = self.name(name);
+                self.error(1214, format!("nothing is said about `{text}`"))
+                    .at(ast.expr(*e).span, "a new variable: it is declared nowhere else")
+                    .help("write `int` if it may be any number, or say what is known: `{0 <= ...}`")
+                    .help(format!("if the caller is to choose it, quantify over it: `fn name[{text}](...)`"));
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// Facts as terms `e >= 0`.
+    pub(super) fn facts(&mut self, ast: &Ast, facts: &[Fact], vars: &Vars) -> Option<Vec<Term>> {
+        let mut out = Vec::new();
+        let mut good = true;
+        for f in facts {
+            let span = ast.expr(f.first).span;
+            let mut left = self.eval_term(ast, f.first, vars);
+            for (rel, e) in &f.rest {
+                let right = self.eval_term(ast, *e, vars);
+                let (Some(a), Some(b)) = (&left, &right) else {
+                    good = false;
+                    left = right;
+                    continue;
+                };
+                let span = Span { end: ast.expr(*e).span.end, ..span };
+                for t in relation(*rel, a, b) {
+                    good &= self.fact(t, span, &mut out);
+                }
+                left = right;
+            }
+        }
+        good.then_some(out)
+    }
+
+    fn fact(&mut self, t: Option<Term>, span: Span, out: &mut Vec<Term>) -> bool {
+        let Some(t) = t.and_then(|t| tighten(&t)) else {
+            self.error(1401, "this fact is too large").at(span, "terms have at most 16 variables");
+            return false;
+        };
+        match t.as_const() {
+            Some(n) if n < 0 => {
+                self.error(1205, "this can never hold").at(span, "false whatever the variables are");
+                return false;
+            }
+            Some(_) => (),
+            None => out.push(t),
+        }
+        if out.len() > limits::FACTS {
+            self.error(1010, "too many facts").at(span, format!("at most {}", limits::FACTS));
+            return false;
+        }
+        true
+    }
+}
+
+/// The facts `e >= 0` that a relation stands for.
+fn relation(rel: Rel, a: &Term, b: &Term) -> Vec<Option<Term>> {
+    let less = |a: &Term, b: &Term, by: i128| b.sub(a).and_then(|t| t.offset(-by));
+    match rel {
+        Rel::Le => vec![less(a, b, 0)],
+        Rel::Lt => vec![less(a, b, 1)],
+        Rel::Ge => vec![less(b, a, 0)],
+        Rel::Gt => vec![less(b, a, 1)],
+        Rel::Eq => vec![less(a, b, 0), less(b, a, 0)],
+    }
+}
+
+/// Turns facts about a single result variable into its interval.
+fn narrow(sig: &mut types::Sig) {
+    let first = sig.vars.len() as u32;
+    let ranges = &mut sig.result_vars;
+    sig.result_facts.retain(|t| {
+        let &[(v, c)] = t.summands() else { return true };
+        let Some(range) = v.checked_sub(first).and_then(|i| ranges.get_mut(i as usize)) else { return true };
+        // Facts are tightened: a single coefficient is 1 or -1.
+        let narrowed = match c {
+            1 => Interval::new(range.lo.max(-t.konst()), range.hi),
+            -1 => Interval::new(range.lo, range.hi.min(t.konst())),
+            _ => return true,
+        };
+        // An empty interval is left as facts: nothing can satisfy it either way.
+        if narrowed.lo != NEG_INF && narrowed.hi != POS_INF && narrowed.lo > narrowed.hi {
+            return true;
+        }
+        *range = narrowed;
+        false
+    });
+}
+
+/// The name of a general register of `width` bytes.
+pub(super) fn register_name(n: u8, width: u32) -> String {
+    const LEGACY: [&str; 8] = ["ax", "cx", "dx", "bx", "sp", "bp", "si", "di"];
+    match (LEGACY.get(n as usize), width) {
+        (Some(l), 8) => format!("r{l}"),
+        (Some(l), 4) => format!("e{l}"),
+        (Some(l), _) => l.to_string(),
+        (None, 8) => format!("r{n}"),
+        (None, 4) => format!("r{n}d"),
+        (None, _) => format!("r{n}w"),
+    }
+}

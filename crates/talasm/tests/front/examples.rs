@@ -1,0 +1,183 @@
+//! Programs.
+
+use crate::common::{Setup, ok, ok_with};
+use talasm::ir::{Item, Operand, Place};
+
+const CAT: &str = r#"
+; cat: standard input to standard output
+arch amd64
+bss buf: bytes(65536)
+
+pub fn _start: start
+.read:  xor  edi, edi
+        lea  rsi, [buf]
+        mov  edx, sizeof buf
+        sys  read                       ; rax: int(r), -4095 <= r <= 65536
+        test rax, rax
+        jle  .done
+        mov  rbx, rax
+        xor  r13d, r13d
+.write: mov  edi, 1                     ; inferred: rbx: int(r), r13: int(w), 0 <= w <= r <= 65536
+        lea  rsi, [buf + r13]
+        mov  rdx, rbx
+        sub  rdx, r13
+        sys  write                      ; proved: r13 + rdx <= 65536
+        test rax, rax
+        jle  .done
+        add  r13, rax
+        cmp  r13, rbx
+        jb   .write
+        jmp  .read
+.done:  xor  edi, edi
+        sys  exit_group
+"#;
+
+#[test]
+fn cat() {
+    let front = ok(CAT);
+    let m = &front.module;
+    assert_eq!(m.functions.len(), 1);
+    let f = &m.functions[0];
+    let sig = front.types.types.sig(talcore::types::SigId(f.sig));
+    assert!(sig.start && sig.noreturn);
+    assert_eq!(f.labels.iter().map(|l| l.0.as_str()).collect::<Vec<_>>(), [".read", ".done", ".write"]);
+    assert!(matches!(f.body[0], Item::Label(_)));
+    let Item::Instr(lea) = &f.body[2] else { panic!("{:?}", f.body[2]) };
+    assert_eq!(lea.mnemonic, "lea");
+    let Operand::Mem(mem) = &lea.operands[1] else { panic!() };
+    assert_eq!(m.symbols[mem.sym.unwrap().0 as usize].name, "buf");
+    let Item::Instr(mov) = &f.body[3] else { panic!() };
+    assert!(matches!(mov.operands[1], Operand::Imm(65536, _)));
+    assert!(matches!(&f.body[4], Item::Sys { number: 0, .. }));
+    assert_eq!(m.objects[0].size, 65536);
+    assert_eq!(m.objects[0].align, 16);
+    assert!(m.symbols[f.sym.0 as usize].global);
+    assert_eq!(m.symbols[f.sym.0 as usize].place, Place::Function(0));
+}
+
+#[test]
+fn strlen() {
+    let front = ok("fn strlen[m](rdi: &cstr(m)) -> (rax: int(m))
+        xor  eax, eax
+.scan:  cmp  byte [rdi + rax], 0
+        je   .done
+        inc  rax
+        jmp  .scan
+.done:  ret
+");
+    assert_eq!(front.module.functions[0].var_names, ["m"]);
+}
+
+#[test]
+fn sum() {
+    ok("pub fn sum[n](rdi: &[n]int, rsi: int(n)) -> (rax: int)
+        xor  eax, eax
+        xor  ecx, ecx
+        jmp  .test
+.next:  add  rax, [rdi + 8*rcx]
+        inc  rcx
+.test:  cmp  rcx, rsi
+        jb   .next
+        ret
+");
+}
+
+/// All examples of the repository that lie next to their library.
+#[test]
+fn shipped_examples() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut tali: Vec<(String, String)> = Vec::new();
+    let lib = |name: &str| std::fs::read_to_string(root.join("lib").join(format!("{name}.tal"))).unwrap();
+    let mut done = Vec::new();
+    // A module's interface is needed before the modules that use it are read.
+    let mut todo: Vec<String> = std::fs::read_dir(root.join("lib"))
+        .unwrap()
+        .map(|e| e.unwrap().path().file_stem().unwrap().to_str().unwrap().to_string())
+        .collect();
+    todo.sort();
+    let mut programs = Vec::new();
+    for dir in std::fs::read_dir(&root).unwrap() {
+        let dir = dir.unwrap().path();
+        let name = dir.file_name().unwrap().to_str().unwrap().to_string();
+        if name != "lib"
+            && let Ok(text) = std::fs::read_to_string(dir.join(format!("{name}.tal")))
+        {
+            programs.push(text);
+        }
+    }
+    while !todo.is_empty() {
+        let before = todo.len();
+        todo.retain(|name| {
+            let text = lib(name);
+            let uses = text.lines().filter_map(|l| l.strip_prefix("use ")).map(|u| u.trim().to_string());
+            let ready = uses.clone().all(|u| done.contains(&u));
+            if ready {
+                let files: Vec<(&str, &str)> = tali.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+                let abi = talcore::abi::Abi::amd64(&mut Default::default());
+                let front = with_abi(&text, &files, &abi);
+                tali.push((format!("inc/{name}.tali"), front));
+                done.push(name.clone());
+            }
+            !ready
+        });
+        assert!(todo.len() < before, "modules use each other: {todo:?}");
+    }
+    let files: Vec<(&str, &str)> = tali.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    let abi = talcore::abi::Abi::amd64(&mut Default::default());
+    assert!(!programs.is_empty());
+    for text in programs {
+        with_abi(&text, &files, &abi);
+    }
+}
+
+/// Reads a module with the real system calls; answers its interface.
+fn with_abi(text: &str, files: &[(&str, &str)], abi: &talcore::abi::Abi) -> String {
+    let mut all = crate::common::Files::default();
+    all.0.insert("t.tal".into(), text.as_bytes().to_vec());
+    for (name, text) in files {
+        all.0.insert(name.into(), text.as_bytes().to_vec());
+    }
+    let options = talasm::front::Options {
+        arch: Default::default(),
+        defines: vec![],
+        include: vec!["inc".into()],
+        sys: abi,
+    };
+    let mut sources = taldiag::Sources::new();
+    match talasm::front::parse_module(&mut sources, &all, std::path::Path::new("t.tal"), &options) {
+        Ok(front) => front.interface,
+        Err(d) => panic!("{}", crate::common::human(&sources, &d)),
+    }
+}
+
+#[test]
+fn interface_is_read_back() {
+    let text = "arch amd64
+use other
+const SIZE = 4 * WORD
+const WORD = 8
+struct pair(n) { len: int(n), text: bytes(SIZE) }
+type callback = fn (rdi: &pair(3)) -> (rax: int(r)) {0 <= r <= WORD}
+pub rodata hello: cstr = \"hello\"
+pub data numbers: []u32 = {1, 2, 3}
+rodata hidden: bytes(1) = db 0
+pub fn f[n](rdi: callback, rsi: &mut [n], rdx: other_type) -> (rax: int(k)) \\
+        {k <= n}
+        ret
+fn g()
+        ret
+";
+    let other = "pub type other_type = imm cstr\npub const UNUSED = 3\n";
+    let setup = Setup { files: &[("inc/other.tali", other)], ..Setup::default() };
+    let front = ok_with(text, &setup);
+    insta::assert_snapshot!(front.interface);
+    let interface = front.interface.clone();
+    let setup = Setup { files: &[("inc/m.tali", &interface), ("inc/other.tali", other)], ..Setup::default() };
+    let user = ok_with(
+        "use m\nfn g()\n lea rdi, [hello]\n mov eax, sizeof hello\n mov edx, sizeof numbers\n call f\n ret\n",
+        &setup,
+    );
+    assert_eq!(user.module.imports.len(), 3);
+    let Item::Instr(mov) = &user.module.functions[0].body[1] else { panic!() };
+    assert!(matches!(mov.operands[1], Operand::Imm(6, _)));
+}

@@ -1,0 +1,4 @@
+//! The front end: every construct of the language, every error.
+
+mod common;
+mod examples;
