@@ -243,6 +243,7 @@ impl Cx<'_> {
         span: Span,
     ) -> Option<MemOp> {
         let mut m = MemOp { size, base: None, index: None, disp: 0, sym: None, span };
+        // Each value has at most 100 bits, and a line far fewer than 2^26 summands.
         let mut disp = 0i128;
         let mut regs: Vec<(u8, i128)> = Vec::new();
         for t in terms {
@@ -253,17 +254,17 @@ impl Cx<'_> {
                     regs.push((self.address_register(r, span)?, scale));
                 }
                 MemTerm::Add(e) => match self.eval(ast, e, vars)? {
-                    Value::Term(t) => disp = disp.checked_add(t.as_const()?)?,
+                    Value::Term(t) => disp += t.as_const()?,
                     Value::Addr(sym, n) => {
                         if m.sym.replace(sym).is_some() {
-                            self.error(1301, "two addresses cannot be added")
+                            self.error(1305, "two addresses cannot be added")
                                 .at(span, "at most one name of an object or function");
                             return None;
                         }
-                        disp = disp.checked_add(n)?;
+                        disp += n;
                     }
                 },
-                MemTerm::Sub(e) => disp = disp.checked_sub(self.eval_int(ast, e, vars)?)?,
+                MemTerm::Sub(e) => disp -= self.eval_int(ast, e, vars)?,
             }
         }
         let Ok(small) = i64::try_from(disp) else {
@@ -282,7 +283,7 @@ impl Cx<'_> {
         {
             return Some(n);
         }
-        let m = self.error(1301, "an address is made of whole registers");
+        let m = self.error(1305, "an address is made of whole registers");
         m.at(span, format!("a register here has not {} bits", 8 * word));
         if let RegOp::Gpr(n, _) = r {
             m.help(format!("use `{}`", register_name(n, word)));
@@ -316,7 +317,7 @@ impl Cx<'_> {
                 } else {
                     ("a register of an address is multiplied by 1, 2, 4 or 8", "another factor")
                 };
-                self.error(1301, message)
+                self.error(1305, message)
                     .at(m.span, label)
                     .note("addresses have the form [base + scale*index + displacement]");
                 return None;

@@ -35,6 +35,8 @@ pub(super) struct Scope {
     pub names: HashMap<Name, DeclId>,
     /// Names whose declaration could not be read: using them is no further error.
     pub broken: HashSet<Name>,
+    /// A module that it uses could not be read: any name may be one of that module's.
+    pub incomplete: bool,
 }
 
 /// What a name in a signature, a struct or an abbreviation stands for.
@@ -224,7 +226,7 @@ impl<'o> Cx<'o> {
         let Some(scope) = self.scopes.get(file as usize) else { return Found::Missing };
         match scope.names.get(&name) {
             Some(&d) => Found::Decl(d),
-            None if scope.broken.contains(&name) => Found::Broken,
+            None if scope.incomplete || scope.broken.contains(&name) => Found::Broken,
             None => Found::Missing,
         }
     }

@@ -62,6 +62,8 @@ struct Part {
     decls: std::ops::Range<usize>,
     uses: Vec<(u16, Span)>,
     broken: Vec<Name>,
+    /// A module that it uses could not be read.
+    incomplete: bool,
 }
 
 /// Reads the module at `path` and the interfaces that it uses.
@@ -150,6 +152,7 @@ impl Loaded {
             let own = main.parent().unwrap_or(Path::new(""));
             let dirs = std::iter::once(own).chain(options.include.iter().map(PathBuf::as_path));
             let mut found = None;
+            let incomplete = std::mem::replace(&mut self.parts[file].incomplete, true);
             let mut looked = Vec::new();
             for dir in dirs {
                 let path = dir.join(&name);
@@ -183,7 +186,10 @@ impl Loaded {
                 Some(0) => {
                     self.builder.diags.error(1106, "a module cannot use itself").at(ident.span, "this one");
                 }
-                Some(f) => self.parts[file].uses.push((f, ident.span)),
+                Some(f) => {
+                    self.parts[file].uses.push((f, ident.span));
+                    self.parts[file].incomplete = incomplete;
+                }
                 None => {
                     let stem = name.trim_end_matches(".tali");
                     self.builder
@@ -228,6 +234,7 @@ impl Loaded {
         let decls = Rc::clone(&cx.decls);
         for (file, part) in self.parts.iter().enumerate() {
             cx.scopes[file].broken.extend(&part.broken);
+            cx.scopes[file].incomplete = part.incomplete;
             for i in part.decls.clone() {
                 cx.check_declaration(&decls[i]);
                 if named(&decls[i]) {
@@ -307,7 +314,7 @@ impl Cx<'_> {
                     }
                 };
                 if arch != self.options.arch {
-                    self.error(1302, format!("this module is for {name}"))
+                    self.error(1112, format!("this module is for {name}"))
                         .at(d.ident.span, "but another architecture is assembled for")
                         .help("choose it with `-f elf64` or `-f elf32`");
                 }

@@ -1,7 +1,12 @@
 //! Programs.
 
-use crate::common::{Setup, ok, ok_with};
+use crate::common::{Files, Setup, human, ok, ok_with};
+use std::fs;
+use std::path::Path;
+use talasm::front::{Options, parse_module};
 use talasm::ir::{Item, Operand, Place};
+use talcore::abi::Abi;
+use taldiag::Sources;
 
 const CAT: &str = r#"
 ; cat: standard input to standard output
@@ -82,71 +87,63 @@ fn sum() {
 ");
 }
 
-/// All examples of the repository that lie next to their library.
+/// All examples of the repository: the modules of each directory, then the program that is named
+/// like it.
 #[test]
 fn shipped_examples() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    let mut tali: Vec<(String, String)> = Vec::new();
-    let lib = |name: &str| std::fs::read_to_string(root.join("lib").join(format!("{name}.tal"))).unwrap();
-    let mut done = Vec::new();
-    // A module's interface is needed before the modules that use it are read.
-    let mut todo: Vec<String> = std::fs::read_dir(root.join("lib"))
-        .unwrap()
-        .map(|e| e.unwrap().path().file_stem().unwrap().to_str().unwrap().to_string())
-        .collect();
-    todo.sort();
-    let mut programs = Vec::new();
-    for dir in std::fs::read_dir(&root).unwrap() {
-        let dir = dir.unwrap().path();
-        let name = dir.file_name().unwrap().to_str().unwrap().to_string();
-        if name != "lib"
-            && let Ok(text) = std::fs::read_to_string(dir.join(format!("{name}.tal")))
-        {
-            programs.push(text);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let (mut todo, mut programs) = (Vec::new(), Vec::new());
+    for dir in fs::read_dir(&root).unwrap().map(|d| d.unwrap().path()).filter(|d| d.is_dir()) {
+        for file in fs::read_dir(&dir).unwrap().map(|f| f.unwrap().path()) {
+            if file.extension().is_none_or(|e| e != "tal") {
+                continue;
+            }
+            let text = fs::read_to_string(&file).unwrap();
+            let stem = file.file_stem().unwrap();
+            if Some(stem) == dir.file_name() {
+                programs.push(text);
+            } else {
+                todo.push((stem.to_str().unwrap().to_string(), text));
+            }
         }
     }
+    todo.sort();
+    let abi = Abi::amd64(&mut Default::default());
+    let mut interfaces: Vec<(String, String)> = Vec::new();
     while !todo.is_empty() {
         let before = todo.len();
-        todo.retain(|name| {
-            let text = lib(name);
-            let uses = text.lines().filter_map(|l| l.strip_prefix("use ")).map(|u| u.trim().to_string());
-            let ready = uses.clone().all(|u| done.contains(&u));
+        // A module's interface is needed before the modules that use it are read.
+        todo.retain(|(name, text)| {
+            let path = |m: &str| format!("inc/{}.tali", m.trim());
+            let mut uses = text.lines().filter_map(|l| l.strip_prefix("use ")).map(path);
+            let ready = uses.all(|u| interfaces.iter().any(|i| i.0 == u));
             if ready {
-                let files: Vec<(&str, &str)> = tali.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-                let abi = talcore::abi::Abi::amd64(&mut Default::default());
-                let front = with_abi(&text, &files, &abi);
-                tali.push((format!("inc/{name}.tali"), front));
-                done.push(name.clone());
+                let interface = with_abi(text, &interfaces, &abi);
+                interfaces.push((path(name), interface));
             }
             !ready
         });
-        assert!(todo.len() < before, "modules use each other: {todo:?}");
+        assert!(todo.len() < before, "modules use each other or nothing: {todo:?}");
     }
-    let files: Vec<(&str, &str)> = tali.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-    let abi = talcore::abi::Abi::amd64(&mut Default::default());
     assert!(!programs.is_empty());
     for text in programs {
-        with_abi(&text, &files, &abi);
+        with_abi(&text, &interfaces, &abi);
     }
 }
 
 /// Reads a module with the real system calls; answers its interface.
-fn with_abi(text: &str, files: &[(&str, &str)], abi: &talcore::abi::Abi) -> String {
-    let mut all = crate::common::Files::default();
+fn with_abi(text: &str, files: &[(String, String)], abi: &Abi) -> String {
+    let mut all = Files::default();
     all.0.insert("t.tal".into(), text.as_bytes().to_vec());
     for (name, text) in files {
         all.0.insert(name.into(), text.as_bytes().to_vec());
     }
-    let options = talasm::front::Options {
-        arch: Default::default(),
-        defines: vec![],
-        include: vec!["inc".into()],
-        sys: abi,
-    };
-    let mut sources = taldiag::Sources::new();
-    match talasm::front::parse_module(&mut sources, &all, std::path::Path::new("t.tal"), &options) {
+    let options =
+        Options { arch: Default::default(), defines: vec![], include: vec!["inc".into()], sys: abi };
+    let mut sources = Sources::new();
+    match parse_module(&mut sources, &all, Path::new("t.tal"), &options) {
         Ok(front) => front.interface,
-        Err(d) => panic!("{}", crate::common::human(&sources, &d)),
+        Err(d) => panic!("{}", human(&sources, &d)),
     }
 }
 
@@ -177,7 +174,7 @@ fn g()
         "use m\nfn g()\n lea rdi, [hello]\n mov eax, sizeof hello\n mov edx, sizeof numbers\n call f\n ret\n",
         &setup,
     );
-    assert_eq!(user.module.imports.len(), 3);
+    assert_eq!(user.module.imports.len(), 2, "only what is used is imported");
     let Item::Instr(mov) = &user.module.functions[0].body[1] else { panic!() };
     assert!(matches!(mov.operands[1], Operand::Imm(6, _)));
 }
