@@ -3,6 +3,8 @@
 //! The output is bounded: a type from a hostile note may be small and yet expand to more text than
 //! there is memory, so printing stops with `...` after [`LIMIT`] bytes.
 
+pub mod state;
+
 use std::fmt::Write;
 use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::term::{Term, Var};
@@ -87,7 +89,12 @@ impl<'a> Printer<'a> {
     }
 
     fn text(&self, f: impl FnOnce(&mut Writer<'_>)) -> String {
-        let mut w = Writer { p: self, out: String::new(), universal: u32::MAX, depth: 0 };
+        self.text_under(None, f)
+    }
+
+    /// Prints a type whose variables stand for these terms.
+    fn text_under(&self, env: Option<&[Term]>, f: impl FnOnce(&mut Writer<'_>)) -> String {
+        let mut w = Writer { p: self, out: String::new(), universal: u32::MAX, depth: 0, env };
         f(&mut w);
         w.out
     }
@@ -118,6 +125,8 @@ struct Writer<'a> {
     /// How many variables are bound by the signature's precondition; the rest are results.
     universal: u32,
     depth: usize,
+    /// What the variables of the type stand for; `None`: they are printed themselves.
+    env: Option<&'a [Term]>,
 }
 
 impl Writer<'_> {
@@ -177,6 +186,16 @@ impl Writer<'_> {
     }
 
     fn term(&mut self, t: &Term) {
+        match self.env {
+            Some(env) => match t.subst(env) {
+                Some(t) => self.plain_term(&t),
+                None => self.put("?"),
+            },
+            None => self.plain_term(t),
+        }
+    }
+
+    fn plain_term(&mut self, t: &Term) {
         let mut first = true;
         for &(v, c) in t.summands() {
             match (first, c < 0) {
@@ -390,7 +409,8 @@ impl Writer<'_> {
         if !self.enter() {
             return;
         }
-        let outer = self.universal;
+        // A signature binds its own variables.
+        let outer = (self.universal, self.env.take());
         match self.p.types.sigs.get(id.index()) {
             None => self.put("?"),
             Some(s) if s.start => self.put("start"),
@@ -399,7 +419,7 @@ impl Writer<'_> {
                 self.sig_body(s);
             }
         }
-        self.universal = outer;
+        (self.universal, self.env) = outer;
         self.depth -= 1;
     }
 
