@@ -135,8 +135,7 @@ fn run(args: &Args, matches: &ArgMatches) -> Result<(), Failure> {
         written.map_err(|e| cannot_write(path, e))?;
     }
     let accept = recheck::recheck(&inputs, &options, &linked.image).map_err(Failure::Rejected)?;
-    stats
-        .phase("check", format_args!("{} functions, {} instructions", accept.functions, accept.instructions));
+    stats.phase("check", format_args!("{} functions, {} bytes of code", accept.functions, accept.code_bytes));
     write_file(&args.output, &linked.image, 0o755).map_err(|e| cannot_write(&args.output, e))?;
     stats.phase("write", format_args!("{}", args.output.display()));
     Ok(())

@@ -5,6 +5,7 @@ use crate::live::Live;
 use crate::object::Kind;
 use crate::symbols::Program;
 use crate::{Input, Options, plan};
+use rayon::prelude::*;
 use talcore::types::Types;
 use talcore::verdict::{Accept, Reject};
 use taldiag::{Code, codes};
@@ -16,7 +17,18 @@ use talnote::print::{Printer, REGISTERS_64};
 ///
 /// Why it is rejected, with the checker's own code. Then nothing may be written.
 pub fn recheck(inputs: &[Input], options: &Options, image: &[u8]) -> Result<Accept, Vec<Diagnostic>> {
-    talcore::check::check(image).map_err(|reject| vec![explain(inputs, options, &reject)])
+    check(image).map_err(|reject| vec![explain(inputs, options, &reject)])
+}
+
+/// The verdict of [`talcore::check::check`], with functions in parallel: of several reasons to reject the
+/// first in the order of addresses.
+fn check(image: &[u8]) -> Result<Accept, Reject> {
+    let program = talcore::check::load(image)?;
+    let rejected = |index| talcore::walk::check_function(&program, index, image).err();
+    match (0..program.functions.len()).into_par_iter().find_map_first(rejected) {
+        Some(reject) => Err(reject),
+        None => Ok(talcore::check::summary(&program)),
+    }
 }
 
 fn explain(inputs: &[Input], options: &Options, reject: &Reject) -> Diagnostic {
