@@ -4,8 +4,8 @@
 mod oracle;
 
 use iced_x86::{
-    Code, Decoder, DecoderOptions, Encoder, EncodingKind, Instruction, InstructionInfoFactory, Mnemonic,
-    OpAccess, OpCodeOperandKind as Kind, OpKind, Register, RflagsBits,
+    Code, Decoder, DecoderOptions, Encoder, EncodingKind, Instruction, InstructionInfoFactory, OpAccess,
+    OpCodeOperandKind as Kind, OpKind, Register, RflagsBits,
 };
 use talcore::arch::Arch;
 use talcore::x86::decode::decode;
@@ -15,14 +15,16 @@ use talcore::x86::table::{self, Row};
 use oracle::{IP, Operand, agree, class};
 
 /// Encodings of listed mnemonics that are rejected, each for a reason.
-fn rejected(code: Code) -> Option<&'static str> {
+fn rejected(arch: Arch, code: Code) -> Option<&'static str> {
     use Code::*;
     let name = format!("{code:?}");
     Some(match code {
         Pushw_imm8 | Push_imm16 | Push_r16 | Push_rm16 | Pop_r16 | Pop_rm16 | Leavew => {
             "the stack moves by whole words"
         }
-        Pushw_ES | Pushw_CS | Pushw_SS | Pushw_DS | Popw_ES | Popw_SS | Popw_DS => "segment registers",
+        Pushw_ES | Pushw_CS | Pushw_SS | Pushw_DS | Popw_ES | Popw_CS | Popw_SS | Popw_DS => {
+            "segment registers"
+        }
         Pushw_FS | Pushw_GS | Pushq_FS | Pushq_GS | Popw_FS | Popw_GS | Popq_FS | Popq_GS => {
             "segment registers"
         }
@@ -30,6 +32,10 @@ fn rejected(code: Code) -> Option<&'static str> {
             "a 16-bit branch: the processors disagree"
         }
         Call_m1616 | Call_m1632 | Call_m1664 | Jmp_m1616 | Jmp_m1632 | Jmp_m1664 => "a far branch",
+        Pushd_ES | Pushd_CS | Pushd_SS | Pushd_DS | Pushd_FS | Pushd_GS | Popd_ES | Popd_SS | Popd_DS
+        | Popd_FS | Popd_GS => "segment registers",
+        Mov_r32_cr | Mov_r32_dr | Mov_cr_r32 | Mov_dr_r32 => "privileged",
+        _ if name.ends_with("_imm8_82") => "an alias that 64-bit mode has no more",
         Jecxz_rel8_64 | Jecxz_rel8_16 | Jrcxz_rel8_16 => "67 or 66",
         Mov_rm16_Sreg | Mov_r32m16_Sreg | Mov_r64m16_Sreg | Mov_Sreg_rm16 | Mov_Sreg_r32m16
         | Mov_Sreg_r64m16 => "segment registers",
@@ -42,8 +48,11 @@ fn rejected(code: Code) -> Option<&'static str> {
         Test_rm8_imm8_F6r1 | Test_rm16_imm16_F7r1 | Test_rm32_imm32_F7r1 | Test_rm64_imm32_F7r1 => {
             "an undocumented alias"
         }
-        Int_imm8 => "traps into the kernel; on IA-32 the stub has int 0x80",
-        Endbr32 => "does nothing in 64-bit mode",
+        Int_imm8 if arch == Arch::Amd64 => "traps into the kernel",
+        Cmpxchg486_rm8_r8 | Cmpxchg486_rm16_r16 | Cmpxchg486_rm32_r32 => "early 486 only",
+        Syscall if arch == Arch::Ia32 => "AMD only; the stub has int 0x80",
+        Endbr32 if arch == Arch::Amd64 => "does nothing in 64-bit mode",
+        Endbr64 if arch == Arch::Ia32 => "does nothing in 32-bit mode",
         Pextrw_r64_xmm_imm8
         | Pinsrw_xmm_r64m16_imm8
         | Pmovmskb_r64_xmm
@@ -65,7 +74,9 @@ fn rejected_instance(instruction: &Instruction) -> bool {
     let memory = (0..instruction.op_count()).any(|i| instruction.op_kind(i) == OpKind::Memory);
     match instruction.code() {
         // The one-byte forms say the same.
-        Push_rm64 | Pop_rm64 => !memory,
+        Push_rm64 | Pop_rm64 | Push_rm32 | Pop_rm32 => !memory,
+        // Only the kernel's gate on IA-32.
+        Int_imm8 => instruction.immediate8() != 0x80,
         // A register bit number reaches anywhere in memory; the others are left out with them.
         Bt_rm16_r16 | Bt_rm32_r32 | Bt_rm64_r64 | Bts_rm16_r16 | Bts_rm32_r32 | Bts_rm64_r64
         | Btr_rm16_r16 | Btr_rm32_r32 | Btr_rm64_r64 | Btc_rm16_r16 | Btc_rm32_r32 | Btc_rm64_r64
@@ -102,10 +113,26 @@ const VECTORS: [Register; 5] = {
     [XMM0, XMM1, XMM7, XMM8, XMM15]
 };
 
+/// Whether a register exists on `arch`.
+fn exists(arch: Arch, register: Register) -> bool {
+    use Register::*;
+    let full = register.full_register() as u32 - RAX as u32;
+    let new_byte = matches!(register, SPL | BPL | SIL | DIL);
+    arch == Arch::Amd64
+        || register.is_segment_register()
+        || !register.is_gpr() && register.number() < 8
+        || register.is_gpr() && full < 8 && !new_byte
+}
+
 /// Fills operand `i`; says whether the kind is known.
-fn fill(random: &mut fastrand::Rng, instruction: &mut Instruction, i: u32, kind: Kind) -> bool {
+fn fill(arch: Arch, random: &mut fastrand::Rng, instruction: &mut Instruction, i: u32, kind: Kind) -> bool {
     let any = random.i32(..);
-    let register = |random: &mut fastrand::Rng, of: &[Register]| of[random.usize(..of.len())];
+    let register = |random: &mut fastrand::Rng, of: &[Register]| loop {
+        let register = of[random.usize(..of.len())];
+        if exists(arch, register) {
+            return register;
+        }
+    };
     let from: &[Register] = match kind {
         Kind::r8_reg | Kind::r8_opcode | Kind::r8_or_mem => &BYTES,
         Kind::r16_reg | Kind::r16_rm | Kind::r16_opcode | Kind::r16_or_mem => &WORDS,
@@ -136,25 +163,32 @@ fn fill(random: &mut fastrand::Rng, instruction: &mut Instruction, i: u32, kind:
         _ => false,
     };
     if memory {
-        let (base, index) = (register(random, &QWORDS), register(random, &QWORDS));
-        instruction.set_op_kind(i, OpKind::Memory);
-        instruction.set_memory_displ_size(8);
+        let wide = arch == Arch::Amd64;
+        let addresses: &[Register] = if wide { &QWORDS } else { &DWORDS };
+        let (base, index) = (register(random, addresses), register(random, addresses));
         let displacement = if random.bool() { any } else { i32::from(random.i8(..)) };
-        instruction.set_memory_displacement64(displacement as u64);
+        instruction.set_op_kind(i, OpKind::Memory);
+        instruction.set_memory_displ_size(arch.word_bytes());
+        // iced wants the bits of an address, not a signed number.
+        instruction.set_memory_displacement64(if wide {
+            displacement as u64
+        } else {
+            displacement as u32 as u64
+        });
         match random.u8(..5) {
             0 => instruction.set_memory_base(base),
-            1 if index != Register::RSP => {
+            1 if index.number() != 4 => {
                 instruction.set_memory_index(index);
                 instruction.set_memory_index_scale(1 << random.u8(..4));
             }
-            2 => {
+            2 if wide => {
                 instruction.set_memory_base(Register::RIP);
                 instruction.set_memory_displacement64(IP.wrapping_add_signed(i64::from(any / 2)));
             }
-            3 => {}
+            3 => instruction.set_memory_displ_size(if wide { 8 } else { 4 }),
             _ => {
                 instruction.set_memory_base(base);
-                if index != Register::RSP {
+                if index.number() != 4 {
                     instruction.set_memory_index(index);
                     instruction.set_memory_index_scale(1 << random.u8(..4));
                 }
@@ -168,6 +202,7 @@ fn fill(random: &mut fastrand::Rng, instruction: &mut Instruction, i: u32, kind:
         return true;
     }
     let (op_kind, value) = match kind {
+        Kind::imm8 if random.u8(..8) == 0 => (OpKind::Immediate8, 0x80),
         Kind::imm8 => (OpKind::Immediate8, any as u8 as u64),
         Kind::imm8_const_1 => (OpKind::Immediate8, 1),
         Kind::imm8sex16 => (OpKind::Immediate8to16, any as i8 as u64),
@@ -189,18 +224,26 @@ fn fill(random: &mut fastrand::Rng, instruction: &mut Instruction, i: u32, kind:
             instruction.set_near_branch64(IP.wrapping_add_signed(offset));
             return true;
         }
+        Kind::br32_1 | Kind::br32_4 => {
+            let offset = if kind == Kind::br32_4 { any / 2 } else { i32::from(any as i8 / 2) };
+            instruction.set_op_kind(i, OpKind::NearBranch32);
+            instruction.set_near_branch32((IP as u32).wrapping_add_signed(offset));
+            return true;
+        }
         Kind::seg_rSI => {
-            instruction.set_op_kind(i, OpKind::MemorySegRSI);
+            let wide = arch == Arch::Amd64;
+            instruction.set_op_kind(i, if wide { OpKind::MemorySegRSI } else { OpKind::MemorySegESI });
             return true;
         }
         Kind::es_rDI => {
-            instruction.set_op_kind(i, OpKind::MemoryESRDI);
+            let wide = arch == Arch::Amd64;
+            instruction.set_op_kind(i, if wide { OpKind::MemoryESRDI } else { OpKind::MemoryESEDI });
             return true;
         }
         Kind::mem_offs => {
             instruction.set_op_kind(i, OpKind::Memory);
-            instruction.set_memory_displ_size(8);
-            instruction.set_memory_displacement64(random.u64(..));
+            instruction.set_memory_displ_size(arch.word_bytes());
+            instruction.set_memory_displacement64(random.u32(..).into());
             return true;
         }
         _ => return false,
@@ -222,12 +265,14 @@ fn foreign(code: Code) -> bool {
                 | Kind::tr_reg
                 | Kind::r64_reg_mem
                 | Kind::r32_reg_mem
+                | Kind::farbr2_2
+                | Kind::farbr4_2
         )
     })
 }
 
-/// The legacy codes of 64-bit mode whose mnemonic is on the list.
-fn listed_codes() -> Vec<Code> {
+/// The legacy codes whose mnemonic is on the list.
+fn listed_codes(arch: Arch) -> Vec<Code> {
     Code::values()
         .filter(|code| {
             let op_code = code.op_code();
@@ -238,7 +283,7 @@ fn listed_codes() -> Vec<Code> {
             let operands: &[Operand] = if vector { &[Operand::Xmm(0)] } else { &[] };
             let name = format!("{:?}", code.mnemonic()).to_lowercase();
             op_code.is_instruction()
-                && op_code.mode64()
+                && (if arch == Arch::Amd64 { op_code.mode64() } else { op_code.mode32() })
                 && op_code.encoding() == EncodingKind::Legacy
                 && !foreign(*code)
                 && class(&name, operands).is_some()
@@ -247,16 +292,16 @@ fn listed_codes() -> Vec<Code> {
 }
 
 /// Random instances of a code, encoded.
-fn encodings(code: Code, count: usize) -> Vec<(Instruction, Vec<u8>)> {
+fn encodings(arch: Arch, code: Code, count: usize) -> Vec<(Instruction, Vec<u8>)> {
     let mut random = fastrand::Rng::with_seed(code as u64);
-    let mut encoder = Encoder::new(64);
+    let mut encoder = Encoder::new(arch.word_bits());
     let mut found = Vec::new();
     for _ in 0..count {
         let mut instruction = Instruction::default();
         instruction.set_code(code);
         let op_code = code.op_code();
         for (i, &kind) in op_code.op_kinds().iter().enumerate() {
-            let known = fill(&mut random, &mut instruction, i as u32, kind);
+            let known = fill(arch, &mut random, &mut instruction, i as u32, kind);
             assert!(known, "{code:?}: operand kind {kind:?}");
         }
         let memory = instruction.op_count() > 0 && instruction.op0_kind() == OpKind::Memory;
@@ -277,33 +322,39 @@ fn encodings(code: Code, count: usize) -> Vec<(Instruction, Vec<u8>)> {
 
 #[test]
 fn what_the_encoder_emits_is_accepted() {
+    for arch in [Arch::Amd64, Arch::Ia32] {
+        accepts_what_the_encoder_emits(arch);
+    }
+}
+
+fn accepts_what_the_encoder_emits(arch: Arch) {
     let mut rows = vec![0; table::rows().len()];
-    let codes = listed_codes();
-    assert!(codes.len() > 500, "{}", codes.len());
+    let codes = listed_codes(arch);
+    assert!(codes.len() > 400, "{}", codes.len());
     for code in codes {
-        let encodings = encodings(code, 200);
+        let encodings = encodings(arch, code, 200);
         assert!(!encodings.is_empty(), "{code:?} was never encoded");
         for (instruction, bytes) in encodings {
-            let accepted = agree(Arch::Amd64, &bytes);
+            let accepted = agree(arch, &bytes);
             // `rep lods` is useless, and `rep` before a branch means nothing.
             let odd_rep = (instruction.has_rep_prefix() || instruction.has_repne_prefix())
-                && !matches!(decode(Arch::Amd64, &bytes, IP), Ok(Insn { rep: Rep::Rep | Rep::Repne, .. }));
-            let expected = rejected(code).is_none() && !rejected_instance(&instruction) && !odd_rep;
+                && !matches!(decode(arch, &bytes, IP), Ok(Insn { rep: Rep::Rep | Rep::Repne, .. }));
+            let expected = rejected(arch, code).is_none() && !rejected_instance(&instruction) && !odd_rep;
             assert_eq!(
                 accepted,
                 expected,
                 "{code:?}: {instruction}: {bytes:02x?}: {:?} ({:?})",
-                decode(Arch::Amd64, &bytes, IP),
-                rejected(code),
+                decode(arch, &bytes, IP),
+                rejected(arch, code),
             );
-            if let Ok(insn) = decode(Arch::Amd64, &bytes, IP) {
+            if let Ok(insn) = decode(arch, &bytes, IP) {
                 rows[usize::from(insn.row)] += 1;
             }
         }
     }
     for (row, seen) in table::rows().iter().zip(rows) {
         let long_nop = row.op == Op::Nop && row.opcode == 0x1F;
-        assert!(seen > 0 || long_nop || !row.archs.has(Arch::Amd64), "{row:?} is never emitted");
+        assert!(seen > 0 || long_nop || !row.archs.has(arch), "{row:?} is never emitted");
     }
 }
 
@@ -404,15 +455,18 @@ fn compare_effects(factory: &mut InstructionInfoFactory, instruction: &Instructi
 #[test]
 fn flags_and_implied_registers() {
     let mut factory = InstructionInfoFactory::new();
-    for code in listed_codes() {
-        for (_, bytes) in encodings(code, 40) {
-            let Ok(insn) = decode(Arch::Amd64, &bytes, IP) else { continue };
-            let instruction = Decoder::with_ip(64, &bytes, IP, DecoderOptions::NONE).decode();
-            let row = table::row(insn.row).unwrap();
-            if insn.op == Op::Nop || instruction.mnemonic() == Mnemonic::Syscall {
-                continue;
+    for arch in [Arch::Amd64, Arch::Ia32] {
+        for code in listed_codes(arch) {
+            for (_, bytes) in encodings(arch, code, 40) {
+                let Ok(insn) = decode(arch, &bytes, IP) else { continue };
+                let mut decoder = Decoder::with_ip(arch.word_bits(), &bytes, IP, DecoderOptions::NONE);
+                let instruction = decoder.decode();
+                let row = table::row(insn.row).unwrap();
+                if matches!(insn.op, Op::Nop | Op::Syscall) {
+                    continue;
+                }
+                compare_effects(&mut factory, &instruction, &insn, row);
             }
-            compare_effects(&mut factory, &instruction, &insn, row);
         }
     }
 }

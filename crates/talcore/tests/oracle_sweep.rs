@@ -107,9 +107,9 @@ fn all_opcodes_on_ia32() {
     assert!(accepted > 100_000, "{accepted}");
 }
 
-/// Minutes, not seconds: every SIB byte with everything, and the three-byte opcode maps.
+/// Every SIB byte with everything, and the three-byte opcode maps: half a minute if optimised.
 #[test]
-#[ignore = "takes very long; run it after each change of the decoder: cargo test --release -p talcore -- --ignored"]
+#[ignore = "slow; after a change of the decoder: cargo test --release -p talcore --test oracle_sweep -- --ignored"]
 fn everything() {
     let sibs: Vec<u8> = (0..=255).collect();
     for arch in [Arch::Amd64, Arch::Ia32] {
