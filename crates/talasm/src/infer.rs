@@ -1,14 +1,30 @@
 //! The inference of label states and proofs.
 //!
-//! It does not run yet: the streams are empty, so only functions without labels and proofs pass
-//! the checker.
+//! The assembler runs the checker's own rules with a guide that searches: first for the states of
+//! labels ([`fix`]), then for every proof and decision on the way ([`record`]), which are written
+//! into the annotation stream. Nothing here is trusted: the checker verifies the stream with the
+//! same rules and a guide that only reads.
+
+mod code;
+mod fix;
+mod label;
+mod record;
+mod report;
+mod stream;
 
 use crate::emit::listing::States;
+use crate::emit::note;
 use crate::encode::Encoded;
 use crate::encode::image::Image;
-use crate::ir::Module;
+use crate::ir::{Item, Module, Operand};
 use crate::problem::Problem;
+use code::Code;
+use fix::{Addresses, Failure};
+use std::collections::HashMap;
+use talcore::check::load_module;
+use talcore::program::{Program, Segment};
 use talnote::table::TypeTable;
+use talnote::write::SectionKind;
 
 /// What was inferred.
 #[derive(Clone, Debug, Default)]
@@ -22,9 +38,99 @@ pub struct Inferred {
 /// Infers the annotations of all functions.
 pub fn run(
     module: &Module,
-    _encoded: &Encoded,
-    _image: &Image,
-    _types: &TypeTable,
+    encoded: &Encoded,
+    image: &Image,
+    types: &TypeTable,
 ) -> Result<Inferred, Vec<Problem>> {
-    Ok(Inferred { streams: vec![Vec::new(); module.functions.len()], states: States::new() })
+    let empty = vec![Vec::new(); module.functions.len()];
+    let note = note::build(module, encoded, image, types, empty);
+    let note = note.encode(types).map_err(|e| vec![report::whole(e.to_string())])?;
+    let mut desc = note.bytes;
+    let words = image.words();
+    let size = usize::from(note.words.len() > 1).max(1) * 8;
+    for ((at, _), value) in note.words.iter().zip(&words) {
+        desc[*at..*at + size.min(8)].copy_from_slice(&value.to_le_bytes()[..size.min(8)]);
+    }
+    // The descriptor lies behind the header and the owner's name.
+    let length = u32::from_le_bytes([desc[4], desc[5], desc[6], desc[7]]) as usize;
+    let desc = &desc[16..16 + length];
+    let segments = image.sections.iter().map(|s| Segment {
+        addr: s.base,
+        bytes: &s.bytes,
+        size: s.size,
+        write: matches!(s.kind, SectionKind::Data | SectionKind::Bss),
+        exec: s.kind == SectionKind::Code,
+    });
+    let program = load_module(talcore::arch::Arch::Amd64, segments.collect(), &[(0, desc)], image.gate)
+        .map_err(|r| vec![report::data(module, encoded, image, types, &r)])?;
+    let by_addr: HashMap<u64, usize> =
+        program.functions.iter().enumerate().map(|(i, f)| (f.addr, i)).collect();
+
+    let mut inferred = Inferred::default();
+    let mut problems = Vec::new();
+    for f in 0..module.functions.len() {
+        let addr = image.text_base() + u64::from(encoded.functions[f].start);
+        let Some(&index) = by_addr.get(&addr) else { continue };
+        match function(&program, index, module, encoded, f) {
+            Ok(done) => {
+                inferred.streams.push(done.stream);
+                for (label, text) in report::states(&program, module, encoded, f, types, &done.labels) {
+                    inferred.states.insert((f as u32, label), text);
+                }
+            }
+            Err(failure) => {
+                problems.push(report::failure(&program, module, encoded, image, types, f, &failure))
+            }
+        }
+    }
+    if problems.is_empty() { Ok(inferred) } else { Err(problems) }
+}
+
+/// A function's annotations.
+struct Done {
+    stream: Vec<u8>,
+    labels: Vec<(u64, std::rc::Rc<talcore::state::State>)>,
+}
+
+fn function(
+    program: &Program<'_>,
+    index: usize,
+    module: &Module,
+    encoded: &Encoded,
+    f: usize,
+) -> Result<Done, Failure> {
+    let function = &program.functions[index];
+    let addresses = addresses(encoded, f);
+    let code = Code::read(program, function, jumps_to_entry(module, encoded, f))
+        .map_err(|reject| Failure { reject, state: Box::default() })?;
+    let solution = fix::solve(program, function, &code, &addresses)?;
+    let stream = record::record(program, function, &solution, &addresses)?;
+    Ok(Done { stream, labels: solution.labels })
+}
+
+/// Instructions with a constant that is an address: those with a relocation.
+fn addresses(encoded: &Encoded, f: usize) -> Addresses {
+    let code = &encoded.functions[f];
+    let (start, end) = (code.start, code.start + code.size);
+    let first = encoded.relocs.partition_point(|r| r.at < start);
+    let relocs = encoded.relocs[first..].iter().take_while(|r| r.at < end);
+    relocs
+        .filter_map(|r| {
+            let next = code.insns.partition_point(|i| i.offset <= r.at - start);
+            code.insns.get(next.checked_sub(1)?).map(|i| u64::from(i.offset))
+        })
+        .collect()
+}
+
+/// Whether a local label at the function's first byte is jumped to: then it is a label there, and
+/// not a call of the function itself.
+fn jumps_to_entry(module: &Module, encoded: &Encoded, f: usize) -> bool {
+    let labels = &encoded.functions[f].labels;
+    module.functions[f].body.iter().any(|item| match item {
+        Item::Instr(i) => i.operands.iter().any(|o| match o {
+            Operand::Label(l, _) => labels.get(l.0 as usize) == Some(&0),
+            _ => false,
+        }),
+        _ => false,
+    })
 }

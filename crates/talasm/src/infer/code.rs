@@ -1,0 +1,205 @@
+//! The control flow of a function: where its labels are, and which registers are live there.
+
+use std::collections::BTreeMap;
+use talcore::program::{Function, ObjectKind, Program};
+use talcore::types::{RegSet, Sig};
+use talcore::verdict::Reject;
+use talcore::walk;
+use talcore::x86::decode::decode;
+use talcore::x86::insn::{Arg, Insn, Op, Reg};
+
+/// A decoded function.
+pub(super) struct Code {
+    /// Instructions with their offsets.
+    pub insns: Vec<(u64, Insn)>,
+    /// Labels: offsets that something jumps to, with the registers that are live there.
+    pub labels: BTreeMap<u64, RegSet>,
+}
+
+impl Code {
+    /// Decodes a function. `entry_label`: a jump to its first byte means a label, not a tail call.
+    pub(super) fn read(
+        program: &Program<'_>,
+        function: &Function,
+        entry_label: bool,
+    ) -> Result<Code, Reject> {
+        let bytes = walk::code(program, function)?;
+        let mut insns = Vec::new();
+        let mut at = 0u64;
+        while let Some(rest) = bytes.get(at as usize..).filter(|r| !r.is_empty()) {
+            let ip = function.addr + at;
+            let insn = decode(program.arch, rest, ip).map_err(|e| Reject::new(e.code(), ip, e.why()))?;
+            insns.push((at, insn));
+            at += u64::from(insn.len);
+        }
+        let mut code = Code { insns, labels: BTreeMap::new() };
+        for i in 0..code.insns.len() {
+            for target in code.targets(program, function, i) {
+                if target != 0 || entry_label {
+                    code.labels.insert(target, 0);
+                }
+            }
+        }
+        code.liveness(program, function);
+        Ok(code)
+    }
+
+    /// The index of the instruction at an offset.
+    pub(super) fn index_of(&self, at: u64) -> Option<usize> {
+        self.insns.binary_search_by_key(&at, |i| i.0).ok()
+    }
+
+    /// The offsets inside the function that an instruction may jump to.
+    fn targets(&self, program: &Program<'_>, function: &Function, i: usize) -> Vec<u64> {
+        let insn = &self.insns[i].1;
+        let inside = |a: u64| a.checked_sub(function.addr).filter(|o| *o < function.size);
+        match insn.op {
+            Op::Jmp | Op::Jcc | Op::Jcxz => inside(insn.imm as u64).into_iter().collect(),
+            Op::JmpInd if insn.args[0] == Arg::Mem => {
+                let Some((o, 0)) = program.object_at(insn.mem.disp as u64) else { return Vec::new() };
+                let object = &program.objects[o as usize];
+                let ObjectKind::Table(_, n) = object.kind else { return Vec::new() };
+                let word = u64::from(program.arch.word_bytes());
+                (0..n).filter_map(|k| inside(program.initial_word(object.addr + k * word)?)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Live registers by iteration from the end; a register is live if some path reads it first.
+    fn liveness(&mut self, program: &Program<'_>, function: &Function) {
+        let sig = program.types.sig(function.sig);
+        let effects: Vec<Effect> =
+            self.insns.iter().map(|(_, i)| effect(program, function, sig, i)).collect();
+        let targets: Vec<Vec<u64>> =
+            (0..self.insns.len()).map(|i| self.targets(program, function, i)).collect();
+        loop {
+            let mut changed = false;
+            let mut live: RegSet = 0;
+            for i in (0..self.insns.len()).rev() {
+                let e = &effects[i];
+                let mut after = if e.falls { live } else { 0 };
+                for t in &targets[i] {
+                    after |= self.labels.get(t).copied().unwrap_or(0);
+                }
+                live = (after & !e.writes) | e.reads;
+                if let Some(old) = self.labels.get_mut(&self.insns[i].0)
+                    && *old != live
+                {
+                    *old = live;
+                    changed = true;
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+}
+
+/// What an instruction does to registers.
+struct Effect {
+    reads: RegSet,
+    writes: RegSet,
+    falls: bool,
+}
+
+fn bit(r: Reg) -> RegSet {
+    1 << r.0
+}
+
+fn registers(list: &[(u8, talcore::types::WordId)]) -> RegSet {
+    list.iter().fold(0, |set, (r, _)| set | 1 << r)
+}
+
+fn effect(program: &Program<'_>, function: &Function, own: &Sig, i: &Insn) -> Effect {
+    use Op::*;
+    let mut e = Effect { reads: 0, writes: 0, falls: true };
+    for r in [i.mem.base, i.mem.index].into_iter().flatten().filter(|_| i.args.contains(&Arg::Mem)) {
+        e.reads |= bit(r);
+    }
+    let whole = i.width.bits() >= 32;
+    for (n, arg) in i.args.iter().enumerate() {
+        match arg {
+            Arg::Reg(r) | Arg::High(r) => {
+                let write_only =
+                    n == 0 && whole && matches!(i.op, Mov | Movzx | Movsx | Lea | Pop | VecToReg | Popcnt)
+                        || n == 0 && i.op == Imul && i.args[2] != Arg::None;
+                if write_only {
+                    e.writes |= bit(*r);
+                } else {
+                    e.reads |= bit(*r);
+                }
+            }
+            _ => {}
+        }
+    }
+    let call = |sig: &Sig| (registers(&sig.params), !sig.preserved);
+    let leave = registers(&own.results) | own.preserved;
+    match i.op {
+        // `xor r, r` needs nothing of r.
+        Xor | Sub if whole && i.args[0] == i.args[1] => {
+            if let Arg::Reg(r) = i.args[0] {
+                e.reads = 0;
+                e.writes = bit(r);
+            }
+        }
+        Mul | Imul1 => {
+            e.reads |= bit(Reg::AX);
+            e.writes = if whole { bit(Reg::DX) } else { 0 };
+        }
+        Div | Idiv => e.reads |= bit(Reg::AX) | bit(Reg::DX),
+        Cbw => e.reads |= bit(Reg::AX),
+        Cwd => {
+            e.reads |= bit(Reg::AX);
+            e.writes |= if whole { bit(Reg::DX) } else { 0 };
+        }
+        Cmpxchg => e.reads |= bit(Reg::AX),
+        Movs | Stos | Lods | Cmps | Scas => {
+            e.reads |= bit(Reg::SI) | bit(Reg::DI) | bit(Reg::AX);
+            if i.rep != talcore::x86::insn::Rep::No {
+                e.reads |= bit(Reg::CX);
+            }
+        }
+        Shl | Shr | Sar | Rol | Ror | Rcl | Rcr | Shld | Shrd | Setcc | Cmovcc => {}
+        Jcxz => e.reads |= bit(Reg::CX),
+        Rdtsc => e.writes |= bit(Reg::AX) | bit(Reg::DX),
+        Leave => e.reads |= bit(Reg::BP),
+        Call => {
+            if let Some(id) = program.sig_at(i.imm as u64) {
+                let (reads, writes) = call(program.types.sig(id));
+                e = Effect { reads, writes, falls: !program.types.sig(id).noreturn };
+            }
+        }
+        CallInd if i.args[0] == Arg::Mem && i.mem.disp as u64 == program.gate && i.mem.base.is_none() => {
+            // rax rdi rsi rdx r10 r8 r9
+            e.reads = 1 << 0 | 1 << 7 | 1 << 6 | 1 << 2 | 1 << 10 | 1 << 8 | 1 << 9;
+            e.writes = program.abi.clobbers;
+        }
+        // What an unknown callee needs: any register that carries arguments.
+        CallInd => e.reads |= 0x03c7 | 1 << 10 | 1 << 11,
+        Ret | RetImm => e = Effect { reads: leave, writes: 0, falls: false },
+        Ud2 => e = Effect { reads: 0, writes: 0, falls: false },
+        Jmp => {
+            e.falls = false;
+            let away =
+                (i.imm as u64).wrapping_sub(function.addr) >= function.size || i.imm as u64 == function.addr;
+            if away && let Some(id) = program.sig_at(i.imm as u64) {
+                e.reads = registers(&program.types.sig(id).params) | own.preserved;
+            }
+        }
+        Jcc => {
+            let away =
+                (i.imm as u64).wrapping_sub(function.addr) >= function.size || i.imm as u64 == function.addr;
+            if away && let Some(id) = program.sig_at(i.imm as u64) {
+                e.reads = registers(&program.types.sig(id).params) | own.preserved;
+            }
+        }
+        JmpInd => {
+            e.falls = false;
+            e.reads |= own.preserved | 0x03c7 | 1 << 10 | 1 << 11;
+        }
+        _ => {}
+    }
+    e
+}
