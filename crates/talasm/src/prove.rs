@@ -9,7 +9,8 @@
 //! 2. [`paths`]: shortest paths over the facts that are differences `x - y + c >= 0`;
 //! 3. [`simplex`]: exact linear programming, which is complete for rational consequences.
 //!
-//! Every certificate is checked before it is returned.
+//! Every certificate is checked before it is returned. Where many goals are tried over the same facts,
+//! as in inference, [`Models`] tell at once that most of those that are false are.
 
 mod counter;
 mod direct;
@@ -21,7 +22,7 @@ use problem::Problem;
 use talcore::facts::{Cert, Facts, tighten};
 use talcore::term::Term;
 
-pub use counter::counterexample;
+pub use counter::{Models, counterexample};
 
 /// How much work one proof may cost, in elementary steps (about 10 ns each).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +31,7 @@ pub struct Budget(pub u64);
 impl Default for Budget {
     /// Enough for every goal of ordinary programs.
     fn default() -> Budget {
-        Budget(4_000_000)
+        Budget(1_000_000)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The prover against brute force on small random systems.
 
-use talasm::prove::{Budget, counterexample, prove};
+use talasm::prove::{Budget, Models, counterexample, prove};
 use talcore::facts::{Facts, Interval};
 use talcore::term::Term;
 
@@ -94,7 +94,7 @@ fn long_chains_are_found() {
 #[test]
 fn linear_systems() {
     let mut rng = fastrand::Rng::with_seed(2);
-    let (mut truths, mut proved) = (0, 0);
+    let (mut truths, mut proved, mut false_goals, mut at_once) = (0, 0, 0, 0);
     for _ in 0..4000 {
         let mut facts = Facts::default();
         let n = rng.u32(2..4);
@@ -127,6 +127,11 @@ fn linear_systems() {
             assert!(truth, "{facts:?} |- {goal:?}");
             proved += 1;
         }
+        let vars: Vec<u32> = (0..n).collect();
+        let refuted = Models::of(&facts, &vars, 8).refute(&goal);
+        assert!(!(refuted && truth));
+        at_once += u32::from(refuted);
+        false_goals += u32::from(!truth);
         if let Some(counter) = counterexample(&facts, &goal) {
             assert!(!truth);
             let mut point = vec![0; n as usize];
@@ -138,6 +143,8 @@ fn linear_systems() {
     }
     // What is true only of integers is not always found.
     assert!(truths > 300 && proved * 10 >= truths * 8, "{proved} of {truths}");
+    // A few models refute most of what is false.
+    assert!(at_once * 10 >= false_goals * 8, "{at_once} of {false_goals}");
 }
 
 /// The goals that programs have.

@@ -1,6 +1,8 @@
-//! Counter-examples: small numbers that satisfy the facts and violate a goal, for messages.
+//! Integer points at which facts hold: counter-examples for messages, and [`Models`] to see quickly
+//! that something cannot be proved.
 
 use super::problem::{Problem, Row};
+use std::collections::HashMap;
 use talcore::facts::{Facts, tighten};
 use talcore::term::{Term, Var};
 
@@ -8,6 +10,8 @@ use talcore::term::{Term, Var};
 const FAR: i128 = 1 << 80;
 /// How many assignments of a variable are tried in all.
 const NODES: u32 = 2000;
+/// The same for one model.
+const MODEL_NODES: u32 = 300;
 /// How often bounds are propagated through all constraints at each of them.
 const ROUNDS: u32 = 8;
 
@@ -22,30 +26,111 @@ pub fn counterexample(facts: &Facts, goal: &Term) -> Option<Vec<(Var, i128)>> {
         konst: problem.goal.konst.checked_neg()?.checked_sub(1)?,
         parts: problem.goal.parts.iter().map(|&(v, c)| (v, -c)).collect(),
     });
+    let values = solve(&problem, &rows, NODES, |lo, hi| {
+        // Small values first.
+        let near = 0i128.clamp(lo, hi);
+        let mut tried = vec![near, lo, hi, lo + 1, hi - 1, (lo + hi) / 2];
+        tried.extend([1, 2, 3, 4, 8, 16].map(|x| near + x));
+        tried
+    })?;
+    let mut named: Vec<(Var, i128)> = problem.vars.iter().copied().zip(values).collect();
+    named.sort_unstable();
+    Some(named)
+}
+
+/// Some points at which all facts about some variables hold. What is false at one of them follows
+/// from these facts by no proof, so one need not look for one.
+#[derive(Clone, Debug, Default)]
+pub struct Models {
+    number: HashMap<Var, usize>,
+    points: Vec<Vec<i128>>,
+}
+
+impl Models {
+    /// Up to `count` points for the variables `vars`. They are models of these facts only: what is
+    /// assumed later may not hold at them.
+    pub fn of(facts: &Facts, vars: &[Var], count: usize) -> Models {
+        let problem = Problem::around(facts, vars);
+        let rows: Vec<Row> = problem.facts.iter().map(|(_, row)| row.clone()).collect();
+        // Points far apart refute more; the sequence is always the same.
+        let mut state = 0x9E37_79B9_7F4A_7C15u64;
+        let mut random = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        let mut points: Vec<Vec<i128>> = Vec::new();
+        for _ in 0..count {
+            let point = solve(&problem, &rows, MODEL_NODES, |lo, hi| {
+                let near = 0i128.clamp(lo, hi);
+                let small = near + i128::from(random() % 1000);
+                let first = match random() % 4 {
+                    0 => lo,
+                    1 => hi,
+                    2 => near,
+                    _ => small,
+                };
+                vec![first, near, lo, hi, small, (lo + hi) / 2]
+            });
+            points.extend(point);
+        }
+        points.dedup();
+        let number = problem.vars.iter().enumerate().map(|(i, &v)| (v, i)).collect();
+        Models { number, points }
+    }
+
+    /// Whether `goal >= 0` is false at one of the points. Goals over other variables are not
+    /// refuted.
+    pub fn refute(&self, goal: &Term) -> bool {
+        self.points.iter().any(|point| {
+            let sum = goal.summands().iter().try_fold(goal.konst(), |sum, (v, c)| {
+                let x = point.get(*self.number.get(v)?)?;
+                sum.checked_add(x.checked_mul(i128::from(*c))?)
+            });
+            sum.is_some_and(|sum| sum < 0)
+        })
+    }
+}
+
+/// A point of the problem's box at which all rows are at least 0, verified.
+fn solve(
+    problem: &Problem,
+    rows: &[Row],
+    nodes: u32,
+    pick: impl FnMut(i128, i128) -> Vec<i128>,
+) -> Option<Vec<i128>> {
     let bounds = problem.lo.iter().zip(&problem.hi);
-    let box_: Vec<(i128, i128)> =
-        bounds.map(|(lo, hi)| (lo.unwrap_or(-FAR).max(-FAR), hi.unwrap_or(FAR).min(FAR))).collect();
-    let values = search(&rows, box_)?;
+    let start = bounds.map(|(lo, hi)| {
+        let (lo, hi) = (lo.map(near_enough), hi.map(near_enough));
+        (lo.unwrap_or(-FAR), hi.unwrap_or(FAR))
+    });
+    let values = search(rows, start.collect(), nodes, pick)?;
     let holds = rows.iter().all(|row| value(row, &values).is_some_and(|x| x >= 0));
     let inside = values
         .iter()
         .zip(problem.lo.iter().zip(&problem.hi))
         .all(|(&x, (lo, hi))| lo.is_none_or(|lo| lo <= x) && hi.is_none_or(|hi| x <= hi));
-    if !(holds && inside) {
-        return None;
-    }
-    let mut named: Vec<(Var, i128)> = problem.vars.iter().copied().zip(values).collect();
-    named.sort_unstable();
-    Some(named)
+    (holds && inside).then_some(values)
+}
+
+/// Bounds beyond what is looked at are moved in; the result is verified against the real ones.
+fn near_enough(bound: i128) -> i128 {
+    bound.clamp(-FAR, FAR)
 }
 
 fn value(row: &Row, values: &[i128]) -> Option<i128> {
     row.parts.iter().try_fold(row.konst, |sum, &(v, c)| sum.checked_add(c.checked_mul(*values.get(v)?)?))
 }
 
-/// Depth-first: narrow all bounds, fix the tightest variable, go on; small values first.
-fn search(rows: &[Row], start: Vec<(i128, i128)>) -> Option<Vec<i128>> {
-    let mut nodes = NODES;
+/// Depth-first: narrow all bounds, fix the tightest variable to one of the values that `pick`
+/// proposes for its bounds, go on.
+fn search(
+    rows: &[Row],
+    start: Vec<(i128, i128)>,
+    mut nodes: u32,
+    mut pick: impl FnMut(i128, i128) -> Vec<i128>,
+) -> Option<Vec<i128>> {
     let mut stack = vec![start];
     while let Some(mut bounds) = stack.pop() {
         nodes = nodes.checked_sub(1)?;
@@ -59,17 +144,12 @@ fn search(rows: &[Row], start: Vec<(i128, i128)>) -> Option<Vec<i128>> {
             return Some(bounds.iter().map(|b| b.0).collect());
         };
         let (lo, hi) = bounds[v];
-        let near = 0i128.clamp(lo, hi);
-        let mut tried = vec![near, lo, hi, lo + 1, hi - 1, (lo + hi) / 2];
-        tried.extend([1, 2, 3, 4, 8, 16].map(|x| near + x));
-        tried.retain(|x| (lo..=hi).contains(x));
-        let mut seen = Vec::new();
-        tried.retain(|x| {
-            !seen.contains(x) && {
-                seen.push(*x);
-                true
+        let mut tried: Vec<i128> = Vec::new();
+        for x in pick(lo, hi) {
+            if (lo..=hi).contains(&x) && !tried.contains(&x) {
+                tried.push(x);
             }
-        });
+        }
         // The last one pushed is looked at first.
         for &x in tried.iter().rev() {
             let mut next = bounds.clone();
@@ -98,11 +178,11 @@ fn propagate(rows: &[Row], bounds: &mut [(i128, i128)]) -> bool {
                 // c*x may fall short of its most by at most `most`.
                 let (lo, hi) = &mut bounds[v];
                 if c > 0 {
-                    let least = *hi - most.div_euclid(c);
+                    let least = hi.saturating_sub(most.div_euclid(c));
                     changed |= least > *lo;
                     *lo = (*lo).max(least);
                 } else if let Some(k) = c.checked_neg() {
-                    let largest = *lo + most.div_euclid(k);
+                    let largest = lo.saturating_add(most.div_euclid(k));
                     changed |= largest < *hi;
                     *hi = (*hi).min(largest);
                 }

@@ -39,34 +39,50 @@ impl Problem {
     /// All facts connected with the goal by variables; all facts at all for a constant goal, which
     /// only a contradiction proves.
     pub(super) fn connected(facts: &Facts, goal: &Term) -> Problem {
+        let mut problem = Problem::default();
+        let mut number = HashMap::new();
+        problem.goal = problem.row(facts, &mut number, goal);
+        if goal.as_const().is_some() {
+            for (i, fact) in facts.list().iter().enumerate() {
+                let row = problem.row(facts, &mut number, fact);
+                problem.facts.push((i as u32, row));
+            }
+        } else {
+            problem.connect(facts, &mut number);
+        }
+        problem
+    }
+
+    /// All facts connected with these variables; the goal is 0.
+    pub(super) fn around(facts: &Facts, vars: &[Var]) -> Problem {
+        let mut problem = Problem::default();
+        let mut number = HashMap::new();
+        for &v in vars {
+            problem.row(facts, &mut number, &Term::var(v));
+        }
+        problem.connect(facts, &mut number);
+        problem
+    }
+
+    /// Adds the facts that mention the variables, with their variables, and so on.
+    fn connect(&mut self, facts: &Facts, number: &mut HashMap<Var, usize>) {
         let mut by_var: HashMap<Var, Vec<u32>> = HashMap::new();
         for (i, fact) in facts.list().iter().enumerate() {
             for &(v, _) in fact.summands() {
                 by_var.entry(v).or_default().push(i as u32);
             }
         }
-        let mut problem = Problem::default();
-        let mut number = HashMap::new();
-        problem.goal = problem.row(facts, &mut number, goal);
         let mut taken = vec![false; facts.list().len()];
-        if goal.as_const().is_some() {
-            for (i, fact) in facts.list().iter().enumerate() {
-                let row = problem.row(facts, &mut number, fact);
-                problem.facts.push((i as u32, row));
-            }
-            return problem;
-        }
         let mut next = 0;
-        while let Some(v) = problem.vars.get(next).copied() {
+        while let Some(v) = self.vars.get(next).copied() {
             next += 1;
             for &i in by_var.get(&v).into_iter().flatten() {
                 if !std::mem::replace(&mut taken[i as usize], true) {
-                    let row = problem.row(facts, &mut number, &facts.list()[i as usize]);
-                    problem.facts.push((i, row));
+                    let row = self.row(facts, number, &facts.list()[i as usize]);
+                    self.facts.push((i, row));
                 }
             }
         }
-        problem
     }
 
     fn row(&mut self, facts: &Facts, number: &mut HashMap<Var, usize>, t: &Term) -> Row {

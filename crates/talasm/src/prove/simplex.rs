@@ -189,8 +189,23 @@ impl Tableau {
         let d = self.denominator;
         for target in self.rows.iter_mut().chain([&mut self.lack, &mut self.value]) {
             let Some(&factor) = target.get(column) else { continue };
+            if p == d {
+                // The usual case for differences: no scaling.
+                if factor == 0 {
+                    continue;
+                }
+                // (x*d - factor*y) / d is exact, so d divides factor*y.
+                for (x, &y) in target.iter_mut().zip(&pivot_row) {
+                    if y != 0 {
+                        *x = x.checked_sub(factor.checked_mul(y)? / d)?;
+                    }
+                }
+                continue;
+            }
             for (x, &y) in target.iter_mut().zip(&pivot_row) {
-                *x = x.checked_mul(p)?.checked_sub(factor.checked_mul(y)?)? / d;
+                if *x != 0 || y != 0 {
+                    *x = x.checked_mul(p)?.checked_sub(factor.checked_mul(y)?)? / d;
+                }
             }
         }
         self.rows[row] = pivot_row;
