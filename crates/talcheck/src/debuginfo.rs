@@ -4,6 +4,7 @@
 //! messages: nothing here can change a verdict, and whatever cannot be read is treated as absent.
 
 use gimli::{AttributeValue, DebugLine, DebugLineOffset, DebugLineStr, DebugStr, EndianSlice, RunTimeEndian};
+use iced_x86::{Decoder, DecoderOptions, Instruction};
 use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol, SymbolKind};
 use taldiag::Symbol;
 
@@ -49,6 +50,11 @@ impl<'a> DebugInfo<'a> {
             }
         }
         &[]
+    }
+
+    /// The instruction at an address; an invalid one if there is none.
+    pub(crate) fn instruction(&self, address: u64) -> Instruction {
+        Decoder::with_ip(self.word_bits(), self.bytes(address, 15), address, DecoderOptions::NONE).decode()
     }
 
     /// The function or object that an address lies in: the nearest symbol at or before it, unless its

@@ -9,6 +9,7 @@ mod debuginfo;
 pub mod explain;
 mod lists;
 mod read;
+mod replay;
 pub mod report;
 mod run;
 pub mod syscalls;

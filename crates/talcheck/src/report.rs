@@ -1,11 +1,16 @@
 //! From a rejection, which is data, to a diagnostic for a person.
 
 use crate::debuginfo::DebugInfo;
-use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, NasmFormatter};
+use crate::replay::{self, Scene};
+use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, OpAccess, Register};
+use iced_x86::{Formatter, NasmFormatter};
+use std::collections::BTreeSet;
 use std::io::Read;
-use talcore::term::Term;
+use talcore::state::Word;
+use talcore::term::{Term, Var};
 use talcore::verdict::Reject;
 use taldiag::{Code, Diagnostic, FileId, Place, Sources, codes};
+use talnote::print::state::StatePrinter;
 
 /// The code of a file that could not be read.
 pub const UNREADABLE: Code = Code(90);
@@ -25,11 +30,13 @@ pub fn rejection(sources: &mut Sources, name: &str, file: &[u8], reject: &Reject
             d = d.near(place, "from this line");
         }
     }
-    if let Some(reg) = reject.reg {
-        d = d.note(format!("the register is {}", register(reg, info.word_bits())));
-    }
-    if let Some(goal) = &reject.goal {
-        d = d.note(format!("not proved: {} >= 0", term(goal)));
+    match replay::scene(file, reject.at).filter(|_| !reject.in_file) {
+        Some(scene) => d = known(d, &info, &scene, reject),
+        None => {
+            if let Some(goal) = &reject.goal {
+                d = d.note(format!("not proved: {} >= 0", term(goal)));
+            }
+        }
     }
     if let Some(target) = reject.target {
         let symbol = info.symbol(target).map_or(String::new(), |s| format!(" ({s})"));
@@ -41,19 +48,83 @@ pub fn rejection(sources: &mut Sources, name: &str, file: &[u8], reject: &Reject
     d
 }
 
-/// The instruction at an address.
-fn instruction(file: FileId, info: &DebugInfo<'_>, address: u64) -> Place {
-    let code = info.bytes(address, 15);
-    let (mut bytes, mut text) = (Vec::new(), None);
-    if !code.is_empty() {
-        let i = Decoder::with_ip(info.word_bits(), code, address, DecoderOptions::NONE).decode();
-        if !i.is_invalid() {
-            bytes = code[..i.len().min(code.len())].to_vec();
-            text = Some(disassembled(&i));
-        } else {
-            bytes = code.to_vec();
+/// Adds what the checker knew: the registers that matter, and the facts about them.
+fn known(mut d: Diagnostic, info: &DebugInfo<'_>, scene: &Scene<'_>, reject: &Reject) -> Diagnostic {
+    let (program, state) = (&scene.program, &scene.state);
+    let object = |index: u32| {
+        let address = program.objects.get(index as usize).map_or(0, |o| o.addr);
+        info.symbol(address).map_or_else(|| format!("{address:#x}"), |s| s.to_string())
+    };
+    let sig = program.functions.get(scene.function).map(|f| program.types.sig(f.sig));
+    let printer = StatePrinter {
+        types: &program.types,
+        structs: &[],
+        word_bits: info.word_bits(),
+        sig_vars: sig.map_or(0, |s| s.vars.len()),
+        object: &object,
+    };
+    let names = printer.names(state);
+    let mut vars: BTreeSet<Var> = BTreeSet::new();
+    if let Some(goal) = &reject.goal {
+        d = d.note(format!("not proved: {}", printer.fact(&names, goal)));
+        vars.extend(goal.summands().iter().map(|s| s.0));
+    }
+    let mut registers = registers_of(&info.instruction(reject.at));
+    registers.extend(reject.reg);
+    for r in registers {
+        match printer.register_line(state, &names, r) {
+            Some(line) => d = d.note(line),
+            None if reject.reg == Some(r) => {
+                d = d.note(format!("{}: nothing is known", register(r, info.word_bits())));
+            }
+            None => {}
+        }
+        match state.regs.get(usize::from(r)) {
+            Some(Word::Int(t) | Word::Ptr(_, t) | Word::Sp(t)) => {
+                vars.extend(t.summands().iter().map(|s| s.0))
+            }
+            Some(Word::Opt(v, ..)) => drop(vars.insert(*v)),
+            _ => {}
         }
     }
+    let facts = printer.facts(state, &names, &|v| vars.contains(&v));
+    if !facts.is_empty() {
+        d = d.note(format!("known here: {}", facts.join(", ")));
+    }
+    d
+}
+
+/// The hardware numbers of the general registers that an instruction reads, with those that pass arguments or
+/// results if it is a call or a return.
+fn registers_of(instruction: &Instruction) -> BTreeSet<u8> {
+    let mut found = BTreeSet::new();
+    let mut factory = InstructionInfoFactory::new();
+    for used in factory.info(instruction).used_registers() {
+        let reads = matches!(
+            used.access(),
+            OpAccess::Read | OpAccess::CondRead | OpAccess::ReadWrite | OpAccess::ReadCondWrite
+        );
+        let full = used.register().full_register();
+        if reads && full.is_gpr() && full != Register::RSP && full != Register::ESP {
+            found.extend(u8::try_from(full.number()));
+        }
+    }
+    match instruction.flow_control() {
+        FlowControl::Call | FlowControl::IndirectCall => found.extend([7, 6, 2, 1, 8, 9]),
+        FlowControl::Return => found.extend([0, 2]),
+        _ => {}
+    }
+    found
+}
+
+/// The place of the instruction at an address.
+fn instruction(file: FileId, info: &DebugInfo<'_>, address: u64) -> Place {
+    let code = info.bytes(address, 15);
+    let i = info.instruction(address);
+    let (bytes, text) = match i.is_invalid() {
+        true => (code.to_vec(), None),
+        false => (code[..i.len().min(code.len())].to_vec(), Some(disassembled(&i))),
+    };
     Place::Binary { file, address, symbol: info.symbol(address), bytes, instruction: text }
 }
 
