@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use taldiag::Code;
 use taldiag::render::{Color, Format};
@@ -11,7 +11,7 @@ use taldiag::render::{Color, Format};
 /// keep to their control flow, and call the kernel only through the gate with arguments of the right types.
 /// Prints one line for each accepted file, and the reason for each rejected one.
 #[derive(Parser, Debug)]
-#[command(name = "talcheck", version)]
+#[command(name = "talcheck", version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 #[command(
     after_help = "Exit codes: 0 all files accepted, 1 a file rejected, 2 a file could not be read or the command line is wrong."
 )]
@@ -21,11 +21,11 @@ pub struct Cli {
     pub files: Vec<PathBuf>,
 
     /// How to print: human, short, json, sarif or github
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    #[arg(long, value_name = "FORMAT", default_value = "human", global = true)]
     pub format: Format,
 
     /// Colours: auto, always or never
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     pub color: Color,
 
     /// Print numbers about each accepted file
@@ -51,4 +51,18 @@ pub struct Cli {
     /// Print all error codes with their titles
     #[arg(long)]
     pub list_codes: bool,
+
+    /// What to do other than to verify
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do other than to verify.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Print what a file contains: segments, notes, types, objects, and its functions with the states at labels
+    Dump {
+        /// The file; `-` is standard input
+        file: PathBuf,
+    },
 }

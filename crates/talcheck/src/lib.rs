@@ -6,6 +6,7 @@
 
 pub mod cli;
 mod debuginfo;
+mod dump;
 pub mod explain;
 mod lists;
 mod read;
@@ -17,4 +18,4 @@ mod verdict;
 
 pub use read::{Failure, read};
 pub use run::run;
-pub use verdict::check;
+pub use verdict::{check, check_module};

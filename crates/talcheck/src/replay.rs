@@ -2,7 +2,7 @@
 //! verdict is given already.
 
 use talcore::annot::Reading;
-use talcore::check::{fuel_for, load};
+use talcore::check::fuel_for;
 use talcore::engine::{Engine, Flow};
 use talcore::guide::Guide;
 use talcore::program::{Function, Program};
@@ -20,9 +20,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) state: State,
 }
 
-/// The scene at an address, if the file can be loaded and the walk gets there.
-pub(crate) fn scene(file: &[u8], address: u64) -> Option<Scene<'_>> {
-    let program = load(file).ok()?;
+/// The scene at an address, if the walk gets there. `file` is what the program was read from.
+pub(crate) fn scene<'a>(program: Program<'a>, file: &[u8], address: u64) -> Option<Scene<'a>> {
     let index = program.functions.iter().position(|f| (f.addr..f.addr + f.size).contains(&address))?;
     let state = state_at(&program, program.functions.get(index)?, file, address)?;
     Some(Scene { program, function: index, state })

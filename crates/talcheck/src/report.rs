@@ -6,6 +6,7 @@ use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, OpAccess, Regis
 use iced_x86::{Formatter, NasmFormatter};
 use std::collections::BTreeSet;
 use std::io::Read;
+use talcore::program::Program;
 use talcore::state::Word;
 use talcore::term::{Term, Var};
 use talcore::verdict::Reject;
@@ -15,8 +16,15 @@ use talnote::print::state::StatePrinter;
 /// The code of a file that could not be read.
 pub const UNREADABLE: Code = Code(90);
 
-/// Explains why the file of this name and content was rejected.
-pub fn rejection(sources: &mut Sources, name: &str, file: &[u8], reject: &Reject) -> Diagnostic {
+/// Explains why the file was rejected. `file` is what was checked: of a module, its image. `program` is what
+/// could be loaded of it.
+pub fn rejection(
+    sources: &mut Sources,
+    name: &str,
+    file: &[u8],
+    program: Option<Program<'_>>,
+    reject: &Reject,
+) -> Diagnostic {
     let code = Code(reject.code as u16);
     let binary = sources.add_binary(name);
     let info = DebugInfo::new(file);
@@ -30,7 +38,8 @@ pub fn rejection(sources: &mut Sources, name: &str, file: &[u8], reject: &Reject
             d = d.near(place, "from this line");
         }
     }
-    match replay::scene(file, reject.at).filter(|_| !reject.in_file) {
+    let program = program.filter(|_| !reject.in_file);
+    match program.and_then(|p| replay::scene(p, file, reject.at)) {
         Some(scene) => d = known(d, &info, &scene, reject),
         None => {
             if let Some(goal) = &reject.goal {

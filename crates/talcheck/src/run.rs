@@ -1,14 +1,16 @@
 //! What the command does: from the command line to the exit code.
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 use crate::read::{Failure, read};
-use crate::{check, explain, lists, report};
+use crate::verdict::{check, check_module, load_image};
+use crate::{dump, explain, lists, report};
 use rayon::prelude::*;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use talcore::limits;
+use talcore::program::Program;
 use talcore::verdict::{Accept, Code, Reject};
 use taldiag::render::{Format, Renderer};
 use taldiag::{Diagnostic, Place, Sources};
@@ -22,18 +24,19 @@ const UNUSABLE: u8 = 2;
 
 /// Does what the command line says. Prints to standard output and standard error.
 pub fn run(cli: &Cli) -> ExitCode {
-    let code = match cli.explain {
-        Some(code) => match explain::explain(code) {
+    let code = match (&cli.command, cli.explain) {
+        (Some(Command::Dump { file }), _) => dump_file(cli, file),
+        (None, Some(code)) => match explain::explain(code) {
             Ok(page) => print(page, ACCEPTED),
             Err(message) => {
                 eprintln!("talcheck: {message}");
                 UNUSABLE
             }
         },
-        None if cli.list_instructions => print(&lists::instructions(), ACCEPTED),
-        None if cli.list_syscalls => print(&lists::syscalls(), ACCEPTED),
-        None if cli.list_codes => print(&explain::list(), ACCEPTED),
-        None => verify(cli),
+        (None, None) if cli.list_instructions => print(&lists::instructions(), ACCEPTED),
+        (None, None) if cli.list_syscalls => print(&lists::syscalls(), ACCEPTED),
+        (None, None) if cli.list_codes => print(&explain::list(), ACCEPTED),
+        (None, None) => verify(cli),
     };
     ExitCode::from(code)
 }
@@ -54,13 +57,14 @@ fn print(text: &str, code: u8) -> u8 {
 /// What became of one file.
 struct Outcome {
     name: String,
-    result: Result<Accepted, (Sources, Diagnostic)>,
+    result: Result<Accepted, (Sources, Vec<Diagnostic>)>,
     code: u8,
 }
 
 struct Accepted {
     accept: Accept,
     architecture: &'static str,
+    module: bool,
     file_bytes: usize,
     time: Duration,
 }
@@ -82,7 +86,7 @@ fn verify(cli: &Cli) -> u8 {
     let mut out = String::new();
     if cli.format == Format::Sarif {
         let rejected = outcomes.iter().filter_map(|o| o.result.as_ref().err());
-        let groups: Vec<_> = rejected.map(|(s, d)| (s, std::slice::from_ref(d))).collect();
+        let groups: Vec<_> = rejected.map(|(s, d)| (s, d.as_slice())).collect();
         out = renderer.render_groups(&groups);
         return print(&out, code);
     }
@@ -90,7 +94,7 @@ fn verify(cli: &Cli) -> u8 {
         match &outcome.result {
             Ok(accepted) => out.push_str(&accepted_text(cli, &outcome.name, accepted)),
             Err((sources, d)) => {
-                let text = renderer.render(sources, std::slice::from_ref(d));
+                let text = renderer.render(sources, d);
                 if matches!(cli.format, Format::Human | Format::Short) {
                     // Keep the order of the command line where both streams end at one terminal.
                     print(&std::mem::take(&mut out), code);
@@ -111,32 +115,64 @@ fn verify_file(path: &Path) -> Outcome {
         Err(Failure::TooLarge) => {
             let reject =
                 Reject::new(Code::Limit, limits::FILE_BYTES as u64, "the file is too large").in_file();
-            return rejected(name, &[], &reject);
+            return rejected(name, &[], None, &reject);
         }
         Err(Failure::Io(e)) => {
             let mut sources = Sources::new();
             let file = sources.add_binary(name.as_str());
             let d = Diagnostic::error(report::UNREADABLE, format!("the file cannot be read: {e}"))
                 .at(Place::File { file }, "");
-            return Outcome { name, result: Err((sources, d)), code: UNUSABLE };
+            return Outcome { name, result: Err((sources, vec![d])), code: UNUSABLE };
         }
     };
+    if is_object(&content) {
+        return verify_module(name, content);
+    }
     let start = Instant::now();
-    match check(&content) {
+    let verdict = check(&content);
+    let time = start.elapsed();
+    match verdict {
         Ok(accept) => {
             let architecture = architecture(&content);
-            let accepted =
-                Accepted { accept, architecture, file_bytes: content.len(), time: start.elapsed() };
+            let accepted = Accepted { accept, architecture, module: false, file_bytes: content.len(), time };
             Outcome { name, result: Ok(accepted), code: ACCEPTED }
         }
-        Err(reject) => rejected(name, &content, &reject),
+        Err(reject) => rejected(name, &content, talcore::check::load(&content).ok(), &reject),
     }
 }
 
-fn rejected(name: String, content: &[u8], reject: &Reject) -> Outcome {
+/// Whether the file says that it is relocatable: a module, not a program.
+fn is_object(file: &[u8]) -> bool {
+    file.starts_with(b"\x7fELF") && file.get(16..18) == Some(&[1, 0])
+}
+
+fn verify_module(name: String, content: Vec<u8>) -> Outcome {
+    let file_bytes = content.len();
+    let start = Instant::now();
+    let module = match tallink::link_module(tallink::InputFile { name: name.clone(), bytes: content }) {
+        Ok(module) => module,
+        Err(errors) => {
+            let mut sources = Sources::new();
+            let all = errors.iter().map(|e| e.report(&mut sources)).collect();
+            return Outcome { name, result: Err((sources, all)), code: REJECTED };
+        }
+    };
+    let verdict = check_module(&module);
+    let time = start.elapsed();
+    match verdict {
+        Ok(accept) => {
+            let architecture = architecture(&module.image);
+            let accepted = Accepted { accept, architecture, module: true, file_bytes, time };
+            Outcome { name, result: Ok(accepted), code: ACCEPTED }
+        }
+        Err(reject) => rejected(name, &module.image, load_image(&module).ok(), &reject),
+    }
+}
+
+fn rejected(name: String, content: &[u8], program: Option<Program<'_>>, reject: &Reject) -> Outcome {
     let mut sources = Sources::new();
-    let d = report::rejection(&mut sources, &name, content, reject);
-    Outcome { name, result: Err((sources, d)), code: REJECTED }
+    let d = report::rejection(&mut sources, &name, content, program, reject);
+    Outcome { name, result: Err((sources, vec![d])), code: REJECTED }
 }
 
 /// The architecture that the header of an accepted file names.
@@ -153,7 +189,7 @@ fn accepted_text(cli: &Cli, name: &str, a: &Accepted) -> String {
     match cli.format {
         Format::Json => {
             let mut v = serde_json::json!({
-                "verdict": "accepted", "file": name, "architecture": a.architecture,
+                "verdict": "accepted", "file": name, "module": a.module, "architecture": a.architecture,
                 "functions": c.functions, "instructions": c.instructions, "code_bytes": c.code_bytes,
             });
             if cli.stats {
@@ -170,7 +206,8 @@ fn accepted_text(cli: &Cli, name: &str, a: &Accepted) -> String {
         Format::Github | Format::Sarif => String::new(),
         Format::Human | Format::Short => {
             let mut text = format!(
-                "{name}: accepted ({}, {}, {}, {} of code)\n",
+                "{name}: accepted{} ({}, {}, {}, {} of code)\n",
+                if a.module { " as a module" } else { "" },
                 a.architecture,
                 count(c.functions, "function"),
                 count(c.instructions, "instruction"),
@@ -205,6 +242,34 @@ fn size(bytes: u64) -> String {
 
 fn percent(part: u64, whole: u64) -> String {
     if whole == 0 { "-".into() } else { format!("{:.1} %", 100.0 * part as f64 / whole as f64) }
+}
+
+/// Prints what a file contains. The exit code says whether it could be loaded, not whether it is safe.
+fn dump_file(cli: &Cli, path: &Path) -> u8 {
+    let show = |outcome: Outcome| {
+        let renderer = Renderer::new("talcheck", cli.format).color(cli.color.wanted(&std::io::stderr()));
+        if let Err((sources, all)) = &outcome.result {
+            eprint!("{}", renderer.render(sources, all));
+        }
+        outcome.code
+    };
+    let name = if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() };
+    let content = match read(path) {
+        Ok(content) => content,
+        // Says why.
+        Err(_) => return show(verify_file(path)),
+    };
+    if is_object(&content) {
+        let module = tallink::link_module(tallink::InputFile { name: name.clone(), bytes: content.clone() });
+        return match module.ok().as_ref().map(|m| (m, load_image(m))) {
+            Some((m, Ok(program))) => print(&dump::dump(&name, &m.image, &program), ACCEPTED),
+            _ => show(verify_module(name, content)),
+        };
+    }
+    match talcore::check::load(&content) {
+        Ok(program) => print(&dump::dump(&name, &content, &program), ACCEPTED),
+        Err(reject) => show(rejected(name, &content, None, &reject)),
+    }
 }
 
 #[cfg(test)]

@@ -1,18 +1,38 @@
 //! The one place where the checker is asked.
 
 use rayon::prelude::*;
-use talcore::check::{load, summary};
+use talcore::check::{load, load_module, summary};
+use talcore::program::Program;
 use talcore::verdict::{Accept, Reject, Verdict};
 use talcore::walk;
+use tallink::Module;
 
-/// Decides whether the file with this content is safe: [`talcore::check::check`], with functions in
+/// Decides whether the executable with this content is safe: [`talcore::check::check`], with functions in
 /// parallel. The answer is the same: of several reasons to reject, the first in the order of addresses.
 ///
 /// # Errors
 /// The reason of the rejection.
 pub fn check(file: &[u8]) -> Verdict {
-    let program = load(file)?;
-    let one = |index: usize| match walk::check_function(&program, index, file) {
+    functions(&load(file)?, file)
+}
+
+/// Decides whether a module keeps its promises if those that it imports from keep theirs. That is no verdict
+/// about a program: only the executable is what runs.
+///
+/// # Errors
+/// The reason of the rejection; addresses and offsets are those of the module's image.
+pub fn check_module(module: &Module) -> Verdict {
+    functions(&load_image(module)?, &module.image)
+}
+
+/// A module as a program in which only what it imports is missing.
+pub(crate) fn load_image(module: &Module) -> Result<Program<'_>, Reject> {
+    let elf = talcore::elf::read(&module.image)?;
+    load_module(elf.arch, elf.segments, &elf.notes, module.gate)
+}
+
+fn functions(program: &Program<'_>, file: &[u8]) -> Verdict {
+    let one = |index: usize| match walk::check_function(program, index, file) {
         Ok(stats) => {
             let (instructions, labels, certificates) = (stats.instructions, stats.labels, stats.certificates);
             Part { accept: Accept { instructions, labels, certificates, ..Accept::default() }, first: None }
@@ -24,7 +44,7 @@ pub fn check(file: &[u8]) -> Verdict {
         Some((_, reject)) => Err(*reject),
         None => {
             let Accept { instructions, labels, certificates, .. } = whole.accept;
-            Ok(Accept { instructions, labels, certificates, ..summary(&program) })
+            Ok(Accept { instructions, labels, certificates, ..summary(program) })
         }
     }
 }
