@@ -36,7 +36,7 @@ pub struct Cli {
 
     /// Define a constant; without a value it is 1
     #[arg(short = 'D', value_name = "NAME[=VALUE]", value_parser = define)]
-    pub defines: Vec<(String, i128)>,
+    pub defines: Vec<(String, Option<String>)>,
 
     /// Write a listing with bytes and what is known at labels; `-` is standard output
     #[arg(short = 'l', value_name = "FILE")]
@@ -64,24 +64,17 @@ pub enum ObjectFormat {
     Elf32,
 }
 
-/// `NAME`, `NAME=12`, `NAME=-0x1f`.
-fn define(text: &str) -> Result<(String, i128), String> {
-    let (name, value) = text.split_once('=').unwrap_or((text, "1"));
+/// `NAME` or `NAME=EXPRESSION`; the front end reads the expression.
+fn define(text: &str) -> Result<(String, Option<String>), String> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_string())),
+        None => (text, None),
+    };
     let first = |c: char| c.is_ascii_alphabetic() || c == '_';
     if !name.starts_with(first) || !name.chars().all(|c| first(c) || c.is_ascii_digit()) {
         return Err(format!("`{name}` is no name"));
     }
-    let (negative, digits) = match value.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, value),
-    };
-    let number = match digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
-        Some(hex) => i128::from_str_radix(hex, 16),
-        None => digits.parse(),
-    };
-    let number = number.ok().filter(|_| !digits.starts_with(['+', '-']));
-    let number = number.ok_or_else(|| format!("`{value}` is no number"))?;
-    Ok((name.to_string(), if negative { -number } else { number }))
+    Ok((name.to_string(), value))
 }
 
 /// Writes a file as a whole or not at all: beside its place first, then moved there. `-` is standard
@@ -121,10 +114,10 @@ mod tests {
 
     #[test]
     fn constants_of_the_command_line() {
-        assert_eq!(define("N=12"), Ok(("N".into(), 12)));
-        assert_eq!(define("_n1=-0x10"), Ok(("_n1".into(), -16)));
-        assert_eq!(define("debug"), Ok(("debug".into(), 1)));
-        for wrong in ["1=2", "N=", "N=--1", "N=0x", "N=1+1", "", "a b=1", "N=+1"] {
+        assert_eq!(define("N=12"), Ok(("N".into(), Some("12".into()))));
+        assert_eq!(define("_n1=2 * N"), Ok(("_n1".into(), Some("2 * N".into()))));
+        assert_eq!(define("debug"), Ok(("debug".into(), None)));
+        for wrong in ["1=2", "", "a b=1", "=1", "é=1"] {
             assert!(define(wrong).is_err(), "{wrong}");
         }
     }

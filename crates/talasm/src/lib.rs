@@ -9,3 +9,4 @@ pub mod infer;
 pub mod ir;
 pub mod problem;
 pub mod prove;
+pub mod run;

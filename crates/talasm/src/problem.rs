@@ -1,6 +1,7 @@
 //! A mistake in the source, as the stages of the assembler report it: spans, no files yet.
 
 use crate::ir::Span;
+use taldiag::{Code, Diagnostic, FileId};
 
 /// What is wrong, where, and what to do about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,5 +58,23 @@ impl Problem {
     pub fn help(mut self, text: impl Into<String>) -> Problem {
         self.helps.push(text.into());
         self
+    }
+
+    /// The problem as a diagnostic; `files` are the files that spans speak of.
+    pub fn diagnostic(self, files: &[FileId]) -> Diagnostic {
+        let file = |span: Span| files.get(span.file as usize).copied();
+        let range = |span: Span| span.start as usize..span.end as usize;
+        let mut d = Diagnostic::error(Code(self.code), self.message);
+        if let Some(id) = file(self.span) {
+            d = d.primary(id, range(self.span), self.label);
+        }
+        for (span, text) in self.near {
+            if let Some(id) = file(span) {
+                d = d.secondary(id, range(span), text);
+            }
+        }
+        d.notes = self.notes;
+        d.helps = self.helps;
+        d
     }
 }
