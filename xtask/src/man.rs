@@ -6,7 +6,7 @@ use clap::CommandFactory;
 
 /// Writes `target/man/*.1`.
 pub(crate) fn run() -> Done {
-    let commands = [talcheck::cli::Cli::command(), tallink::cli::command()];
+    let commands = [talasm::cli::Cli::command(), talcheck::cli::Cli::command(), tallink::cli::command()];
     for command in commands {
         let name = command.get_name().to_string();
         let mut page = Vec::new();

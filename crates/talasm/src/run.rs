@@ -53,7 +53,9 @@ fn assemble(cli: &Cli, sources: &mut Sources) -> Result<(), Failure> {
     };
     let front = front::parse_module(sources, &main, &main.path, &options).map_err(Failure::Source)?;
     let options = driver::Options {
-        debug: cli.debug.then(|| std::env::current_dir().map_or_else(|_| ".".into(), |d| d.display().to_string())),
+        debug: cli
+            .debug
+            .then(|| std::env::current_dir().map_or_else(|_| ".".into(), |d| d.display().to_string())),
         listing: cli.listing.is_some(),
     };
     let made = driver::assemble(&front.module, &front.types, &options).map_err(|problems| {
@@ -95,7 +97,8 @@ fn output(cli: &Cli) -> Result<PathBuf, Failure> {
     match &cli.output {
         Some(path) => no_overwriting(path.clone()),
         None if cli.input.as_os_str() == "-" => Err(Failure::Usage(
-            Diagnostic::error(CANNOT_WRITE, "the object of standard input has no name").help("name it: `-o FILE`"),
+            Diagnostic::error(CANNOT_WRITE, "the object of standard input has no name")
+                .help("name it: `-o FILE`"),
         )),
         None => no_overwriting(cli.input.with_extension("o")),
     }
