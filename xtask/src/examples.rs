@@ -1,7 +1,7 @@
 //! `cargo xtask examples`: builds every example.
 
 use crate::Done;
-use crate::tools::{self, Tools, files, root, target};
+use crate::tools::{self, Tools, files, read, root, target};
 use std::path::{Path, PathBuf};
 
 /// Builds all and prints where they are.
@@ -17,21 +17,14 @@ pub(crate) fn run() -> Done {
 /// `examples/lib`, to `target/examples/NAME`. Returns the programs in order of their names.
 pub(crate) fn build_all(tools: &Tools) -> Result<Vec<PathBuf>, String> {
     let examples = root().join("examples");
-    let library = examples.join("lib");
-    let mut modules = Vec::new();
-    for source in sources(&library)? {
-        modules.push(assemble(tools, &source)?);
-    }
+    let library = assemble_all(tools, &sources(&examples.join("lib"))?)?;
     let mut programs = Vec::new();
     for name in names()? {
-        let mut objects = Vec::new();
-        for source in sources(&examples.join(&name))? {
-            objects.push(assemble(tools, &source)?);
-        }
+        let objects = assemble_all(tools, &sources(&examples.join(&name))?)?;
         let program = target().join("examples").join(&name);
         let mut link = tools.tool("tallink");
         // The modules of the library come whole; what the program does not use is left out.
-        link.arg("--gc-sections").arg("-o").arg(&program).args(&objects).args(&modules);
+        link.arg("--gc-sections").arg("-o").arg(&program).args(&objects).args(&library);
         tools::run(&mut link)?;
         programs.push(program);
     }
@@ -50,17 +43,59 @@ fn sources(directory: &Path) -> Result<Vec<PathBuf>, String> {
     files(directory, &|p| p.extension().is_some_and(|e| e == "tal"))
 }
 
-/// Assembles one source to an object below `target/examples/objects`.
+/// Assembles sources, each after those that it uses, because it reads their interfaces. Returns the objects.
+fn assemble_all(tools: &Tools, sources: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let mut waiting: Vec<(String, &PathBuf, Vec<String>)> = Vec::new();
+    for source in sources {
+        let name = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        waiting.push((name, source, uses(&read(source)?)));
+    }
+    let mut objects = Vec::new();
+    while !waiting.is_empty() {
+        let names: Vec<String> = waiting.iter().map(|w| w.0.clone()).collect();
+        let ready = waiting.iter().position(|w| !w.2.iter().any(|used| *used != w.0 && names.contains(used)));
+        let Some(ready) = ready else {
+            return Err(format!("these modules use each other in a circle: {}", names.join(", ")));
+        };
+        objects.push(assemble(tools, waiting.remove(ready).1)?);
+    }
+    Ok(objects)
+}
+
+/// The modules that a source uses.
+fn uses(source: &str) -> Vec<String> {
+    let name = |line: &str| {
+        let rest = line.trim().strip_prefix("use ")?;
+        rest.split(|c: char| c.is_whitespace() || c == ';').find(|w| !w.is_empty()).map(String::from)
+    };
+    source.lines().filter_map(name).collect()
+}
+
+/// Assembles one source to an object and an interface below `target/examples`.
 fn assemble(tools: &Tools, source: &Path) -> Result<PathBuf, String> {
     let root = root();
     let relative = source.strip_prefix(root.join("examples")).unwrap_or(source);
     let object = target().join("examples/objects").join(relative).with_extension("o");
-    if let Some(directory) = object.parent() {
+    let interfaces = target().join("examples/interfaces");
+    let interface = interfaces.join(source.file_name().unwrap_or_default()).with_extension("tali");
+    for directory in [object.parent(), Some(interfaces.as_path())].into_iter().flatten() {
         std::fs::create_dir_all(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
     }
     let mut assembler = tools.tool("talasm");
     let shown = source.strip_prefix(&root).unwrap_or(source);
-    assembler.arg("-g").arg("-I").arg("examples/lib").arg("-o").arg(&object).arg(shown);
+    assembler.arg("-g").arg("-I").arg(&interfaces).arg("--emit-interface").arg(&interface);
+    assembler.arg("-o").arg(&object).arg(shown);
     tools::run(&mut assembler)?;
     Ok(object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn used_modules_are_found() {
+        let source = "; use no\narch amd64\nuse io\nuse say   ; to say\n  use args;x\nuser x\n";
+        assert_eq!(uses(source), ["io", "say", "args"]);
+    }
 }
