@@ -1,3 +1,4 @@
 //! Tools for testing the toolchain. Nothing here is shipped.
 
 pub mod patch;
+pub mod toolchain;

@@ -91,6 +91,7 @@ fn excerpts(out: &mut String, color: bool, sources: &Sources, d: &Diagnostic) {
         let color = if label.primary { paint } else { Color::Blue };
         let l = ariadne::Label::new(span.clone()).with_color(color);
         let text = one_line(&label.text);
+        let text = if text.is_empty() && label.primary { "here".into() } else { text };
         report.add_label(if text.is_empty() { l } else { l.with_message(text) });
     }
     let mut bytes = Vec::new();

@@ -1,0 +1,63 @@
+//! The programs of the error pages do what the pages say.
+
+use tal_testkit::patch;
+use tal_testkit::toolchain::{Refusal, build, check};
+use taldiag::codes::{ALL, Entry, Example};
+
+/// The first thing that a page says and that is not so.
+fn wrong(entry: &Entry) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut accepted = None;
+    let examples = entry.examples();
+    for example in examples.iter().filter(|e| e.rejected.is_none()) {
+        match build(&example.text) {
+            Ok(image) => accepted = image,
+            Err(r) => problems.push(told(entry, example, "is refused", &r)),
+        }
+    }
+    for example in examples.iter().filter(|e| e.rejected.is_some()) {
+        let result = match example.language {
+            "tal" => build(&example.text).map(|_| ()),
+            "patch" => match &accepted {
+                Some(image) => {
+                    let mut image = image.clone();
+                    if let Err(e) = patch::apply(&mut image, &example.text) {
+                        problems.push(format!("{}: {e}", place(entry, example)));
+                        continue;
+                    }
+                    check(&image).map(|_| ())
+                }
+                None => {
+                    problems.push(format!("{}: there is no accepted executable", place(entry, example)));
+                    continue;
+                }
+            },
+            other => {
+                problems.push(format!("{}: unknown language `{other}`", place(entry, example)));
+                continue;
+            }
+        };
+        match result {
+            Ok(()) => problems.push(format!("{}: is accepted", place(entry, example))),
+            Err(r) if Some(r.codes[0]) != example.rejected => {
+                problems.push(told(entry, example, "is refused with another code", &r));
+            }
+            Err(_) => {}
+        }
+    }
+    problems
+}
+
+fn place(entry: &Entry, example: &Example) -> String {
+    format!("docs/errors/{}.md:{}", entry.code, example.line)
+}
+
+fn told(entry: &Entry, example: &Example, what: &str, refusal: &Refusal) -> String {
+    format!("{}: {what}:\n{}", place(entry, example), refusal.text)
+}
+
+#[test]
+fn programs_of_the_error_pages() {
+    let problems: Vec<String> = ALL.iter().flat_map(wrong).collect();
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
