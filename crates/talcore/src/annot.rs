@@ -134,7 +134,7 @@ impl Guide for Reading<'_> {
         self.labels.get(i).map(|l| l.0)
     }
 
-    fn witness(&mut self, facts: &Facts) -> Option<Term> {
+    fn witness(&mut self, facts: &Facts, _var: usize) -> Option<Term> {
         self.answers.term(facts.var_count() as u32)
     }
 

@@ -34,8 +34,9 @@ pub trait Guide {
     /// The offset of the next label at or behind `at`.
     fn next_label(&mut self, at: u64) -> Option<u64>;
 
-    /// What a variable of a label or signature stands for, where matching left it open.
-    fn witness(&mut self, facts: &Facts) -> Option<Term>;
+    /// What a variable of a label or signature stands for, where matching left it open: the variable's
+    /// number among those that the label or signature binds.
+    fn witness(&mut self, facts: &Facts, var: usize) -> Option<Term>;
 
     /// Whether a constant of at least [`crate::limits::LOWEST_ADDRESS`] is meant as an address.
     fn is_address(&mut self, at: u64) -> bool;

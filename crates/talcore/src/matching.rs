@@ -121,7 +121,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     fn ask_witness(&mut self, s: &mut Subst, i: usize, blame: Blame) -> Checked<Term> {
-        let found = self.guide.witness(&self.state.facts);
+        let found = self.guide.witness(&self.state.facts, i);
         let scope = self.state.facts.var_count() as u32;
         match found {
             Some(t) if t.scope() <= scope => {

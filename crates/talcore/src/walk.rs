@@ -135,7 +135,7 @@ impl Guide for NoGuide {
     fn next_label(&mut self, _: u64) -> Option<u64> {
         None
     }
-    fn witness(&mut self, _: &crate::facts::Facts) -> Option<crate::term::Term> {
+    fn witness(&mut self, _: &crate::facts::Facts, _: usize) -> Option<crate::term::Term> {
         None
     }
     fn is_address(&mut self, _: u64) -> bool {

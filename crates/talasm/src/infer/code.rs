@@ -1,6 +1,6 @@
 //! The control flow of a function: where its labels are, and which registers are live there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use talcore::program::{Function, ObjectKind, Program};
 use talcore::types::{RegSet, Sig};
 use talcore::verdict::Reject;
@@ -42,6 +42,47 @@ impl Code {
         }
         code.liveness(program, function);
         Ok(code)
+    }
+
+    /// Blocks (the entry is `None`) in reverse post-order of the control flow: a block comes before those
+    /// that it leads to, but for the back edges of loops.
+    pub(super) fn order(&self, program: &Program<'_>, function: &Function) -> Vec<Option<u64>> {
+        let mut seen = BTreeSet::from([None]);
+        let mut post = Vec::new();
+        let mut stack = vec![(None, self.successors(program, function, None))];
+        while let Some((block, next)) = stack.last_mut() {
+            match next.pop() {
+                Some(s) if seen.insert(Some(s)) => {
+                    let after = self.successors(program, function, Some(s));
+                    stack.push((Some(s), after));
+                }
+                Some(_) => {}
+                None => {
+                    post.push(*block);
+                    stack.pop();
+                }
+            }
+        }
+        post.reverse();
+        post
+    }
+
+    /// The labels that a block leads to.
+    fn successors(&self, program: &Program<'_>, function: &Function, block: Option<u64>) -> Vec<u64> {
+        let mut out = Vec::new();
+        let Some(first) = self.index_of(block.unwrap_or(0)) else { return out };
+        for i in first..self.insns.len() {
+            let (at, insn) = &self.insns[i];
+            if (i != first || block.is_none()) && self.labels.contains_key(at) {
+                out.push(*at);
+                return out;
+            }
+            out.extend(self.targets(program, function, i).into_iter().filter(|t| self.labels.contains_key(t)));
+            if matches!(insn.op, Op::Jmp | Op::JmpInd | Op::Ret | Op::RetImm | Op::Ud2) {
+                return out;
+            }
+        }
+        out
     }
 
     /// The index of the instruction at an offset.

@@ -16,6 +16,8 @@ use talcore::x86::insn::Arg;
 
 /// Rounds over one block before the search gives up.
 const ROUNDS: u32 = 200;
+/// How often a label may start afresh when a forward edge brings something else than before.
+const RESETS: u32 = 4;
 const OPTIONAL: Budget = Budget(40_000);
 
 /// What could not be inferred or proved.
@@ -55,7 +57,7 @@ impl Guide for Scout<'_> {
     fn next_label(&mut self, at: u64) -> Option<u64> {
         self.wanted.labels.range(at..).next().map(|l| *l.0)
     }
-    fn witness(&mut self, _: &Facts) -> Option<Term> {
+    fn witness(&mut self, _: &Facts, _: usize) -> Option<Term> {
         None
     }
     fn is_address(&mut self, at: u64) -> bool {
@@ -88,11 +90,17 @@ pub(super) fn solve(
     let frame =
         Frame { program, entry: entry.clone(), landmarks: landmarks(program, function, code, &entry) };
     let mut labels: BTreeMap<u64, Label> = BTreeMap::new();
-    // A block starts at a label; `None` is the function's entry.
-    let mut dirty: BTreeSet<Option<u64>> = BTreeSet::from([None]);
+    // A block starts at a label; `None` is the function's entry. They are looked at in their order.
+    let order = code.order(program, function);
+    let rank: BTreeMap<Option<u64>, usize> = order.iter().enumerate().map(|(i, b)| (*b, i)).collect();
+    let rank_of = |b: &Option<u64>| rank.get(b).copied().unwrap_or(usize::MAX);
+    let mut dirty: BTreeSet<(usize, Option<u64>)> = BTreeSet::from([(0, None)]);
     let mut from: BTreeMap<u64, BTreeSet<Option<u64>>> = BTreeMap::new();
     let mut rounds: BTreeMap<Option<u64>, u32> = BTreeMap::new();
-    while let Some(block) = dirty.pop_first() {
+    // The latest state of each forward edge, by target.
+    let mut arrived: BTreeMap<u64, BTreeMap<(Option<u64>, u64), State>> = BTreeMap::new();
+    let mut resets: BTreeMap<u64, u32> = BTreeMap::new();
+    while let Some((position, block)) = dirty.pop_first() {
         let round = rounds.entry(block).or_default();
         *round += 1;
         if *round > ROUNDS {
@@ -107,12 +115,34 @@ pub(super) fn solve(
         let edges = run_block(program, function, code, addresses, &labels, &state, block)?;
         for (target, state, ip) in edges {
             from.entry(target).or_default().insert(block);
+            let forward = position < rank_of(&Some(target));
+            if forward {
+                arrived.entry(target).or_default().insert((block, ip), state.clone());
+            }
             let clash = |c: Clash| Failure {
                 reject: clash(c, ip, function.addr + target),
                 state: Box::new(state.clone()),
             };
             let changed = match labels.get_mut(&target) {
-                Some(label) => label.join(&frame, &state).map_err(clash)?,
+                Some(label) => {
+                    let mut joined = label.clone();
+                    let mut changed = joined.join(&frame, &state).map_err(clash)?;
+                    let count = resets.entry(target).or_insert(0u32);
+                    if changed && forward && *count < RESETS {
+                        // What arrived before may be out of date: an outer loop has learnt better.
+                        *count += 1;
+                        let live = code.labels.get(&target).copied().unwrap_or(0);
+                        joined = Label::first(&frame, live, &state).map_err(clash)?;
+                        for (key, other) in &arrived[&target] {
+                            if *key != (block, ip) {
+                                joined.join(&frame, other).map_err(clash)?;
+                            }
+                        }
+                        changed = true;
+                    }
+                    *label = joined;
+                    changed
+                }
                 None => {
                     let live = code.labels.get(&target).copied().unwrap_or(0);
                     labels.insert(target, Label::first(&frame, live, &state).map_err(clash)?);
@@ -120,10 +150,8 @@ pub(super) fn solve(
                 }
             };
             if changed {
-                dirty.insert(Some(target));
-                dirty.extend(
-                    from[&target].iter().copied().filter(|b| *b != block || labels.contains_key(&target)),
-                );
+                dirty.insert((rank_of(&Some(target)), Some(target)));
+                dirty.extend(from[&target].iter().map(|b| (rank_of(b), *b)));
             }
         }
     }

@@ -67,43 +67,36 @@ impl Label {
         if s.debt() > 0 {
             return Err(Clash::Debt);
         }
-        let mut p =
-            Projection { f, from: s, vars: HashMap::new(), locs: HashMap::new(), composite: Vec::new() };
-        let mut state = State { depth: s.depth, touched: s.depth, ..State::default() };
-        let mut vars: Vec<Interval> = (0..f.vars()).map(|v| s.facts.interval(v)).collect();
-        state.locs = f.entry.locs.iter().map(|l| Loc { addr: None, ..l.clone() }).collect();
+        let mut kept = s.clone();
         for r in 0..16 {
-            if live >> r & 1 == 1 {
-                state.regs[r] = p.word(&s.regs[r], &mut state.locs, &mut vars);
+            if live >> r & 1 == 0 {
+                kept.regs[r] = Word::Any;
             }
         }
-        for slot in &s.frame {
-            let word = slot.word.as_ref().map(|w| p.word(w, &mut state.locs, &mut vars));
-            push_slot(&mut state.frame, slot.off, slot.size, word);
-        }
-        for w in &s.incoming {
-            let w = p.word(w, &mut state.locs, &mut vars);
-            state.incoming.push(w);
-        }
-        let known = f.entry.facts.list().len();
+        let vars = (0..f.vars()).map(|v| s.facts.interval(v)).collect();
+        let mut p = Projection::new(f, &kept, vars);
+        let state = p.state();
         let mut facts = Vec::new();
         for (z, t) in &p.composite {
+            let t = p.named(t);
             let z = Term::var(*z);
-            facts.extend(t.sub(&z));
-            facts.extend(z.sub(t));
+            facts.extend(t.as_ref().and_then(|t| t.sub(&z)));
+            facts.extend(t.as_ref().and_then(|t| z.sub(t)));
         }
-        for fact in s.facts.list().iter().skip(known) {
-            facts.extend(p.existing(fact));
+        let known = |v: Var| v < f.vars() || p.names.contains_key(&v);
+        for fact in eliminate(&s.facts, own_facts(&f.entry, &s.facts), known) {
+            facts.extend(p.named(&fact));
         }
-        let mut label = Label { live, state, facts, vars };
-        label.pairs(f, s, &p.vars);
+        let mut label = Label { live, state, facts, vars: std::mem::take(&mut p.vars) };
+        let names = std::mem::take(&mut p.names);
+        label.pairs(f, s, &names);
         label.rebuild(f);
         Ok(label)
     }
 
     /// Relations between the label's variables that follow from facts about others.
-    fn pairs(&mut self, f: &Frame<'_>, s: &State, names: &HashMap<Var, Var>) {
-        let own: Vec<(Var, Var)> = names.iter().map(|(a, b)| (*a, *b)).collect();
+    fn pairs(&mut self, f: &Frame<'_>, s: &State, names: &HashMap<Var, Term>) {
+        let own: Vec<(Var, Var)> = names.iter().filter_map(|(a, b)| Some((*a, b.as_var()?))).collect();
         if own.len() > MOST_PAIRED || s.facts.list().len() == f.entry.facts.list().len() {
             return;
         }
@@ -197,6 +190,7 @@ impl Label {
             general: Vec::new(),
             changed: false,
         };
+        j.bind(&self.state);
         for r in 0..16 {
             if self.live >> r & 1 == 1 {
                 let p = self.state.regs[r].clone();
@@ -276,11 +270,11 @@ impl Label {
         let others: Vec<Var> = (0..self.vars.len() as Var).filter(|v| j.bound(*v)).collect();
         let mut offer = |t: Option<Term>| candidates.extend(t);
         for (n, g) in general.iter().enumerate() {
-            let z = Term::var(g.var);
+            let z = g.term.clone();
             // Against where it came from.
             offer(z.sub(&g.was));
             offer(g.was.sub(&z));
-            for &u in others.iter().filter(|u| **u != g.var) {
+            for &u in others.iter().filter(|u| g.term.coefficient(**u) == 0) {
                 let u = Term::var(u);
                 for gap in [1, 0] {
                     offer(u.sub(&z).and_then(|t| t.offset(-gap)));
@@ -300,7 +294,7 @@ impl Label {
             // Two words that move in step: d2*z1 - d1*z2 stays.
             for h in &general[n + 1..] {
                 let Some((a, b)) = in_step(j, g, h) else { continue };
-                let now = z.scale(a).and_then(|t| t.add_scaled(&Term::var(h.var), -b));
+                let now = z.scale(a).and_then(|t| t.add_scaled(&h.term, -b));
                 let then = g.was.scale(a).and_then(|t| t.add_scaled(&h.was, -b));
                 if let (Some(now), Some(then)) = (now, then) {
                     offer(now.sub(&then));
@@ -309,17 +303,17 @@ impl Label {
             }
         }
         // What the edge itself knows, in the label's variables.
-        let names: HashMap<Var, Term> = j.names();
-        let known = j.f.entry.facts.list().len();
-        for fact in j.s.facts.list().iter().skip(known) {
-            offer(rename(fact, &names, j.f.vars()));
+        let names = j.names();
+        let kept = |v: Var| v < j.f.vars() || names.contains_key(&v);
+        for fact in eliminate(&j.s.facts, own_facts(&j.f.entry, &j.s.facts), kept) {
+            offer(rename(&fact, &names, j.f.vars()));
         }
         for c in candidates {
             let Some(c) = tighten(&c) else { continue };
             if c.summands().len() < 2 || self.facts.contains(&c) {
                 continue;
             }
-            let then = general.iter().try_fold(c.clone(), |t, g| replace(&t, g.var, &g.was));
+            let then = general.iter().try_fold(c.clone(), |t, g| replace(&t, g.var, &g.at));
             let Some(then) = then.filter(|t| t.scope() as usize <= old.vars.len()) else { continue };
             let held = old.state.facts.evident(&then) || prove(&old.state.facts, &then, BUDGET).is_some();
             if held && j.proves(&c) {
@@ -332,27 +326,16 @@ impl Label {
     fn compact(&mut self, f: &Frame<'_>) {
         let mut from = self.state.clone();
         from.facts = Facts::default();
-        let old = std::mem::take(&mut self.vars);
-        for range in &old {
+        for range in &self.vars {
             from.facts.fresh(*range);
         }
-        let mut p =
-            Projection { f, from: &from, vars: HashMap::new(), locs: HashMap::new(), composite: Vec::new() };
-        let mut state = self.state.clone();
-        state.locs.truncate(f.locs() as usize);
-        let mut vars: Vec<Interval> = old[..f.vars() as usize].to_vec();
-        for r in 0..16 {
-            state.regs[r] = p.word(&self.state.regs[r], &mut state.locs, &mut vars);
-        }
-        for slot in state.frame.iter_mut() {
-            slot.word = slot.word.take().map(|w| p.word(&w, &mut state.locs, &mut vars));
-        }
-        for w in state.incoming.iter_mut() {
-            *w = p.word(&w.clone(), &mut state.locs, &mut vars);
-        }
-        let facts = std::mem::take(&mut self.facts);
-        self.facts = facts.iter().filter_map(|t| p.existing(t)).collect();
-        self.vars = vars;
+        let vars = self.vars[..f.vars() as usize].to_vec();
+        let mut p = Projection::new(f, &from, vars);
+        let state = p.state();
+        let known = |v: Var| v < f.vars() || p.names.contains_key(&v);
+        let facts = eliminate(&from.facts, &std::mem::take(&mut self.facts), known);
+        self.facts = facts.iter().filter_map(|t| p.named(t)).collect();
+        self.vars = std::mem::take(&mut p.vars);
         self.state = state;
     }
 }
@@ -373,6 +356,42 @@ fn first_proved(marks: impl Iterator<Item = i128>, mut proved: impl FnMut(i128) 
     marks.into_iter().find(|m| proved(*m))
 }
 
+/// What facts say about the variables that are kept: the others are eliminated one by one, each pair of
+/// an upper and a lower bound giving a fact without it (Fourier and Motzkin), as far as that stays small.
+fn eliminate(facts: &Facts, list: &[Term], kept: impl Fn(Var) -> bool) -> Vec<Term> {
+    const MOST: usize = 128;
+    let mut work: Vec<Term> = list.to_vec();
+    loop {
+        let gone = work.iter().flat_map(|t| t.summands()).map(|s| s.0).find(|v| !kept(*v));
+        let Some(v) = gone else { return work };
+        let range = facts.interval(v);
+        let var = Term::var(v);
+        let (with, mut rest): (Vec<Term>, Vec<Term>) = work.into_iter().partition(|t| t.coefficient(v) != 0);
+        let mut lower: Vec<Term> = with.iter().filter(|t| t.coefficient(v) > 0).cloned().collect();
+        let mut upper: Vec<Term> = with.into_iter().filter(|t| t.coefficient(v) < 0).collect();
+        if range.lo != NEG_INF {
+            lower.extend(var.offset(-range.lo));
+        }
+        if range.hi != POS_INF {
+            upper.extend(var.neg().and_then(|t| t.offset(range.hi)));
+        }
+        for l in &lower {
+            for u in &upper {
+                let (a, b) = (i128::from(l.coefficient(v)), -i128::from(u.coefficient(v)));
+                let sum = l.scale(b).and_then(|t| t.add_scaled(u, a)).and_then(|t| tighten(&t));
+                if let Some(t) = sum
+                    && rest.len() < MOST
+                    && !t.summands().is_empty()
+                    && !rest.contains(&t)
+                {
+                    rest.push(t);
+                }
+            }
+        }
+        work = rest;
+    }
+}
+
 /// `t` with `v` replaced.
 fn replace(t: &Term, v: Var, by: &Term) -> Option<Term> {
     let c = t.coefficient(v);
@@ -382,12 +401,23 @@ fn replace(t: &Term, v: Var, by: &Term) -> Option<Term> {
     t.add_scaled(&Term::var(v), -i128::from(c))?.add_scaled(by, i128::from(c))
 }
 
-/// `t` with names of the label for the variables of the edge; `None` if one has no name.
-fn rename(t: &Term, names: &HashMap<Var, Term>, rigid: Var) -> Option<Term> {
-    let mut sum = Term::from(t.konst());
+/// A variable of the edge in the label's variables: the term divided by the number.
+type Name = (Term, i128);
+
+/// A fact with names of the label for the variables of the edge, multiplied by whatever makes it
+/// integral; `None` if a variable has no name.
+fn rename(t: &Term, names: &HashMap<Var, Name>, rigid: Var) -> Option<Term> {
+    let mut factor = 1i128;
+    for &(v, _) in t.summands() {
+        if v >= rigid {
+            let d = names.get(&v)?.1;
+            factor = factor.checked_mul(d / gcd(factor.unsigned_abs(), d.unsigned_abs()) as i128)?;
+        }
+    }
+    let mut sum = Term::from(t.konst().checked_mul(factor)?);
     for &(v, c) in t.summands() {
-        let name = if v < rigid { Term::var(v) } else { names.get(&v)?.clone() };
-        sum = sum.add_scaled(&name, i128::from(c))?;
+        let (name, d) = if v < rigid { (Term::var(v), 1) } else { names.get(&v)?.clone() };
+        sum = sum.add_scaled(&name, i128::from(c).checked_mul(factor / d)?)?;
     }
     Some(sum)
 }
@@ -414,63 +444,120 @@ fn gcd(a: u128, b: u128) -> u128 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// Takes words of a state over to a label, with new names for what is not the entry state's.
+/// Takes a state over to a label, with new names for the variables that are not the entry state's.
 struct Projection<'a, 'p> {
     f: &'a Frame<'p>,
     from: &'a State,
-    vars: HashMap<Var, Var>,
+    /// The state's variables in the label's.
+    names: HashMap<Var, Term>,
     locs: HashMap<LocId, LocId>,
-    /// Words that are sums of several variables: a name for each.
+    /// Intervals of the label's variables.
+    vars: Vec<Interval>,
+    /// Words that are sums of variables of which nothing else tells the values: a name for each, and
+    /// the sum over the state's variables.
     composite: Vec<(Var, Term)>,
 }
 
-impl Projection<'_, '_> {
-    fn var(&mut self, v: Var, vars: &mut Vec<Interval>) -> Var {
-        if v < self.f.vars() {
-            return v;
-        }
-        *self.vars.entry(v).or_insert_with(|| {
-            vars.push(self.from.facts.interval(v));
-            vars.len() as Var - 1
-        })
-    }
-
-    /// A term with at most one variable of the label's own, so that matching binds it wherever it
-    /// is met first.
-    fn term(&mut self, t: &Term, vars: &mut Vec<Interval>) -> Term {
-        let mut sum = Term::from(t.konst());
-        let mut own = 0;
-        for &(v, c) in t.summands() {
-            let w = self.var(v, vars);
-            own += u32::from(w >= self.f.vars());
-            match sum.add_scaled(&Term::var(w), i128::from(c)) {
-                Some(t) => sum = t,
-                None => own = 2,
+impl<'a, 'p> Projection<'a, 'p> {
+    /// Finds names: a variable has one if some word determines it once others are known, so that
+    /// matching can bind it.
+    fn new(f: &'a Frame<'p>, from: &'a State, vars: Vec<Interval>) -> Self {
+        let mut p = Projection { f, from, names: HashMap::new(), locs: HashMap::new(), vars, composite: Vec::new() };
+        let mut terms: Vec<Term> = Vec::new();
+        for w in words(from) {
+            match w {
+                Word::Int(t) | Word::Sp(t) => terms.push(t.clone()),
+                Word::Ptr(l, t) => {
+                    terms.push(t.clone());
+                    if *l < STATIC
+                        && *l >= f.locs()
+                        && let Some(loc) = from.locs.get(*l as usize)
+                    {
+                        terms.extend(loc.lay.env.iter().flat_map(|e| e.iter().cloned()));
+                    }
+                }
+                Word::Opt(v, _, env) => {
+                    terms.push(Term::var(*v));
+                    terms.extend(env.iter().flat_map(|e| e.iter().cloned()));
+                }
+                _ => {}
             }
         }
-        if own < 2 {
-            return sum;
+        // Whole words first: their variables keep their meaning.
+        terms.sort_by_key(|t| t.summands().len() + usize::from(t.konst() != 0));
+        loop {
+            let found = terms.iter().find_map(|t| {
+                let mut open = t.summands().iter().filter(|s| s.0 >= f.vars() && !p.names.contains_key(&s.0));
+                let first = open.next()?;
+                open.next().is_none().then(|| (first.0, i128::from(first.1), t))
+            });
+            let Some((v, c, t)) = found else { return p };
+            let z = Term::var(p.vars.len() as Var);
+            // `v + constant` or `constant - v` names the whole word.
+            let rest = t.add_scaled(&Term::var(v), -c).filter(|r| r.as_const().is_some());
+            match rest.and_then(|r| z.sub(&r)).filter(|_| c.abs() == 1).and_then(|t| t.scale(c)) {
+                Some(name) => {
+                    p.vars.push(from.facts.range(t));
+                    p.names.insert(v, name);
+                }
+                None => {
+                    p.vars.push(from.facts.interval(v));
+                    p.names.insert(v, z);
+                }
+            }
         }
-        if let Some((z, _)) = self.composite.iter().find(|(_, t)| *t == sum) {
+    }
+
+    /// A term in the label's variables, if all of them have names.
+    fn named(&self, t: &Term) -> Option<Term> {
+        let mut sum = Term::from(t.konst());
+        for &(v, c) in t.summands() {
+            let c = i128::from(c);
+            sum = match v < self.f.vars() {
+                true => sum.add_scaled(&Term::var(v), c)?,
+                false => sum.add_scaled(self.names.get(&v)?, c)?,
+            };
+        }
+        Some(sum)
+    }
+
+    fn term(&mut self, t: &Term) -> Term {
+        if let Some(t) = self.named(t) {
+            return t;
+        }
+        if let Some((z, _)) = self.composite.iter().find(|(_, other)| other == t) {
             return Term::var(*z);
         }
-        vars.push(self.from.facts.range(t));
-        let z = vars.len() as Var - 1;
-        self.composite.push((z, sum));
+        self.vars.push(self.from.facts.range(t));
+        let z = self.vars.len() as Var - 1;
+        self.composite.push((z, t.clone()));
         Term::var(z)
     }
 
-    /// A fact, if all its variables have names.
-    fn existing(&self, t: &Term) -> Option<Term> {
-        let names = self.vars.iter().map(|(a, b)| (*a, Term::var(*b))).collect();
-        rename(t, &names, self.f.vars())
+    /// The state under the new names; facts are left to the caller.
+    fn state(&mut self) -> State {
+        let from = self.from;
+        let locs = self.f.entry.locs.iter().map(|l| Loc { addr: None, ..l.clone() }).collect();
+        let mut state = State { depth: from.depth, touched: from.depth, locs, ..State::default() };
+        for r in 0..16 {
+            state.regs[r] = self.word(&from.regs[r], &mut state.locs);
+        }
+        for slot in &from.frame {
+            let word = slot.word.as_ref().map(|w| self.word(w, &mut state.locs));
+            push_slot(&mut state.frame, slot.off, slot.size, word);
+        }
+        for w in &from.incoming {
+            let w = self.word(w, &mut state.locs);
+            state.incoming.push(w);
+        }
+        state
     }
 
-    fn env(&mut self, env: &Env, vars: &mut Vec<Interval>) -> Env {
-        env.as_ref().map(|e| e.iter().map(|t| self.term(t, vars)).collect())
+    fn env(&mut self, env: &Env) -> Env {
+        env.as_ref().map(|e| e.iter().map(|t| self.term(t)).collect())
     }
 
-    fn loc(&mut self, l: LocId, locs: &mut Vec<Loc>, vars: &mut Vec<Interval>) -> LocId {
+    fn loc(&mut self, l: LocId, locs: &mut Vec<Loc>) -> LocId {
         if l >= STATIC || l < self.f.locs() {
             return l;
         }
@@ -478,39 +565,51 @@ impl Projection<'_, '_> {
             return *k;
         }
         let Some(old) = self.from.locs.get(l as usize) else { return l };
-        let (mode, id, env) = (old.mode, old.lay.id, old.lay.env.clone());
-        let env = self.env(&env, vars);
+        let (mode, id) = (old.mode, old.lay.id);
+        let env = self.env(&old.lay.env);
         locs.push(Loc { mode, lay: Lay { id, env }, addr: None });
         let k = locs.len() as LocId - 1;
         self.locs.insert(l, k);
         k
     }
 
-    fn word(&mut self, w: &Word, locs: &mut Vec<Loc>, vars: &mut Vec<Interval>) -> Word {
+    fn word(&mut self, w: &Word, locs: &mut Vec<Loc>) -> Word {
         match w {
-            Word::Int(t) => Word::Int(self.term(t, vars)),
-            Word::Sp(t) => Word::Sp(self.term(t, vars)),
+            Word::Int(t) => Word::Int(self.term(t)),
+            Word::Sp(t) => Word::Sp(self.term(t)),
             Word::Ptr(l, t) => {
-                let l = self.loc(*l, locs, vars);
-                Word::Ptr(l, self.term(t, vars))
+                let l = self.loc(*l, locs);
+                Word::Ptr(l, self.term(t))
             }
-            Word::Opt(v, ty, env) => {
-                let v = self.var(*v, vars);
-                Word::Opt(v, *ty, self.env(env, vars))
-            }
+            Word::Opt(v, ty, env) => match self.term(&Term::var(*v)).as_var() {
+                Some(v) => Word::Opt(v, *ty, self.env(env)),
+                None => Word::Any,
+            },
             other => other.clone(),
         }
     }
 }
 
-/// A word that was generalised to a variable.
+/// All words of a state, in the order in which matching meets them.
+fn words(s: &State) -> impl Iterator<Item = &Word> {
+    s.regs.iter().chain(s.frame.iter().filter_map(|f| f.word.as_ref())).chain(&s.incoming)
+}
+
+/// A word that was generalised.
 #[derive(Clone, Debug)]
 struct General {
+    /// The new variable.
     var: Var,
-    /// What it was in the label, over the label's variables.
+    /// What the variable was in the label, over the label's variables.
+    at: Term,
+    /// The word now.
+    term: Term,
+    /// What the word was in the label, over the label's variables.
     was: Term,
-    /// What it is on the edge.
+    /// What the word is on the edge.
     is: Term,
+    /// The variable is a counter: the word was `was`, is `was + step * var`.
+    counter: bool,
 }
 
 /// One edge being joined.
@@ -557,17 +656,21 @@ impl Join<'_, '_> {
     }
 
     /// The label's names for the edge's variables, where they are variables.
-    fn names(&self) -> HashMap<Var, Term> {
-        let mut names = HashMap::new();
+    fn names(&self) -> HashMap<Var, Name> {
+        let mut names: HashMap<Var, Name> = HashMap::new();
         for (i, t) in self.theta.iter().enumerate() {
             let Some(t) = t else { continue };
-            if let [(v, c @ (1 | -1))] = *t.summands()
+            if let [(v, c)] = *t.summands()
                 && v >= self.f.vars()
             {
-                // t = c*v + k, so v = c*(t - k).
+                // t = c*v + k, so v = sign(c)*(t - k) / |c|.
+                let c = i128::from(c);
                 let z = Term::var(self.f.vars() + i as Var);
-                if let Some(name) = z.offset(-t.konst()).and_then(|z| z.scale(i128::from(c))) {
-                    names.entry(v).or_insert(name);
+                if let Some(name) = z.offset(-t.konst()).and_then(|z| z.scale(c.signum())) {
+                    let better = names.get(&v).is_none_or(|n| n.1 > c.abs());
+                    if better {
+                        names.insert(v, (name, c.abs()));
+                    }
                 }
             }
         }
@@ -582,20 +685,25 @@ impl Join<'_, '_> {
         self.changed = true;
         let old = label.state.facts.range(&p);
         let new = self.s.facts.range(a);
-        // A constant stride: p + s*j with a counter j.
+        // A constant step: p + step*j, with one counter j for all words that move in step.
         if let Some(step) = self.apply(&p).and_then(|p| a.sub(&p)).and_then(|d| d.as_const())
-            && step.unsigned_abs() > 1
+            && step != 0
             && step.unsigned_abs() <= 1 << 20
-            && p.summands().iter().all(|(v, _)| *v < self.f.vars())
         {
-            let j = self.variable(label, Interval::new(0, 1), Term::from(1));
-            self.general.push(General { var: j, was: Term::zero(), is: Term::from(1) });
-            if let Some(t) = p.add_scaled(&Term::var(j), step) {
-                return t;
+            let shared = self.general.iter().find(|g| g.counter).map(|g| g.var);
+            let j = match shared {
+                Some(j) => j,
+                None => self.variable(label, Interval::new(0, 1), Term::from(1)),
+            };
+            if let Some(term) = p.add_scaled(&Term::var(j), step) {
+                let g = General { var: j, at: Term::zero(), term: term.clone(), was: p, is: a.clone(), counter: true };
+                self.general.push(g);
+                return term;
             }
         }
         let z = self.variable(label, Interval::new(old.lo.min(new.lo), old.hi.max(new.hi)), a.clone());
-        self.general.push(General { var: z, was: p, is: a.clone() });
+        let g = General { var: z, at: p.clone(), term: Term::var(z), was: p, is: a.clone(), counter: false };
+        self.general.push(g);
         Term::var(z)
     }
 
@@ -603,6 +711,44 @@ impl Join<'_, '_> {
         label.vars.push(range);
         self.theta.push(Some(is));
         label.vars.len() as Var - 1
+    }
+
+    /// Binds variables that one word determines once others are known, in any order.
+    fn bind(&mut self, pattern: &State) {
+        let edge = self.s.clone();
+        let mut pairs: Vec<(Term, Term)> = Vec::new();
+        let mut meet = |p: &Word, a: &Word| match (p, a) {
+            (Word::Int(p), Word::Int(a)) | (Word::Sp(p), Word::Sp(a)) | (Word::Ptr(_, p), Word::Ptr(_, a)) => {
+                pairs.push((p.clone(), a.clone()));
+            }
+            (Word::Int(p), Word::Opt(a, ..)) => pairs.push((p.clone(), Term::var(*a))),
+            (Word::Opt(p, ..), Word::Opt(a, ..)) => pairs.push((Term::var(*p), Term::var(*a))),
+            _ => {}
+        };
+        for (p, a) in pattern.regs.iter().zip(&edge.regs) {
+            meet(p, a);
+        }
+        for slot in &pattern.frame {
+            let other = edge.slot_at(slot.off).and_then(|i| edge.frame.get(i));
+            if let (Some(p), Some(a)) = (&slot.word, other.filter(|o| o.size == slot.size).and_then(|o| o.word.as_ref())) {
+                meet(p, a);
+            }
+        }
+        for (p, a) in pattern.incoming.iter().zip(&edge.incoming) {
+            meet(p, a);
+        }
+        loop {
+            let before = self.theta.iter().flatten().count();
+            for (p, a) in &pairs {
+                let open = p.summands().iter().filter(|s| !self.bound(s.0)).count();
+                if open == 1 {
+                    self.unify(p, a, true);
+                }
+            }
+            if self.theta.iter().flatten().count() == before {
+                return;
+            }
+        }
     }
 
     fn unify(&mut self, p: &Term, a: &Term, words: bool) -> bool {
@@ -799,6 +945,20 @@ fn divided(t: &Term, c: i128) -> Option<Term> {
     }
     let parts: Vec<_> = t.summands().iter().map(|(v, k)| (*v, (i128::from(*k) / c) as i64)).collect();
     Term::from_parts(t.konst() / c, &parts)
+}
+
+/// What a label's own variables stand for on an edge, as far as its words tell.
+pub(super) fn substitution(f: &Frame<'_>, label: &State, edge: &State) -> Vec<Option<Term>> {
+    let mut j = Join {
+        f,
+        s: edge.clone(),
+        theta: vec![None; label.facts.var_count().saturating_sub(f.vars() as usize)],
+        locs: Vec::new(),
+        general: Vec::new(),
+        changed: false,
+    };
+    j.bind(label);
+    j.theta
 }
 
 /// Facts that are not the entry state's.

@@ -1,6 +1,7 @@
 //! Walks over a function whose labels are known, and writes down every answer that the rules need.
 
 use super::fix::{Addresses, Failure, Solution};
+use super::label::{Frame, substitution};
 use super::stream::{self, Answers};
 use crate::prove::{Budget, prove};
 use std::rc::Rc;
@@ -19,6 +20,9 @@ struct Recorder<'s> {
     solution: &'s Solution,
     addresses: &'s Addresses,
     answers: Answers,
+    frame: Frame<'s>,
+    /// What the variables of the label that is being matched stand for.
+    stands_for: Vec<Option<Term>>,
 }
 
 impl Recorder<'_> {
@@ -45,15 +49,20 @@ impl Guide for Recorder<'_> {
         let i = self.find(at).unwrap_or_else(|i| i);
         self.solution.labels.get(i).map(|l| l.0)
     }
-    fn witness(&mut self, _: &Facts) -> Option<Term> {
-        None
+    fn witness(&mut self, _: &Facts, var: usize) -> Option<Term> {
+        let t = self.stands_for.get(var)?.clone()?;
+        self.answers.witness(&t);
+        Some(t)
     }
     fn is_address(&mut self, at: u64) -> bool {
         let yes = self.addresses.contains(&at);
         self.answers.decision(yes);
         yes
     }
-    fn edge(&mut self, _: u64, _: &State) -> Edge {
+    fn edge(&mut self, target: u64, state: &State) -> Edge {
+        if let Ok(i) = self.find(target) {
+            self.stands_for = substitution(&self.frame, &self.solution.labels[i].1, state);
+        }
         Edge::Match
     }
 }
@@ -65,7 +74,9 @@ pub(super) fn record(
     solution: &Solution,
     addresses: &Addresses,
 ) -> Result<Vec<u8>, Failure> {
-    let recorder = Recorder { solution, addresses, answers: Answers::default() };
+    let frame = Frame { program, entry: solution.entry.clone(), landmarks: Vec::new() };
+    let answers = Answers::default();
+    let recorder = Recorder { solution, addresses, answers, frame, stands_for: Vec::new() };
     let mut engine = Engine::new(program, function, recorder, u64::MAX)
         .map_err(|reject| Failure { reject, state: Box::default() })?;
     if let Err(reject) = walk::run(&mut engine) {

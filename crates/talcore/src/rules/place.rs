@@ -96,9 +96,13 @@ impl<'a, G: Guide> Engine<'a, G> {
                 return Ok(Place::Number(off));
             }
         }
-        match self.absolute(mem.disp as u64).filter(|_| large) {
+        // The object is the one that the lowest possible address lies in: `[buf + rsi - 8]` with
+        // `rsi >= 64` is about `buf`, wherever `buf - 8` may be.
+        let least = self.state.facts.range(&off).lo;
+        let at = u64::try_from(least).unwrap_or(mem.disp as u64);
+        match self.absolute(at).filter(|_| large) {
             Some(Place::Object(l, start)) => {
-                let rest = self.address_sum(off.offset(-i128::from(mem.disp)))?;
+                let rest = self.address_sum(off.offset(-i128::from(at)))?;
                 let off = self.address_sum(rest.add(&start))?;
                 Ok(Place::Object(l, off))
             }
