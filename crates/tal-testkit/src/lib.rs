@@ -1,4 +1,5 @@
 //! Tools for testing the toolchain. Nothing here is shipped.
 
+pub mod build;
 pub mod patch;
 pub mod toolchain;
