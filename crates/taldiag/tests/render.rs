@@ -69,9 +69,16 @@ fn json() {
 
 #[test]
 fn sarif() {
-    let text = render(Format::Sarif);
-    serde_json::from_str::<serde_json::Value>(&text).unwrap();
-    insta::assert_snapshot!(text);
+    let mut document: serde_json::Value = serde_json::from_str(&render(Format::Sarif)).unwrap();
+    // Titles and pages are documentation, and change.
+    for rule in document["runs"][0]["tool"]["driver"]["rules"].as_array_mut().unwrap() {
+        if let Some(help) = rule.get_mut("help") {
+            assert!(help["text"].as_str().unwrap().starts_with("# TAL"));
+            *help = "the page".into();
+            rule["shortDescription"] = "the title".into();
+        }
+    }
+    insta::assert_snapshot!(format!("{document:#}"));
 }
 
 #[test]
