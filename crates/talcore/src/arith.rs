@@ -145,9 +145,11 @@ impl Num<'_> {
 /// proves more than the intervals do (unless the facts contradict each other).
 fn promising(facts: &Facts, goal: &Term) -> bool {
     facts.list().iter().any(|fact| {
+        // Both are sorted by variable.
+        let mut goal = goal.summands().iter().peekable();
         fact.summands().iter().any(|&(v, c)| {
-            let g = goal.coefficient(v);
-            (g > 0 && c > 0) || (g < 0 && c < 0)
+            while goal.next_if(|g| g.0 < v).is_some() {}
+            goal.peek().is_some_and(|g| g.0 == v && (g.1 > 0) == (c > 0))
         })
     })
 }

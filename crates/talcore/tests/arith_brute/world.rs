@@ -91,6 +91,15 @@ impl World {
         }
     }
 
+    /// A new variable with a small range, such as a shift count.
+    pub(crate) fn count(&mut self, rng: &mut fastrand::Rng) -> Term {
+        let lo = rng.i128(-2..12);
+        let hi = lo + rng.i128(0..6);
+        self.points =
+            self.points.iter().flat_map(|p| (lo..=hi).map(move |x| [&p[..], &[x]].concat())).collect();
+        Term::var(self.facts.fresh(Interval::new(lo, hi)))
+    }
+
     /// A random operand.
     pub(crate) fn term(&self, rng: &mut fastrand::Rng) -> Term {
         let n = self.facts.var_count() as u32;
