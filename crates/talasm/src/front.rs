@@ -103,17 +103,19 @@ pub fn parse_module(
 ) -> Result<Front, Vec<Diagnostic>> {
     let mut loaded = load::load(loader, path, options);
     let inputs = std::mem::take(&mut loaded.paths);
-    let add = |f: &cx::File| sources.add(f.path.as_str(), &*f.text);
+    let add = |f: &cx::File| sources.add(f.path.as_str(), f.text.as_str());
     let ids: Vec<FileId> = loaded.files.iter().map(add).collect();
     let Builder { ast, decls, diags, .. } = std::mem::take(&mut loaded.builder);
     let names = std::mem::take(&mut loaded.names);
     let mut cx = Cx::new(options, ast, decls, names, diags);
     loaded.declare(&mut cx);
-    let module = cx.module();
+    let mut module = cx.module();
     if cx.diags.errors() > 0 {
         return Err(cx.diags.finish(&ids));
     }
     let interface = cx.interface();
+    let file = |f: cx::File| (f.path, Rc::unwrap_or_clone(f.text));
+    module.files = std::mem::take(&mut cx.files).into_iter().map(file).collect();
     Ok(Front { module, types: cx.table, files: ids, interface, inputs })
 }
 
@@ -141,7 +143,7 @@ impl Cx<'_> {
         }
         Module {
             arch: self.options.arch,
-            files: self.files.iter().map(|f| (f.path.clone(), f.text.to_string())).collect(),
+            files: Vec::new(),
             symbols: std::mem::take(&mut self.symbols),
             functions,
             objects: std::mem::take(&mut self.data),
@@ -182,13 +184,7 @@ impl Cx<'_> {
                 }
                 None => false,
             },
-            DeclKind::ImportObject(o) => {
-                if let Some(i) = o.init.first() {
-                    let span = self.ast.init(*i).span;
-                    self.error(1406, "an import has no initial value").at(span, "the other module has it");
-                }
-                self.object_info(id).is_some()
-            }
+            DeclKind::ImportObject(_) => self.object_info(id).is_some(),
             DeclKind::ImportFn(sig) => self.fn_sig(sig, d).is_some(),
             DeclKind::Fn(_) | DeclKind::Arch | DeclKind::Use => true,
         };

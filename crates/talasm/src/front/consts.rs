@@ -137,6 +137,7 @@ impl Cx<'_> {
         match vars.get(name) {
             Some(Binding::Index(t)) => return Some(Value::Term(t.clone())),
             Some(Binding::Table(s)) => return Some(Value::Addr(*s, 0)),
+            Some(Binding::Broken) => return None,
             Some(Binding::Word(_)) => {
                 let text = self.name(name);
                 self.error(1108, format!("`{text}` is a word type here, not a number"))

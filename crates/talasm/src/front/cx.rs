@@ -25,7 +25,7 @@ pub(super) struct File {
     /// As it is shown.
     pub path: String,
     /// Its contents.
-    pub text: Rc<str>,
+    pub text: Rc<String>,
 }
 
 /// The names of one file.
@@ -48,6 +48,8 @@ pub(super) enum Binding {
     Word(WordId),
     /// A jump table of the function.
     Table(SymId),
+    /// Something that was already complained about.
+    Broken,
 }
 
 /// The names that are bound around an expression or a type.

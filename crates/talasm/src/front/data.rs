@@ -307,22 +307,29 @@ impl Cx<'_> {
     fn push(&mut self, blob: &mut Blob, span: Span, bytes: &[u8]) -> Option<()> {
         self.data_bytes += bytes.len() as u64;
         if self.data_bytes > DATA_BYTES {
-            self.error(1409, "too much initial data")
-                .at(span, format!("more than {DATA_BYTES} bytes in this module"));
-            return None;
+            return self.too_much_data(span);
         }
         blob.marks.push((blob.bytes.len() as u32, span));
         blob.bytes.extend_from_slice(bytes);
         Some(())
     }
 
+    fn too_much_data(&mut self, span: Span) -> Option<()> {
+        self.error(1409, "too much initial data")
+            .at(span, format!("more than {DATA_BYTES} bytes in this module"));
+        None
+    }
+
     fn repeat(&mut self, ast: &Ast, n: ExprId, once: Blob, vars: &Vars, blob: &mut Blob) -> Option<()> {
         let span = ast.expr(n).span;
         let n = self.eval_int(ast, n, vars)?;
         let total = n.checked_mul(once.bytes.len().max(1) as i128);
-        if n < 0 || total.is_none_or(|t| t > DATA_BYTES as i128) {
+        if n < 0 {
             self.error(1404, "impossible number of repetitions").at(span, format!("{n} times"));
             return None;
+        }
+        if total.is_none_or(|t| t > DATA_BYTES as i128) {
+            return self.too_much_data(span);
         }
         for _ in 0..n {
             let at = blob.bytes.len() as u32;

@@ -1,7 +1,7 @@
 //! Collecting messages: with spans of this run, turned into [`taldiag::Diagnostic`]s at its end.
 
 use crate::ir::Span;
-use taldiag::{Code, Diagnostic, FileId, Severity};
+use taldiag::{Code, Diagnostic, FileId, Place, Severity};
 
 /// After this many errors a run stops complaining.
 const MOST: usize = 100;
@@ -97,6 +97,10 @@ impl Diags {
             let mut d = Diagnostic::new(m.severity, Code(m.code), m.message);
             for (span, text, primary) in m.labels {
                 let Some(&file) = files.get(span.file as usize) else { continue };
+                if text.is_empty() && span.end == 0 {
+                    d = d.at(Place::File { file }, "");
+                    continue;
+                }
                 let range = span.start as usize..span.end as usize;
                 d = if primary { d.primary(file, range, text) } else { d.secondary(file, range, text) };
             }

@@ -41,7 +41,7 @@ pub(super) fn in_facts(ast: &Ast, facts: &[Fact], out: &mut Vec<Used>) {
 }
 
 impl Cx<'_> {
-    /// Names in a type, but for those in signatures of function values, which have their own.
+    /// Names in a type; of those in signatures of function values, which have their own, only types.
     pub(super) fn names_in_type(&mut self, ast: &Ast, id: TypeId, file: u16, out: &mut Vec<Used>) {
         let t = ast.ty(id);
         match &t.kind {
@@ -65,11 +65,13 @@ impl Cx<'_> {
                     }
                 }
             }
-            TypeKind::Borrow(_, t, _)
-            | TypeKind::Own(t)
-            | TypeKind::Ref(_, t)
-            | TypeKind::Imm(t)
-            | TypeKind::Opt(t) => self.names_in_type(ast, *t, file, out),
+            TypeKind::Ref(stretch, t) => {
+                out.extend(stretch.iter().map(|s| (s.name, s.span, Use::Type)));
+                self.names_in_type(ast, *t, file, out);
+            }
+            TypeKind::Borrow(_, t, _) | TypeKind::Own(t) | TypeKind::Imm(t) | TypeKind::Opt(t) => {
+                self.names_in_type(ast, *t, file, out)
+            }
             TypeKind::AtLeast(_, e) => in_expr(ast, *e, out),
             TypeKind::Nullterm(n, t) | TypeKind::Array(n, t) => {
                 if let Some(e) = n {
@@ -77,7 +79,15 @@ impl Cx<'_> {
                 }
                 self.names_in_type(ast, *t, file, out);
             }
-            TypeKind::Fn(_) | TypeKind::Exists(_) | TypeKind::Error => (),
+            TypeKind::Fn(sig) => {
+                // Its numbers are its own; but a type variable of an enclosing signature may be meant.
+                let mut inner = self.names_in_params(ast, sig, file);
+                inner.extend(self.names_in_results(ast, sig, file));
+                let bound = |n: Name| sig.binders.iter().any(|b| b.ident.name == n);
+                out.extend(inner.into_iter().filter(|u| u.2 == Use::Type && !bound(u.0)));
+            }
+            TypeKind::Exists(t) => self.names_in_type(ast, *t, file, out),
+            TypeKind::Error => (),
         }
     }
 

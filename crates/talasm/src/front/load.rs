@@ -64,6 +64,8 @@ struct Part {
     broken: Vec<Name>,
     /// A module that it uses could not be read.
     incomplete: bool,
+    /// It is no text: there is nothing to parse.
+    unreadable: bool,
 }
 
 /// Reads the module at `path` and the interfaces that it uses.
@@ -72,7 +74,7 @@ pub(super) fn load(loader: &dyn Loader, path: &Path, options: &Options) -> Loade
     match loader.load(path) {
         Ok(bytes) => l.add(path, bytes),
         Err(e) => {
-            l.files.push(File { path: path.display().to_string(), text: Rc::from("") });
+            l.files.push(File { path: path.display().to_string(), text: Rc::default() });
             l.parts.push(Part::default());
             unreadable(&mut l.builder, path, Span::default(), &e);
         }
@@ -119,7 +121,8 @@ impl Loaded {
                 String::from_utf8_lossy(&bytes[..at]).into_owned()
             }
         };
-        if let Some((at, bad)) = problem {
+        if let Some((at, bad)) = &problem {
+            let at = *at;
             let span = Span { file, start: at, end: at };
             self.builder
                 .diags
@@ -127,8 +130,8 @@ impl Loaded {
                 .at(span, format!("the byte {bad:#04x} at offset {at}"))
                 .help("write other bytes in strings as `\\xNN`");
         }
-        self.files.push(File { path: path.display().to_string(), text: Rc::from(text) });
-        self.parts.push(Part::default());
+        self.files.push(File { path: path.display().to_string(), text: Rc::new(text) });
+        self.parts.push(Part { unreadable: problem.is_some(), ..Part::default() });
         self.paths.push(path.to_path_buf());
         self.by_path.insert(path.to_path_buf(), file);
     }
@@ -137,6 +140,10 @@ impl Loaded {
         let text = Rc::clone(&self.files[file as usize].text);
         let start = self.builder.decls.len();
         self.builder.file = file;
+        if self.parts[file as usize].unreadable {
+            self.parts[file as usize].decls = start..start;
+            return;
+        }
         let broken = parse::declarations(&mut self.builder, &mut self.names, &text);
         let part = &mut self.parts[file as usize];
         part.decls = start..self.builder.decls.len();
@@ -207,7 +214,7 @@ impl Loaded {
     fn define(&mut self, name: &str, value: Option<&str>) {
         let file = self.files.len() as u16;
         let start = self.builder.decls.len();
-        let text: Rc<str> = Rc::from(format!("const {name} = {}", value.unwrap_or("1")));
+        let text: Rc<String> = Rc::new(format!("const {name} = {}", value.unwrap_or("1")));
         self.files.push(File { path: "<command line>".to_string(), text: Rc::clone(&text) });
         self.parts.push(Part::default());
         self.builder.file = file;

@@ -111,7 +111,7 @@ impl Names {
 
 /// The candidate that `wanted` was most likely meant to be, if one is near enough.
 pub(super) fn suggest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (wanted.len() / 3).clamp(1, 3);
+    let limit = (wanted.len() / 3).min(3);
     candidates
         .filter(|c| *c != wanted && c.len().abs_diff(wanted.len()) <= limit)
         .map(|c| (distance(wanted, c, limit), c))

@@ -131,7 +131,11 @@ impl Cx<'_> {
         for b in &sig.binders {
             let (name, span) = (b.ident.name, b.ident.span);
             good &= self.not_bound_twice(vars, name, span).is_some();
-            good &= self.one_kind(name, span, &used);
+            if !self.one_kind(name, span, &used) {
+                vars.list.push((name, Binding::Broken));
+                good = false;
+                continue;
+            }
             let Some(first) = used.iter().find(|u| u.0 == name) else {
                 let text = self.name(name);
                 self.error(1210, format!("the variable `{text}` is not used"))
@@ -143,6 +147,7 @@ impl Cx<'_> {
             let binding = match first.2 {
                 Use::Index => {
                     let Some(range) = self.bound(ast, b, vars) else {
+                        vars.list.push((name, Binding::Broken));
                         good = false;
                         continue;
                     };

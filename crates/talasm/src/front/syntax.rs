@@ -78,9 +78,8 @@ fn unexpected(b: &mut Builder, text: &str, (l, tok, r): (u32, Tok, u32), expecte
     let message = match tok {
         Tok::Newline => "the line ends too early".to_string(),
         Tok::Key(k) if wants("name") => format!("`{}` is a reserved word", k.text()),
-        Tok::Reg(_) if wants("name") && !wants("register") => {
-            format!("`{found}` is a register, not a name")
-        }
+        Tok::Reg(_) if wants("number") => format!("the register `{found}` cannot be part of this expression"),
+        Tok::Reg(_) if wants("name") => format!("`{found}` is a register, not a name"),
         _ => format!("unexpected `{found}`"),
     };
     let list = describe(expected);

@@ -243,6 +243,7 @@ impl Cx<'_> {
                 let w = *w;
                 return self.no_args(id, args).map(|_| Lowered::Word(w));
             }
+            Some(Binding::Broken) => return None,
             Some(_) => {
                 let text = self.name(id.name);
                 self.error(1108, format!("`{text}` is a number here, not a type"))

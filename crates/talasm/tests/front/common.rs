@@ -85,10 +85,12 @@ pub(crate) fn errors_with(text: &str, setup: &Setup) -> String {
     }
 }
 
-/// The codes of a module's errors, in order.
-pub(crate) fn codes(text: &str) -> Vec<u16> {
-    match read_with(text, &Setup::default()) {
-        (_, Ok(_)) => Vec::new(),
-        (_, Err(diags)) => diags.iter().map(|d| d.code.0).collect(),
+/// The messages about the module `t.tal` of these files.
+pub(crate) fn errors_of(files: &Files) -> String {
+    let options = Options { arch: Arch::Amd64, defines: vec![], include: vec![], sys: &Sys };
+    let mut sources = Sources::new();
+    match parse_module(&mut sources, files, Path::new("t.tal"), &options) {
+        Ok(_) => panic!("no error"),
+        Err(diags) => human(&sources, &diags),
     }
 }

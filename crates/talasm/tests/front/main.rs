@@ -1,4 +1,5 @@
 //! The front end: every construct of the language, every error.
 
 mod common;
+mod errors;
 mod examples;
