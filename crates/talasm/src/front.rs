@@ -193,7 +193,7 @@ impl Cx<'_> {
 
     /// Checks an abbreviation that needs no arguments; others are checked where they are used.
     fn abbreviation(&mut self, id: DeclId, params: &[ast::Ident], body: ast::TypeId) -> bool {
-        if self.param_kinds(id).is_none() {
+        if self.param_kinds(id).is_none() || self.bound_once(params).is_none() {
             return false;
         }
         let ast = Rc::clone(&self.ast);

@@ -284,7 +284,7 @@ impl Cx<'_> {
             return Some(n);
         }
         let m = self.error(1305, "an address is made of whole registers");
-        m.at(span, format!("a register here has not {} bits", 8 * word));
+        m.at(span, format!("one of these registers is not {} bits wide", 8 * word));
         if let RegOp::Gpr(n, _) = r {
             m.help(format!("use `{}`", register_name(n, word)));
         }

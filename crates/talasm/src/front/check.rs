@@ -1,7 +1,7 @@
 //! Checks that initial data is what its layout says: every cell, string and range.
 
 use super::cx::Cx;
-use super::data::{Blob, Env};
+use super::data::{Blob, Env, in_bytes};
 use crate::ir::{DataTarget, ImportKind, Place, Section, Span, SymId};
 use talcore::facts::Interval;
 use talcore::types::{Layout, LayoutId, Mode, WordId, WordTy};
@@ -116,8 +116,11 @@ impl Cx<'_> {
                 match bytes.iter().position(|b| *b == 0) {
                     Some(n) if n == m => Some(()),
                     Some(n) => {
-                        self.error(1404, format!("the string ends after {n} bytes instead of {m}"))
-                            .at(data.place(at + n), "a NUL here");
+                        self.error(
+                            1404,
+                            format!("the string ends after {} instead of {m}", in_bytes(n as i128)),
+                        )
+                        .at(data.place(at + n), "a NUL here");
                         None
                     }
                     None => {

@@ -212,9 +212,11 @@ impl Cx<'_> {
             let init = ast.init(o.init[0]).span;
             let have = blob.bytes.len();
             let ty = ast.ty(o.ty);
-            let m =
-                self.error(1404, format!("the initial value of `{text}` has {have} bytes instead of {size}"));
-            m.at(init, format!("{have} bytes")).near(ty.span, format!("{size} bytes"));
+            let m = self.error(
+                1404,
+                format!("the initial value of `{text}` has {} instead of {size}", in_bytes(have as i128)),
+            );
+            m.at(init, in_bytes(have as i128)).near(ty.span, in_bytes(size as i128));
             if let (TypeKind::Imm(_), Section::Rodata) = (&ty.kind, o.section) {
                 m.help("`imm L` is a pointer to an L; an object in rodata is immutable anyway, so leave out `imm`");
             }
@@ -352,7 +354,7 @@ impl Cx<'_> {
                 let n = t.as_const()?;
                 let bits = 8 * width;
                 if n < -(1 << (bits - 1)) || n >= 1 << bits {
-                    self.error(1408, format!("{n} does not fit into {width} bytes"))
+                    self.error(1408, format!("{n} does not fit into {}", in_bytes(width as i128)))
                         .at(span, format!("at most {}", (1i128 << bits) - 1));
                     return None;
                 }
@@ -362,7 +364,7 @@ impl Cx<'_> {
                 if width != self.word_bytes() {
                     let word = self.word_bytes();
                     self.error(1405, "an address is a machine word")
-                        .at(span, format!("{width} bytes here, but an address has {word}"));
+                        .at(span, format!("{} here, but an address has {word}", in_bytes(width as i128)));
                     return None;
                 }
                 let at = blob.bytes.len() as u32;
@@ -526,7 +528,8 @@ impl Cx<'_> {
                 let have = (blob.bytes.len() - start) as i128;
                 let want = self.size_of_layout(layout)?.subst(env)?.as_const()?;
                 if have != want {
-                    self.error(1404, format!("{have} bytes instead of {want}")).at(init.span, "wrong size");
+                    self.error(1404, format!("{} instead of {want}", in_bytes(have)))
+                        .at(init.span, "wrong size");
                     return None;
                 }
                 Some(())
@@ -611,6 +614,11 @@ impl Cx<'_> {
         }
         Some(())
     }
+}
+
+/// A number of bytes in words.
+pub(super) fn in_bytes(n: i128) -> String {
+    if n == 1 { "1 byte".to_string() } else { format!("{n} bytes") }
 }
 
 /// A string that was not written with `db` gets its NUL if it has none.

@@ -120,7 +120,8 @@ impl Cx<'_> {
         out: &mut types::Sig,
         names: &mut Vec<String>,
     ) -> bool {
-        let mut good = true;
+        let idents: Vec<_> = sig.binders.iter().map(|b| b.ident).collect();
+        let mut good = self.bound_once(&idents).is_some();
         if sig.binders.len() > limits::BINDERS {
             self.error(1010, "too many variables")
                 .at(sig.binders[0].ident.span, format!("at most {}", limits::BINDERS));
@@ -130,7 +131,6 @@ impl Cx<'_> {
         super::kinds::in_facts(ast, &sig.result_facts, &mut used);
         for b in &sig.binders {
             let (name, span) = (b.ident.name, b.ident.span);
-            good &= self.not_bound_twice(vars, name, span).is_some();
             if !self.one_kind(name, span, &used) {
                 vars.list.push((name, Binding::Broken));
                 good = false;

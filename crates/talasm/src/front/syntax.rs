@@ -89,7 +89,7 @@ fn unexpected(b: &mut Builder, text: &str, (l, tok, r): (u32, Tok, u32), expecte
         Tok::Colon if wants("newline") => {
             m.help("labels inside a function begin with a dot: `.loop:`; functions with `fn`");
         }
-        Tok::Key(k) if k.declares() => {
+        Tok::Key(k) if k.declares() && !wants("name") => {
             m.help("a declaration begins on a line of its own");
         }
         Tok::Eq if found == "=" && wants("newline") => {

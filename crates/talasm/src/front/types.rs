@@ -158,8 +158,7 @@ impl Cx<'_> {
                 WordTy::Opt(w)
             }
             TypeKind::Fn(sig) => {
-                let outer = vars.list.iter().map(|v| v.0).chain(vars.outer.iter().copied()).collect();
-                let inner = Vars { file: vars.file, list: Vec::new(), outer };
+                let inner = self.closed_part(vars);
                 WordTy::Fn(self.sig(ast, sig, inner, span)?.0)
             }
             TypeKind::Own(_) => {
@@ -173,6 +172,50 @@ impl Cx<'_> {
             TypeKind::Error => return None,
         };
         Some(Lowered::Word(self.table.word(word)))
+    }
+
+    /// What the signature of a function value can mention of its surroundings: arguments of
+    /// abbreviations that have no variables themselves.
+    fn closed_part(&self, vars: &Vars) -> Vars {
+        let mut inner = Vars { file: vars.file, list: Vec::new(), outer: vars.outer.clone() };
+        for (name, binding) in &vars.list {
+            let closed = match binding {
+                Binding::Index(t) => t.as_const().is_some(),
+                Binding::Word(w) => self.closed_word(*w),
+                Binding::Table(_) | Binding::Broken => true,
+            };
+            if closed {
+                inner.list.push((*name, binding.clone()));
+            } else {
+                inner.outer.push(*name);
+            }
+        }
+        inner
+    }
+
+    /// Whether a word type mentions no variable. Types are only as deep as [`limits::NESTING`] allows.
+    fn closed_word(&self, w: WordId) -> bool {
+        match self.table.types.word(w) {
+            WordTy::Int(t) => t.as_const().is_some(),
+            WordTy::Range(_) | WordTy::Fn(_) => true,
+            WordTy::Ptr(_, l) => self.closed_layout(*l),
+            WordTy::Opt(w) => self.closed_word(*w),
+            WordTy::Var(_) => false,
+        }
+    }
+
+    fn closed_layout(&self, l: LayoutId) -> bool {
+        let constant = |t: &Option<Term>| t.as_ref().is_none_or(|t| t.as_const().is_some());
+        match self.table.types.layout(l) {
+            Layout::Bytes(t) => t.as_const().is_some(),
+            Layout::Cstr(t) => constant(t),
+            Layout::Cell(w) => self.closed_word(*w),
+            Layout::Num(..) => true,
+            Layout::Array(n, l) => n.as_const().is_some() && self.closed_layout(*l),
+            Layout::NullTerm(n, w) => constant(n) && self.closed_word(*w),
+            Layout::Struct(_, args) => args.iter().all(|t| t.as_const().is_some()),
+            Layout::Seq(parts) => parts.iter().all(|l| self.closed_layout(*l)),
+        }
     }
 
     /// A claim about contents holds only where nobody else writes.
@@ -556,8 +599,8 @@ impl Cx<'_> {
             return None;
         }
         let mut vars = Vars::of(d.span.file);
+        self.bound_once(params)?;
         for (i, p) in params.iter().enumerate() {
-            self.not_bound_twice(&vars, p.name, p.span)?;
             vars.list.push((p.name, Binding::Index(Term::var(i as u32))));
         }
         let facts = self.facts(&ast, facts, &vars)?;
@@ -641,14 +684,16 @@ impl Cx<'_> {
         rest == 0
     }
 
-    /// Complains if a variable has a name that is taken.
-    pub(super) fn not_bound_twice(&mut self, vars: &Vars, name: Name, span: Span) -> Option<()> {
-        if vars.get(name).is_none() {
-            return Some(());
+    /// Complains if one of several variables is declared twice.
+    pub(super) fn bound_once(&mut self, list: &[Ident]) -> Option<()> {
+        let mut seen = std::collections::HashMap::new();
+        for v in list {
+            if let Some(first) = seen.insert(v.name, v.span) {
+                self.duplicate(v.name, "variable", first, v.span);
+                return None;
+            }
         }
-        let text = self.name(name);
-        self.error(1102, format!("the variable `{text}` is declared twice")).at(span, "again here");
-        None
+        Some(())
     }
 
     /// Complains about a second declaration.

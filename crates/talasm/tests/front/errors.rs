@@ -158,7 +158,7 @@ fn messages() {
 }
 
 #[test]
-fn other_architecture() {
+fn on_ia32() {
     let setup = Setup { arch: Arch::Ia32, ..Setup::default() };
     let text = "fn f(eax: int)\n  mov r8, [rdi]\n  mov xmm9, 3\n  mov sil, 1\n  ret\nbss w: u64\n";
     insta::assert_snapshot!(errors_with(text, &setup));

@@ -1,5 +1,8 @@
 //! The front end: every construct of the language, every error.
 
+mod bodies;
 mod common;
+mod data;
 mod errors;
 mod examples;
+mod types;
