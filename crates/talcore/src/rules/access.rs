@@ -323,6 +323,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.state.flags = Flags::unknown();
         if i.op == Op::Xadd {
             let sum = self.num(|n| n.add(i.width.bits(), &old, &src)).value;
+            if i.args[0] == Arg::Mem {
+                // The source register may be part of the address, which was computed before.
+                self.write_arg(i, Arg::Mem, i.width, sum)?;
+                return self.write_arg(i, i.args[1], i.width, old);
+            }
             // The source gets the old value first: if both are one register, the sum stays.
             self.write_arg(i, i.args[1], i.width, old)?;
             return self.write_arg(i, i.args[0], i.width, sum);
