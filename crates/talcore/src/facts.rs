@@ -65,6 +65,8 @@ pub struct Facts {
     /// Intervals as they were before they were narrowed, since the oldest open mark.
     trail: Vec<(Var, Interval)>,
     marks: u32,
+    /// An interval is empty, or a constant fact is false.
+    absurd: bool,
 }
 
 /// A point to return to; see [`Facts::mark`].
@@ -73,6 +75,7 @@ pub struct Mark {
     list: usize,
     trail: usize,
     intervals: usize,
+    absurd: bool,
 }
 
 impl Facts {
@@ -100,7 +103,12 @@ impl Facts {
     /// Remembers the present facts, for [`Facts::rollback`].
     pub fn mark(&mut self) -> Mark {
         self.marks += 1;
-        Mark { list: self.list.len(), trail: self.trail.len(), intervals: self.intervals.len() }
+        Mark {
+            list: self.list.len(),
+            trail: self.trail.len(),
+            intervals: self.intervals.len(),
+            absurd: self.absurd,
+        }
     }
 
     /// Forgets everything learnt since `mark`. Marks nest like brackets.
@@ -114,6 +122,7 @@ impl Facts {
         }
         self.list.truncate(mark.list);
         self.intervals.truncate(mark.intervals);
+        self.absurd = mark.absurd;
         self.marks = self.marks.saturating_sub(1);
     }
 
@@ -162,7 +171,10 @@ impl Facts {
     pub fn assume(&mut self, fact: &Term) -> bool {
         let Some(fact) = tighten(fact) else { return false };
         match *fact.summands() {
-            [] => true,
+            [] => {
+                self.absurd |= fact.konst() < 0;
+                true
+            }
             [(v, c)] => {
                 // `tighten` made the coefficient 1 or -1.
                 let old = self.interval(v);
@@ -202,14 +214,15 @@ impl Facts {
             if self.marks > 0 {
                 self.trail.push((v, old));
             }
+            self.absurd |= new.lo > new.hi;
             self.intervals[v as usize] = new;
         }
     }
 
-    /// Whether some interval is empty: this program point cannot be reached.
-    /// Used to say so to people, never to accept.
+    /// Whether the facts contradict each other openly: an interval is empty, or a constant is on the
+    /// wrong side. Every fact was justified, so no execution reaches such a point.
     pub fn contradictory(&self) -> bool {
-        self.intervals.iter().any(|i| i.lo > i.hi)
+        self.absurd
     }
 }
 

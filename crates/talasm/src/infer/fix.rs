@@ -100,38 +100,52 @@ pub(super) fn solve(
     // The latest state of each forward edge, by target.
     let mut arrived: BTreeMap<u64, BTreeMap<(Option<u64>, u64), State>> = BTreeMap::new();
     let mut resets: BTreeMap<u64, u32> = BTreeMap::new();
-    while let Some((position, block)) = dirty.pop_first() {
-        let round = rounds.entry(block).or_default();
-        *round += 1;
-        if *round > ROUNDS {
-            let at = function.addr + block.unwrap_or(0);
-            let reject = Reject::new(Reason::LabelFact, at, "the states of the labels do not settle");
-            return Err(Failure { reject, state: Box::default() });
-        }
-        let state = match block {
-            None => entry.clone(),
-            Some(at) => labels[&at].state(),
-        };
-        let edges = run_block(program, function, code, addresses, &labels, &state, block)?;
-        for (target, state, ip) in edges {
-            from.entry(target).or_default().insert(block);
-            let forward = position < rank_of(&Some(target));
-            if forward {
-                arrived.entry(target).or_default().insert((block, ip), state.clone());
+    // Back edges wait until everything in front of them has settled, inner loops first: what leaves a
+    // loop is then known as well as it can be.
+    let mut waiting: BTreeMap<(std::cmp::Reverse<usize>, Option<u64>, u64), (u64, State)> = BTreeMap::new();
+    loop {
+        let mut edges = Vec::new();
+        if let Some((position, block)) = dirty.pop_first() {
+            let round = rounds.entry(block).or_default();
+            *round += 1;
+            if *round > ROUNDS {
+                let at = function.addr + block.unwrap_or(0);
+                let reject = Reject::new(Reason::LabelFact, at, "the states of the labels do not settle");
+                return Err(Failure { reject, state: Box::default() });
             }
-            let clash = |c: Clash| Failure {
-                reject: clash(c, ip, function.addr + target),
-                state: Box::new(state.clone()),
+            let state = match block {
+                None => entry.clone(),
+                Some(at) => labels[&at].state(),
             };
+            for (target, state, ip) in run_block(program, function, code, addresses, &labels, &state, block)? {
+                from.entry(target).or_default().insert(block);
+                let rank = rank_of(&Some(target));
+                if position < rank {
+                    arrived.entry(target).or_default().insert((block, ip), state.clone());
+                    edges.push((target, state, ip, Some(block)));
+                } else {
+                    waiting.insert((std::cmp::Reverse(rank), block, ip), (target, state));
+                }
+            }
+        } else if let Some(((_, _, ip), (target, state))) = waiting.pop_first() {
+            edges.push((target, state, ip, None));
+        } else {
+            break;
+        }
+        for (target, state, ip, forward) in edges {
+            let clash = |c: Clash| Failure { reject: clash(c, ip, function.addr + target), state: Box::new(state.clone()) };
+            let live = code.labels.get(&target).copied().unwrap_or(0);
             let changed = match labels.get_mut(&target) {
                 Some(label) => {
                     let mut joined = label.clone();
                     let mut changed = joined.join(&frame, &state).map_err(clash)?;
                     let count = resets.entry(target).or_insert(0u32);
-                    if changed && forward && *count < RESETS {
+                    if let Some(block) = forward
+                        && changed
+                        && *count < RESETS
+                    {
                         // What arrived before may be out of date: an outer loop has learnt better.
                         *count += 1;
-                        let live = code.labels.get(&target).copied().unwrap_or(0);
                         joined = Label::first(&frame, live, &state).map_err(clash)?;
                         for (key, other) in &arrived[&target] {
                             if *key != (block, ip) {
@@ -144,7 +158,6 @@ pub(super) fn solve(
                     changed
                 }
                 None => {
-                    let live = code.labels.get(&target).copied().unwrap_or(0);
                     labels.insert(target, Label::first(&frame, live, &state).map_err(clash)?);
                     true
                 }
@@ -155,7 +168,7 @@ pub(super) fn solve(
             }
         }
     }
-    let labels = labels.into_iter().map(|(at, l)| (at, l.state())).collect();
+    let labels = labels.into_iter().map(|(at, l)| (at, l.finish(&frame))).collect();
     Ok(Solution { labels, entry })
 }
 
@@ -182,7 +195,9 @@ fn run_block(
         engine.ip = function.addr + at;
         let is_start = std::mem::take(&mut fresh_start) && block.is_some();
         if !is_start && code.labels.contains_key(at) {
-            edges.push((*at, engine.state, engine.ip));
+            if !engine.state.facts.contradictory() {
+                edges.push((*at, engine.state, engine.ip));
+            }
             return Ok(edges);
         }
         let before = needs_memory(insn.args).then(|| engine.state.clone());

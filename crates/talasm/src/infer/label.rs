@@ -20,6 +20,8 @@ use talcore::types::{Layout, RegSet};
 const BUDGET: Budget = Budget(40_000);
 /// Own variables beyond which pairs are not tried.
 const MOST_PAIRED: usize = 16;
+/// Facts that one label may weaken; after that they are dropped, so that the search ends.
+const MOST_WEAKENED: u32 = 32;
 
 /// What does not change within a function.
 pub(super) struct Frame<'p> {
@@ -50,6 +52,8 @@ pub(super) struct Label {
     facts: Vec<Term>,
     /// Of all variables, the entry state's first.
     vars: Vec<Interval>,
+    /// How often a fact has been weakened instead of dropped.
+    weakened: u32,
 }
 
 /// Why a label has no state.
@@ -67,7 +71,7 @@ impl Label {
         if s.debt() > 0 {
             return Err(Clash::Debt);
         }
-        let mut kept = s.clone();
+        let mut kept = concrete(f, s);
         for r in 0..16 {
             if live >> r & 1 == 0 {
                 kept.regs[r] = Word::Any;
@@ -87,7 +91,7 @@ impl Label {
         for fact in eliminate(&s.facts, own_facts(&f.entry, &s.facts), known) {
             facts.extend(p.named(&fact));
         }
-        let mut label = Label { live, state, facts, vars: std::mem::take(&mut p.vars) };
+        let mut label = Label { live, state, facts, vars: std::mem::take(&mut p.vars), weakened: 0 };
         let names = std::mem::take(&mut p.names);
         label.pairs(f, s, &names);
         label.rebuild(f);
@@ -157,7 +161,7 @@ impl Label {
                 facts.assume(&fact);
                 continue;
             }
-            if facts.evident(&fact) || kept.contains(&fact) {
+            if kept.contains(&fact) {
                 continue;
             }
             if facts.declare(fact.clone()).is_some() {
@@ -166,6 +170,17 @@ impl Label {
         }
         self.facts = kept;
         self.state.facts = facts;
+    }
+
+    /// The final state: without facts that the intervals say already.
+    pub(super) fn finish(mut self, f: &Frame<'_>) -> Rc<State> {
+        let mut bare = Facts::default();
+        for range in &self.vars {
+            bare.fresh(*range);
+        }
+        self.facts.retain(|t| !bare.evident(t));
+        self.rebuild(f);
+        self.state()
     }
 
     /// The state, for the rules.
@@ -181,6 +196,7 @@ impl Label {
         if s.debt() > 0 {
             return Err(Clash::Debt);
         }
+        let s = &concrete(f, s);
         let old = self.clone();
         let mut j = Join {
             f,
@@ -225,11 +241,24 @@ impl Label {
         Ok(j.changed)
     }
 
-    /// Drops the facts that the edge does not prove.
+    /// Weakens the facts that the edge does not prove by a constant, or drops them.
     fn keep_facts(&mut self, j: &mut Join<'_, '_>) {
-        let before = self.facts.len();
-        self.facts.retain(|fact| j.proves(fact));
-        j.changed |= self.facts.len() != before;
+        let facts = std::mem::take(&mut self.facts);
+        for fact in facts {
+            if j.proves(&fact) {
+                self.facts.push(fact);
+                continue;
+            }
+            j.changed = true;
+            if self.weakened >= MOST_WEAKENED {
+                continue;
+            }
+            let weaker = [1, 2, 4, 8, 16].into_iter().filter_map(|c| fact.offset(c)).find(|t| j.proves(t));
+            if let Some(weaker) = weaker.filter(|t| !self.facts.contains(t)) {
+                self.weakened += 1;
+                self.facts.push(weaker);
+            }
+        }
     }
 
     /// Widens the bounds that the edge does not prove.
@@ -588,6 +617,32 @@ impl<'a, 'p> Projection<'a, 'p> {
             other => other.clone(),
         }
     }
+}
+
+/// The state with constants for the variables of which only one value is left.
+fn concrete(f: &Frame<'_>, s: &State) -> State {
+    let mut out = s.clone();
+    let fixed = |t: &mut Term| {
+        let values: Vec<(Var, i128)> = t
+            .summands()
+            .iter()
+            .map(|(v, _)| (*v, s.facts.interval(*v)))
+            .filter(|(v, i)| *v >= f.vars() && i.lo == i.hi)
+            .map(|(v, i)| (v, i.lo))
+            .collect();
+        for (v, c) in values {
+            if let Some(r) = replace(t, v, &Term::from(c)) {
+                *t = r;
+            }
+        }
+    };
+    let each = |w: &mut Word| match w {
+        Word::Int(t) | Word::Sp(t) | Word::Ptr(_, t) => fixed(t),
+        _ => {}
+    };
+    out.regs.iter_mut().for_each(each);
+    out.frame.iter_mut().filter_map(|s| s.word.as_mut()).for_each(each);
+    out
 }
 
 /// All words of a state, in the order in which matching meets them.

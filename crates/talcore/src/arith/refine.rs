@@ -207,6 +207,11 @@ impl Num<'_> {
     fn zero(&mut self, bits: u32, t: &Term, is_zero: bool, out: &mut Vec<Term>) {
         let range = self.facts.range(t);
         if is_zero {
+            if no_multiple(bits, range) {
+                // It never is: the branch is not taken.
+                out.push(Term::from(-1));
+                return;
+            }
             if let Some(value) = self.only_multiple(bits, t, range) {
                 let d = t.offset(-value);
                 out.extend(d.as_ref().and_then(|d| d.neg()));
@@ -307,4 +312,13 @@ impl Case {
 
 fn meet(a: Interval, b: Interval) -> Interval {
     Interval::new(a.lo.max(b.lo), a.hi.min(b.hi))
+}
+
+/// Whether no multiple of `2^bits` lies in an interval.
+fn no_multiple(bits: u32, range: Interval) -> bool {
+    if range.lo == NEG_INF || range.hi == POS_INF {
+        return false;
+    }
+    let size = pow2(bits);
+    -(-range.lo).div_euclid(size) > range.hi.div_euclid(size)
 }

@@ -15,6 +15,9 @@ pub const LABEL: Blame = Blame { shape: Code::LabelType, fact: Code::LabelFact }
 impl<'a, G: Guide> Engine<'a, G> {
     /// Follows an edge to the label at `target` (an offset in the function).
     pub fn edge(&mut self, target: u64) -> Checked {
+        if self.state.facts.contradictory() {
+            return Ok(()); // the branch never goes this way
+        }
         if self.guide.edge(target, &self.state) == Edge::Taken {
             return Ok(());
         }
