@@ -117,7 +117,7 @@ fn addresses(encoded: &Encoded, f: usize) -> Addresses {
     relocs
         .filter_map(|r| {
             let next = code.insns.partition_point(|i| i.offset <= r.at - start);
-            code.insns.get(next.checked_sub(1)?).map(|i| u64::from(i.offset))
+            code.insns.get(next.checked_sub(1)?).map(|i| (u64::from(i.offset), r.addend))
         })
         .collect()
 }

@@ -25,7 +25,8 @@
 //! proof:    uleb p; p & 3 = 0: one fact, p >> 2 counted back from the last one; 1: two facts, p >> 2 and
 //!           uleb, counted likewise; 2: p >> 2 facts: uleb factor of the goal, for each uleb fact and
 //!           uleb multiplier; 3: one fact, p >> 2, uleb multiplier, uleb factor of the goal
-//! witness:  term          decision: u8 0 or 1
+//! witness:  term
+//! decision: u8: 0 a number, 1 an address, 2 an address plus the sleb that follows
 //! optional: uleb questions without an answer, proof; and so on; at the end all are without
 //! ```
 //!
@@ -138,8 +139,12 @@ impl Guide for Reading<'_> {
         self.answers.term(facts.var_count() as u32)
     }
 
-    fn is_address(&mut self, _at: u64) -> bool {
-        self.answers.u8() == Some(1)
+    fn addend(&mut self, _at: u64) -> Option<i64> {
+        match self.answers.u8()? {
+            1 => Some(0),
+            2 => i64::try_from(self.answers.sleb()?).ok(),
+            _ => None,
+        }
     }
 
     fn edge(&mut self, _target: u64, _state: &State) -> Edge {

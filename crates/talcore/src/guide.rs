@@ -38,8 +38,10 @@ pub trait Guide {
     /// number among those that the label or signature binds.
     fn witness(&mut self, facts: &Facts, var: usize) -> Option<Term>;
 
-    /// Whether a constant of at least [`crate::limits::LOWEST_ADDRESS`] is meant as an address.
-    fn is_address(&mut self, at: u64) -> bool;
+    /// Whether a constant of at least [`crate::limits::LOWEST_ADDRESS`] is meant as an address, and how
+    /// many bytes it lies behind the address that decides which object or function is meant: in
+    /// `[buf + 8*rcx - 16]` the constant is `buf - 16`, which may lie in another object.
+    fn addend(&mut self, at: u64) -> Option<i64>;
 
     /// An edge to the label at `target` is about to be matched in `state`.
     fn edge(&mut self, target: u64, state: &State) -> Edge;

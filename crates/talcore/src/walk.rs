@@ -138,8 +138,8 @@ impl Guide for NoGuide {
     fn witness(&mut self, _: &crate::facts::Facts, _: usize) -> Option<crate::term::Term> {
         None
     }
-    fn is_address(&mut self, _: u64) -> bool {
-        false
+    fn addend(&mut self, _: u64) -> Option<i64> {
+        None
     }
     fn edge(&mut self, _: u64, _: &crate::state::State) -> crate::guide::Edge {
         crate::guide::Edge::Match

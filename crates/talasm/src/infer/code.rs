@@ -77,7 +77,9 @@ impl Code {
                 out.push(*at);
                 return out;
             }
-            out.extend(self.targets(program, function, i).into_iter().filter(|t| self.labels.contains_key(t)));
+            out.extend(
+                self.targets(program, function, i).into_iter().filter(|t| self.labels.contains_key(t)),
+            );
             if matches!(insn.op, Op::Jmp | Op::JmpInd | Op::Ret | Op::RetImm | Op::Ud2) {
                 return out;
             }

@@ -29,8 +29,9 @@ pub(super) struct Failure {
     pub state: Box<State>,
 }
 
-/// Where constants are addresses: offsets of instructions in the function.
-pub(super) type Addresses = BTreeSet<u64>;
+/// Where constants are addresses: offsets of instructions in the function, and what is added to the
+/// address of the symbol, in bytes.
+pub(super) type Addresses = BTreeMap<u64, i64>;
 
 /// Collects edges instead of matching them.
 struct Scout<'f> {
@@ -60,8 +61,8 @@ impl Guide for Scout<'_> {
     fn witness(&mut self, _: &Facts, _: usize) -> Option<Term> {
         None
     }
-    fn is_address(&mut self, at: u64) -> bool {
-        self.addresses.contains(&at)
+    fn addend(&mut self, at: u64) -> Option<i64> {
+        self.addresses.get(&at).copied()
     }
     fn edge(&mut self, target: u64, state: &State) -> Edge {
         self.edges.push((target, state.clone()));

@@ -491,7 +491,8 @@ impl<'a, 'p> Projection<'a, 'p> {
     /// Finds names: a variable has one if some word determines it once others are known, so that
     /// matching can bind it.
     fn new(f: &'a Frame<'p>, from: &'a State, vars: Vec<Interval>) -> Self {
-        let mut p = Projection { f, from, names: HashMap::new(), locs: HashMap::new(), vars, composite: Vec::new() };
+        let mut p =
+            Projection { f, from, names: HashMap::new(), locs: HashMap::new(), vars, composite: Vec::new() };
         let mut terms: Vec<Term> = Vec::new();
         for w in words(from) {
             match w {
@@ -751,7 +752,14 @@ impl Join<'_, '_> {
                 None => self.variable(label, Interval::new(0, 1), Term::from(1)),
             };
             if let Some(term) = p.add_scaled(&Term::var(j), step) {
-                let g = General { var: j, at: Term::zero(), term: term.clone(), was: p, is: a.clone(), counter: true };
+                let g = General {
+                    var: j,
+                    at: Term::zero(),
+                    term: term.clone(),
+                    was: p,
+                    is: a.clone(),
+                    counter: true,
+                };
                 self.general.push(g);
                 return term;
             }
@@ -773,7 +781,9 @@ impl Join<'_, '_> {
         let edge = self.s.clone();
         let mut pairs: Vec<(Term, Term)> = Vec::new();
         let mut meet = |p: &Word, a: &Word| match (p, a) {
-            (Word::Int(p), Word::Int(a)) | (Word::Sp(p), Word::Sp(a)) | (Word::Ptr(_, p), Word::Ptr(_, a)) => {
+            (Word::Int(p), Word::Int(a))
+            | (Word::Sp(p), Word::Sp(a))
+            | (Word::Ptr(_, p), Word::Ptr(_, a)) => {
                 pairs.push((p.clone(), a.clone()));
             }
             (Word::Int(p), Word::Opt(a, ..)) => pairs.push((p.clone(), Term::var(*a))),
@@ -785,7 +795,9 @@ impl Join<'_, '_> {
         }
         for slot in &pattern.frame {
             let other = edge.slot_at(slot.off).and_then(|i| edge.frame.get(i));
-            if let (Some(p), Some(a)) = (&slot.word, other.filter(|o| o.size == slot.size).and_then(|o| o.word.as_ref())) {
+            if let (Some(p), Some(a)) =
+                (&slot.word, other.filter(|o| o.size == slot.size).and_then(|o| o.word.as_ref()))
+            {
                 meet(p, a);
             }
         }

@@ -54,10 +54,10 @@ impl Guide for Recorder<'_> {
         self.answers.witness(&t);
         Some(t)
     }
-    fn is_address(&mut self, at: u64) -> bool {
-        let yes = self.addresses.contains(&at);
-        self.answers.decision(yes);
-        yes
+    fn addend(&mut self, at: u64) -> Option<i64> {
+        let addend = self.addresses.get(&at).copied();
+        self.answers.addend(addend);
+        addend
     }
     fn edge(&mut self, target: u64, state: &State) -> Edge {
         if let Ok(i) = self.find(target) {

@@ -40,9 +40,16 @@ impl Answers {
         wire::term(&mut self.required, t);
     }
 
-    /// A decision.
-    pub(super) fn decision(&mut self, yes: bool) {
-        self.required.push(u8::from(yes));
+    /// Whether a constant is an address, and what was added to it.
+    pub(super) fn addend(&mut self, addend: Option<i64>) {
+        match addend {
+            None => self.required.push(0),
+            Some(0) => self.required.push(1),
+            Some(n) => {
+                self.required.push(2);
+                wire::sleb(&mut self.required, n.into());
+            }
+        }
     }
 }
 

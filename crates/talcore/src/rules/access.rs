@@ -207,8 +207,8 @@ impl<'a, G: Guide> Engine<'a, G> {
                 && self.large(i.imm)
             {
                 let at = self.offset();
-                if self.guide.is_address(at) {
-                    return self.mov_address(r, i.imm as u32 as u64);
+                if let Some(addend) = self.guide.addend(at) {
+                    return self.mov_address(r, i64::from(i.imm as u32), addend);
                 }
             }
             let t = self.read_arg(i, src, i.width)?;
@@ -222,8 +222,8 @@ impl<'a, G: Guide> Engine<'a, G> {
                     && self.large(i.imm)
                 {
                     let at = self.offset();
-                    if self.guide.is_address(at) {
-                        return self.mov_address(r, i.imm as u64);
+                    if let Some(addend) = self.guide.addend(at) {
+                        return self.mov_address(r, i.imm, addend);
                     }
                 }
                 Word::Int(Term::from(i128::from(i.imm)))
@@ -245,8 +245,13 @@ impl<'a, G: Guide> Engine<'a, G> {
         imm >= limits::LOWEST_ADDRESS as i64 || imm < 0 && !self.full(Width::B8)
     }
 
-    fn mov_address(&mut self, r: Reg, addr: u64) -> Checked {
-        let Some(place) = self.absolute(addr) else {
+    fn mov_address(&mut self, r: Reg, addr: i64, addend: i64) -> Checked {
+        let place = match self.absolute_behind(addr, addend) {
+            Some(Place::Object(l, off)) => Some(Place::Object(l, self.term(off.offset(i128::from(addend)))?)),
+            Some(place) if addend == 0 => Some(place),
+            _ => None,
+        };
+        let Some(place) = place else {
             return self.reject(Code::NotPointer, "no object or function lies at this address");
         };
         if r == Reg::SP {

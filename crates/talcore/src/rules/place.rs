@@ -30,6 +30,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.program.sig_at(addr).map(|_| Place::Code(addr))
     }
 
+    /// What is meant by the address that a constant lies `addend` bytes behind.
+    pub fn absolute_behind(&self, constant: i64, addend: i64) -> Option<Place> {
+        self.absolute(u64::try_from(constant.checked_sub(addend)?).ok()?)
+    }
+
     /// The effective address of a memory operand: one pointer at most, everything else integers.
     ///
     /// Without a pointer the displacement of an access must be the address of an object. For `lea`
@@ -90,19 +95,16 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Without a pointer: the displacement is the address.
     fn absolute_place(&mut self, mem: &Mem, off: Term, access: bool) -> Checked<Place> {
         let large = mem.disp >= limits::LOWEST_ADDRESS as i64;
-        if !access {
-            let at = self.offset();
-            if !large || !self.guide.is_address(at) {
-                return Ok(Place::Number(off));
-            }
+        let at = self.offset();
+        let addend = if large { self.guide.addend(at) } else { None };
+        if !access && addend.is_none() {
+            return Ok(Place::Number(off));
         }
-        // The object is the one that the lowest possible address lies in: `[buf + rsi - 8]` with
-        // `rsi >= 64` is about `buf`, wherever `buf - 8` may be.
-        let least = self.state.facts.range(&off).lo;
-        let at = u64::try_from(least).unwrap_or(mem.disp as u64);
-        match self.absolute(at).filter(|_| large) {
-            Some(Place::Object(l, start)) => {
-                let rest = self.address_sum(off.offset(-i128::from(at)))?;
+        // Which object is meant only matters for what can be proved: the access must lie in it.
+        match addend.and_then(|addend| Some((addend, self.absolute_behind(mem.disp, addend)?))) {
+            Some((addend, Place::Object(l, start))) => {
+                let base = i128::from(mem.disp) - i128::from(addend);
+                let rest = self.address_sum(off.offset(-base))?;
                 let off = self.address_sum(rest.add(&start))?;
                 Ok(Place::Object(l, off))
             }
