@@ -301,6 +301,26 @@ fn logic_identities() {
     });
 }
 
+/// Where a condition cannot be true, the rules say so, and only there.
+#[test]
+fn impossible_conditions() {
+    with([Interval::new(3, 9), Interval::new(20, 30)], |num, [a, b]| {
+        let never = |num: &mut Num, flags: &Flags, cond| num.refine(flags, cond).contains(&c(-1));
+        let flags = num.cmp(W, &a, &b);
+        for cond in Cond::ALL {
+            let impossible = matches!(cond, Cond::Ae | Cond::A | Cond::E | Cond::Ge | Cond::G | Cond::Ns);
+            let silent = matches!(cond, Cond::O | Cond::P | Cond::Np);
+            assert!(silent || never(num, &flags, cond) == impossible, "{cond:?}");
+        }
+        let flags = num.test(32, &a, &a);
+        assert!(never(num, &flags, Cond::E) && !never(num, &flags, Cond::Ne));
+        let flags = num.cmp(W, &c(7), &c(7));
+        assert!(never(num, &flags, Cond::Ne) && !never(num, &flags, Cond::E));
+        let out = num.add(W, &a, &b);
+        assert!(never(num, &out.flags, Cond::B) && !never(num, &out.flags, Cond::Ae));
+    });
+}
+
 /// A shift count is masked to 6 bits at 64-bit width and to 5 below.
 #[test]
 fn shift_counts() {

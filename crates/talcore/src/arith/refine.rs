@@ -166,7 +166,8 @@ impl Num<'_> {
     /// `b - j*2^bits`. If the intervals rule out all combinations but one, that one is true,
     /// and its comparison and the bounds of its windows are facts. (So `e <u c` with
     /// `-2^w + c <= e < 2^w` gives `0 <= e < c`, and `e >=u C` for a signed `e` and large `C` gives
-    /// `C - 2^w <= e <= -1`.)
+    /// `C - 2^w <= e <= -1`.) If they rule out all, the condition is
+    /// never true.
     fn less(&mut self, bits: u32, reading: Reading, a: &Term, b: &Term, strict: bool, out: &mut Vec<Term>) {
         let lo = reading.lowest(bits);
         let Some(wa) = self.windows(a, lo, bits) else { return };
@@ -180,7 +181,7 @@ impl Num<'_> {
                 }
             }
         }
-        let Some(case) = only else { return };
+        let Some(case) = only else { return out.push(never()) };
         let top = Term::from(lo + pow2(bits) - 1);
         for (t, w) in [(&case.a, wa), (&case.b, wb)] {
             if w.first != w.last {
@@ -202,17 +203,15 @@ impl Num<'_> {
 
     /// `t` is 0 modulo `2^bits`, or is not.
     ///
-    /// - Is: if only one multiple of `2^bits` lies in the range of `t`, that is its value.
+    /// - Is: if only one multiple of `2^bits` lies in the range of `t`, that is its value; if there
+    ///   is none, this cannot be.
     /// - Is not: a bound of `t` that is a multiple of `2^bits` is not reached.
     fn zero(&mut self, bits: u32, t: &Term, is_zero: bool, out: &mut Vec<Term>) {
         let range = self.facts.range(t);
         if is_zero {
             if no_multiple(bits, range) {
-                // It never is: the branch is not taken.
-                out.push(Term::from(-1));
-                return;
-            }
-            if let Some(value) = self.only_multiple(bits, t, range) {
+                out.push(never());
+            } else if let Some(value) = self.only_multiple(bits, t, range) {
                 let d = t.offset(-value);
                 out.extend(d.as_ref().and_then(|d| d.neg()));
                 out.extend(d);
@@ -248,9 +247,6 @@ impl Num<'_> {
             if first == last {
                 return first.checked_mul(size);
             }
-            if first > last {
-                return None;
-            }
         }
         self.proves_in(t, Interval::new(1 - size, size - 1)).then_some(0)
     }
@@ -280,7 +276,8 @@ impl Num<'_> {
         match (range.lo < lo, range.hi > hi) {
             (true, false) => out.extend(Term::from(lo - 1).sub(&t)),
             (false, true) => out.extend(t.offset(-hi - 1)),
-            _ => {}
+            (false, false) => out.push(never()),
+            (true, true) => {}
         }
     }
 
@@ -310,15 +307,17 @@ impl Case {
     }
 }
 
-fn meet(a: Interval, b: Interval) -> Interval {
-    Interval::new(a.lo.max(b.lo), a.hi.min(b.hi))
+/// The fact `-1 >= 0`: where it is learnt no execution gets.
+fn never() -> Term {
+    Term::from(-1)
 }
 
-/// Whether no multiple of `2^bits` lies in an interval.
+/// Whether no multiple of `2^bits` lies in the interval.
 fn no_multiple(bits: u32, range: Interval) -> bool {
-    if range.lo == NEG_INF || range.hi == POS_INF {
-        return false;
-    }
-    let size = pow2(bits);
-    -(-range.lo).div_euclid(size) > range.hi.div_euclid(size)
+    let (lo, hi) = (range.lo, range.hi);
+    lo != NEG_INF && hi != POS_INF && -(-lo).div_euclid(pow2(bits)) > hi.div_euclid(pow2(bits))
+}
+
+fn meet(a: Interval, b: Interval) -> Interval {
+    Interval::new(a.lo.max(b.lo), a.hi.min(b.hi))
 }

@@ -3,7 +3,7 @@
 use crate::model::{Fl, holds, settle};
 use crate::world::{Congruence, Oracle, World, extends};
 use talcore::arith::{Flags, Num};
-use talcore::facts::Facts;
+use talcore::facts::{Facts, Interval};
 use talcore::term::Term;
 use talcore::x86::insn::Cond;
 
@@ -20,7 +20,15 @@ pub(crate) fn check(
     rule: impl FnOnce(&mut Num) -> (Vec<(Term, u32)>, Flags),
     model: impl Fn(&[i128], &mut fastrand::Rng) -> Vec<Run>,
 ) -> Result<(), String> {
-    let learn = |num: &mut Num, flags: &Flags, cond| num.assume(flags, cond);
+    let learn = |num: &mut Num, flags: &Flags, cond| {
+        for fact in num.refine(flags, cond) {
+            if fact.as_const().is_some_and(|c| c < 0) {
+                // The rule says that the condition is never true: let nothing be a model.
+                num.facts.fresh(Interval::new(1, 0));
+            }
+            num.facts.assume(&fact);
+        }
+    };
     check_learning(world, rng, rule, learn, model)
 }
 

@@ -148,6 +148,9 @@ pub(crate) fn extends(facts: &Facts, point: &[i128], extra: &[Term], congruences
         }
         *b = (x, x);
     }
+    if bounds.iter().any(|b| b.0 > b.1) {
+        return false;
+    }
     let rows: Vec<&Term> = facts.list().iter().chain(extra).collect();
     dive(&rows, congruences, bounds)
 }
