@@ -65,14 +65,14 @@ fn start(tal: &mut String, gnu: &mut String, modules: usize) {
     for m in 1..modules {
         let _ = writeln!(tal, "import fn f{m}_0[n](rdi: &mut [n], rsi: int(n)) -> (rax: int)");
     }
-    tal.push_str("bss data: bytes(4096)\n\npub fn _start: start\n");
-    gnu.push_str(".lcomm data, 4096\n.globl _start\n_start:\n");
+    tal.push_str("bss buffer: bytes(4096)\n\npub fn _start: start\n");
+    gnu.push_str(".lcomm buffer, 4096\n.globl _start\n_start:\n");
     for m in 0..modules {
         let _ =
-            write!(tal, "        lea     rdi, [data]\n        mov     esi, 4096\n        call    f{m}_0\n");
-        let _ = write!(gnu, "lea rdi, [rip + data]\nmov esi, 4096\ncall f{m}_0\n");
+            write!(tal, "        lea     rdi, [buffer]\n        mov     esi, 4096\n        call    f{m}_0\n");
+        let _ = write!(gnu, "lea rdi, [rip + buffer]\nmov esi, 4096\ncall f{m}_0\n");
     }
-    tal.push_str("        xor     edi, edi\n        sys     exit_group\n\n");
+    tal.push_str("        xor     edi, edi\n        sys     exit_group\n        ud2\n\n");
     gnu.push_str("xor edi, edi\nmov eax, 231\ncall [rip + __tal_gate]\nud2\n");
 }
 
