@@ -52,31 +52,46 @@ pub fn modules(text: &str) -> Vec<Module> {
 /// # Errors
 /// What the assembler says about the first module that it refuses.
 pub fn assemble(modules: &[Module]) -> Result<Vec<InputFile>, Refusal> {
-    let abi = Abi::amd64(&mut Types::default());
-    let interfaces = Interfaces::default();
+    let files = Files::default();
     let mut objects = Vec::new();
     for module in modules {
-        let mut sources = Sources::new();
-        let refuse = |sources: &Sources, all: &[Diagnostic]| refusal("talasm", sources, all);
-        interfaces.add(&module.name, &module.text);
-        let options = front::Options {
-            arch: Arch::Amd64,
-            defines: Vec::new(),
-            include: Vec::new(),
-            sys: &abi as &dyn SysNumbers,
-        };
-        let front = front::parse_module(&mut sources, &interfaces, Path::new(&module.name), &options)
-            .map_err(|all| refuse(&sources, &all))?;
-        let made = driver::assemble(&front.module, &front.types, &driver::Options::default());
-        let made = made.map_err(|all| {
-            let all: Vec<Diagnostic> = all.into_iter().map(|p| p.diagnostic(&front.files)).collect();
-            refuse(&sources, &all)
-        })?;
+        files.add(&module.name, &module.text);
+        let (object, interface) = one(&files, Path::new(&module.name), &driver::Options::default())?;
         let stem = module.name.trim_end_matches(".tal");
-        interfaces.add(&format!("{stem}.tali"), &front.interface);
-        objects.push(InputFile { name: format!("{stem}.o"), bytes: made.object });
+        files.add(&format!("{stem}.tali"), &interface);
+        objects.push(object);
     }
     Ok(objects)
+}
+
+/// Assembles a file of the file system, with debugging information.
+///
+/// # Errors
+/// What the assembler says.
+pub fn assemble_file(path: &Path) -> Result<InputFile, Refusal> {
+    let options = driver::Options { debug: Some(".".into()), listing: false };
+    one(&front::ReadFiles, path, &options).map(|made| made.0)
+}
+
+/// One module's object and interface.
+fn one(loader: &dyn Loader, path: &Path, options: &driver::Options) -> Result<(InputFile, String), Refusal> {
+    let abi = Abi::amd64(&mut Types::default());
+    let mut sources = Sources::new();
+    let refuse = |sources: &Sources, all: &[Diagnostic]| refusal("talasm", sources, all);
+    let front_options = front::Options {
+        arch: Arch::Amd64,
+        defines: Vec::new(),
+        include: Vec::new(),
+        sys: &abi as &dyn SysNumbers,
+    };
+    let front = front::parse_module(&mut sources, loader, path, &front_options)
+        .map_err(|all| refuse(&sources, &all))?;
+    let made = driver::assemble(&front.module, &front.types, options).map_err(|all| {
+        let all: Vec<Diagnostic> = all.into_iter().map(|p| p.diagnostic(&front.files)).collect();
+        refuse(&sources, &all)
+    })?;
+    let name = path.with_extension("o").display().to_string();
+    Ok((InputFile { name, bytes: made.object }, front.interface))
 }
 
 /// Links objects to an executable, which is not checked yet.
@@ -136,17 +151,17 @@ fn refusal(tool: &'static str, sources: &Sources, all: &[Diagnostic]) -> Refusal
 
 /// Files in memory.
 #[derive(Default)]
-struct Interfaces {
+struct Files {
     files: RefCell<Vec<(PathBuf, String)>>,
 }
 
-impl Interfaces {
+impl Files {
     fn add(&self, name: &str, text: &str) {
         self.files.borrow_mut().push((name.into(), text.into()));
     }
 }
 
-impl Loader for Interfaces {
+impl Loader for Files {
     fn load(&self, path: &Path) -> io::Result<Vec<u8>> {
         let files = self.files.borrow();
         match files.iter().rev().find(|f| f.0 == path) {

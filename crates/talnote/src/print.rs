@@ -29,6 +29,18 @@ pub const fn usually_preserved(word_bits: u32) -> u16 {
     if word_bits == 64 { 0b1111_0000_0010_1000 } else { 0b1110_1000 }
 }
 
+/// Where a register stands in a list of parameters: those that pass arguments by convention come first, in that order.
+const fn argument_rank(register: u8) -> u8 {
+    match register {
+        7 => 0,
+        6 => 1,
+        2 => 2,
+        1 => 3,
+        8 | 9 => register - 4,
+        _ => register + 16,
+    }
+}
+
 /// What a printer knows besides the types themselves: names, all optional.
 #[derive(Clone, Copy, Debug)]
 pub struct Printer<'a> {
@@ -447,7 +459,9 @@ impl Writer<'_> {
             self.put("]");
         }
         self.put("(");
-        self.list(&s.params, |w, &(r, ty)| {
+        let mut params: Vec<&(u8, WordId)> = s.params.iter().collect();
+        params.sort_by_key(|p| argument_rank(p.0));
+        self.list(params, |w, &(r, ty)| {
             w.register(r);
             w.put(": ");
             w.word(ty);

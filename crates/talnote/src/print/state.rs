@@ -113,6 +113,8 @@ impl StatePrinter<'_> {
         }
         let selected = |t: &&Term| t.summands().iter().any(|s| about(s.0));
         lines.extend(state.facts.list().iter().filter(selected).map(|t| printer.fact(t)));
+        let mut seen = std::collections::BTreeSet::new();
+        lines.retain(|line| seen.insert(line.clone()));
         let more = lines.len().saturating_sub(FACTS);
         if more > 0 {
             lines.truncate(FACTS);
