@@ -117,7 +117,7 @@ pub struct Encoded {
     pub text: Vec<u8>,
     /// By function of the module.
     pub functions: Vec<FunctionCode>,
-    /// What remains to be filled in in the code.
+    /// What remains to be filled in in the code, in increasing order of offsets.
     pub relocs: Vec<Reloc>,
     /// Read-only data, data, zeroed data.
     pub data: [DataSection; 3],

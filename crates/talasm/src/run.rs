@@ -3,6 +3,7 @@
 use crate::cli::{Cli, ObjectFormat, write_file};
 use crate::driver;
 use crate::front::{self, Loader, ReadFiles, SysNumbers};
+use crate::problem::Problem;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,11 +11,14 @@ use talcore::abi::Abi;
 use talcore::arch::Arch;
 use talcore::types::Types;
 use taldiag::render::Renderer;
-use taldiag::{Code, Diagnostic, Sources};
+use taldiag::{Code, Diagnostic, FileId, Sources};
 
 const CANNOT_READ: Code = Code(1009);
 const CANNOT_WRITE: Code = Code(1013);
 const NOT_YET: Code = Code(1014);
+const TOO_MANY: Code = Code(1011);
+/// How many errors are shown.
+const MOST: usize = 100;
 /// The largest source, in bytes; more is refused before it is read.
 const LARGEST: u64 = 64 << 20;
 
@@ -58,9 +62,8 @@ fn assemble(cli: &Cli, sources: &mut Sources) -> Result<(), Failure> {
             .then(|| std::env::current_dir().map_or_else(|_| ".".into(), |d| d.display().to_string())),
         listing: cli.listing.is_some(),
     };
-    let made = driver::assemble(&front.module, &front.types, &options).map_err(|problems| {
-        Failure::Source(problems.into_iter().map(|p| p.diagnostic(&front.files)).collect())
-    })?;
+    let made = driver::assemble(&front.module, &front.types, &options)
+        .map_err(|problems| Failure::Source(diagnostics(problems, &front.files)))?;
 
     // All or nothing: the object comes last, so that its presence says that all is there.
     let listing = cli.listing.as_deref().zip(made.listing.as_deref());
@@ -69,6 +72,20 @@ fn assemble(cli: &Cli, sources: &mut Sources) -> Result<(), Failure> {
         write(path, text.as_bytes())?;
     }
     write(&output, &made.object)
+}
+
+/// The first problems, in order of places.
+fn diagnostics(mut problems: Vec<Problem>, files: &[FileId]) -> Vec<Diagnostic> {
+    problems.sort_by_key(|p| (p.span.file, p.span.start));
+    let more = problems.len() > MOST;
+    let mut list: Vec<Diagnostic> = problems.into_iter().take(MOST).map(|p| p.diagnostic(files)).collect();
+    if more {
+        list.push(
+            Diagnostic::error(TOO_MANY, format!("too many errors: the first {MOST} are shown"))
+                .help("mend the first ones: later ones often follow from them"),
+        );
+    }
+    list
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {

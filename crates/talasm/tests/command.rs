@@ -106,6 +106,17 @@ fn mistakes_exit_with_1_and_write_nothing() {
 }
 
 #[test]
+fn not_every_error_is_shown() {
+    let dir = directory();
+    let source = format!("arch amd64\npub fn f()\n{}        ret\n", "        inc 7\n".repeat(5000));
+    std::fs::write(dir.path().join("x.tal"), source).unwrap();
+    let out = talasm(dir.path(), &["--format", "short", "x.tal"], "");
+    assert_eq!(code(&out), 1);
+    assert_eq!(stderr(&out).lines().count(), 101);
+    assert!(stderr(&out).contains("TAL1011"), "the last line says so");
+}
+
+#[test]
 fn what_cannot_be_read_or_written_exits_with_2() {
     let dir = directory();
     for args in [

@@ -114,9 +114,10 @@ impl Renderer {
             return out;
         }
         for (sources, diagnostics) in groups {
+            let mut texts = human::Texts::new(sources);
             for d in *diagnostics {
                 match self.format {
-                    Format::Human => human::render(&mut out, self.color, sources, d),
+                    Format::Human => human::render(&mut out, self.color, &mut texts, d),
                     Format::Short => short::render(&mut out, sources, d),
                     Format::Json => json::render(&mut out, sources, d),
                     Format::Github => github::render(&mut out, sources, d),

@@ -118,7 +118,8 @@ pub(super) fn solve(
                 None => entry.clone(),
                 Some(at) => labels[&at].state(),
             };
-            for (target, state, ip) in run_block(program, function, code, addresses, &labels, &state, block)? {
+            for (target, state, ip) in run_block(program, function, code, addresses, &labels, &state, block)?
+            {
                 from.entry(target).or_default().insert(block);
                 let rank = rank_of(&Some(target));
                 if position < rank {
@@ -134,7 +135,10 @@ pub(super) fn solve(
             break;
         }
         for (target, state, ip, forward) in edges {
-            let clash = |c: Clash| Failure { reject: clash(c, ip, function.addr + target), state: Box::new(state.clone()) };
+            let clash = |c: Clash| Failure {
+                reject: clash(c, ip, function.addr + target),
+                state: Box::new(state.clone()),
+            };
             let live = code.labels.get(&target).copied().unwrap_or(0);
             let changed = match labels.get_mut(&target) {
                 Some(label) => {

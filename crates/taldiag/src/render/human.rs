@@ -12,12 +12,13 @@ const BOLD: &str = "\x1b[1m";
 const BLUE: &str = "\x1b[34m";
 const RESET: &str = "\x1b[0m";
 
-pub(super) fn render(out: &mut String, color: bool, sources: &Sources, d: &Diagnostic) {
+pub(super) fn render(out: &mut String, color: bool, texts: &mut Texts<'_>, d: &Diagnostic) {
+    let sources = texts.sources;
     let paint = if color { severity_code(d.severity) } else { "" };
     let (bold, reset) = if color { (BOLD, RESET) } else { ("", "") };
     let message = plain(&d.message);
     let _ = writeln!(out, "{paint}{}[{}]{reset}{bold}: {message}{reset}", d.severity, d.code);
-    excerpts(out, color, sources, d);
+    excerpts(out, color, texts, d);
     for label in &d.labels {
         binary(out, color, sources, label);
     }
@@ -74,7 +75,8 @@ fn binary(out: &mut String, color: bool, sources: &Sources, label: &Label) {
 type Span = (FileId, Range<usize>);
 
 /// The lines of source texts that labels point at.
-fn excerpts(out: &mut String, color: bool, sources: &Sources, d: &Diagnostic) {
+fn excerpts(out: &mut String, color: bool, texts: &mut Texts<'_>, d: &Diagnostic) {
+    let sources = texts.sources;
     let mut labels: Vec<(Span, &Label)> =
         d.labels.iter().filter_map(|l| Some((span(sources, l)?, l))).collect();
     let Some((at, _)) = labels.iter().find(|l| l.1.primary).or(labels.first()).cloned() else { return };
@@ -95,9 +97,8 @@ fn excerpts(out: &mut String, color: bool, sources: &Sources, d: &Diagnostic) {
         report.add_label(if text.is_empty() { l } else { l.with_message(text) });
     }
     let mut bytes = Vec::new();
-    let cache = Texts { sources, read: BTreeMap::new() };
     // Writing to memory does not fail; if it ever does, the message itself is already out.
-    if report.finish().write(cache, &mut bytes).is_ok() {
+    if report.finish().write(texts, &mut bytes).is_ok() {
         // The first line is ariadne's own headline. Its other lines are padded with spaces.
         for line in String::from_utf8_lossy(&bytes).lines().skip(1) {
             let _ = writeln!(out, "{}", line.trim_end());
@@ -114,13 +115,19 @@ fn span(sources: &Sources, label: &Label) -> Option<Span> {
     Some((*file, start..end))
 }
 
-/// The texts in the form that ariadne wants.
-struct Texts<'a> {
+/// The texts in the form that ariadne wants. A large file with many errors is prepared only once.
+pub(super) struct Texts<'a> {
     sources: &'a Sources,
     read: BTreeMap<FileId, Source<String>>,
 }
 
-impl Cache<FileId> for Texts<'_> {
+impl<'a> Texts<'a> {
+    pub(super) fn new(sources: &'a Sources) -> Texts<'a> {
+        Texts { sources, read: BTreeMap::new() }
+    }
+}
+
+impl Cache<FileId> for &mut Texts<'_> {
     type Storage = String;
 
     fn fetch(&mut self, id: &FileId) -> Result<&Source<String>, impl std::fmt::Debug> {
