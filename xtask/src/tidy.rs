@@ -32,6 +32,7 @@ pub(crate) fn run() -> Done {
             _ => {}
         }
     }
+    docs::contents(&root, &mut problems)?;
     manifests(&root, &mut problems)?;
     leftovers(&root, &mut problems)?;
     errors::pages(&root, &mut problems)?;

@@ -21,6 +21,31 @@ pub(crate) fn links(root: &Path, path: &Path, name: &str, text: &str, problems: 
     }
 }
 
+/// Checks that the tables of contents are complete: every page of `docs` is linked from `docs/README.md`, every
+/// example from `examples/README.md`.
+pub(crate) fn contents(root: &Path, problems: &mut Vec<String>) -> Result<(), String> {
+    for (index, directories) in [("docs/README.md", false), ("examples/README.md", true)] {
+        let path = root.join(index);
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            problems.push(format!("{index}: is missing"));
+            continue;
+        };
+        let targets: Vec<String> = link_targets(&text).into_iter().map(|t| t.1).collect();
+        let there = path.parent().unwrap_or(root);
+        let entries = std::fs::read_dir(there).map_err(|e| format!("{}: {e}", there.display()))?;
+        for entry in entries.filter_map(Result::ok) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let wanted = if directories { entry.path().join(format!("{name}.tal")).exists() } else { true };
+            let linked = targets.iter().any(|t| t.trim_end_matches('/') == name);
+            if wanted && name != "README.md" && !linked {
+                problems.push(format!("{index}: has no link to `{name}`"));
+            }
+        }
+    }
+    problems.sort();
+    Ok(())
+}
+
 /// The targets of `[text](target)` outside of code, with their lines.
 fn link_targets(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
