@@ -33,6 +33,7 @@ pub(crate) fn run() -> Done {
         }
     }
     docs::contents(&root, &mut problems)?;
+    docs::formats(&root, &mut problems)?;
     manifests(&root, &mut problems)?;
     leftovers(&root, &mut problems)?;
     errors::pages(&root, &mut problems)?;

@@ -21,6 +21,23 @@ pub(crate) fn links(root: &Path, path: &Path, name: &str, text: &str, problems: 
     }
 }
 
+/// Checks that `docs/annotations.md` describes the formats as the comments of their readers do.
+pub(crate) fn formats(root: &Path, problems: &mut Vec<String>) -> Result<(), String> {
+    let page = crate::tools::read(&root.join("docs/annotations.md"))?;
+    for source in ["crates/talcore/src/note.rs", "crates/talcore/src/annot.rs"] {
+        let text = crate::tools::read(&root.join(source))?;
+        let comment = text.lines().map_while(|l| l.strip_prefix("//!"));
+        let comment: String = comment.map(|l| format!("{}\n", l.strip_prefix(' ').unwrap_or(l))).collect();
+        for block in comment.split("```text\n").skip(1).filter_map(|b| b.split("```").next()) {
+            if !page.contains(block) {
+                problems
+                    .push(format!("docs/annotations.md: does not have the format as {source} describes it"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Checks that the tables of contents are complete: every page of `docs` is linked from `docs/README.md`, every
 /// example from `examples/README.md`.
 pub(crate) fn contents(root: &Path, problems: &mut Vec<String>) -> Result<(), String> {
