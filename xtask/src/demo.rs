@@ -24,6 +24,7 @@ pub(crate) fn run() -> Done {
     for words in [
         &["hello"][..],
         &["echo", "words", "and", "more", "words"],
+        &["fib", "10"],
         &["rpn", "3", "4", "+", "2", "*"],
         &["head", "-n", "3", "README.md"],
         &["wc", "README.md", "Cargo.lock"],
@@ -91,7 +92,11 @@ fn rejection(tools: &Tools) -> Done {
     write(&source, &bad.text)?;
     let object = target().join("examples/rejected.o");
     let mut c = tools.tool("talasm");
-    c.arg("-o").arg(&object).arg(&source);
+    // The way one would type it, which is how messages show it.
+    for path in [&object, &source] {
+        let short = path.strip_prefix(root()).unwrap_or(path);
+        c.args((path == &object).then_some("-o")).arg(short);
+    }
     println!("$ {}", shown(&c));
     let status = c.status().map_err(|e| format!("cannot run `{}`: {e}", shown(&c)))?;
     if status.code() == Some(1) { Ok(()) } else { Err(format!("`{}` should have rejected it", shown(&c))) }
