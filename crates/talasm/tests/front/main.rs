@@ -5,4 +5,5 @@ mod common;
 mod data;
 mod errors;
 mod examples;
+mod hostile;
 mod types;
