@@ -8,6 +8,7 @@
 //! Everything is resolved on demand and once: a constant when an expression needs it, a struct when
 //! its size does. Errors are collected; each part goes on after one as well as it can.
 
+mod annotate;
 mod ast;
 mod body;
 mod builder;
@@ -16,6 +17,8 @@ mod consts;
 mod cx;
 mod data;
 mod diag;
+mod facts;
+mod init;
 mod interface;
 mod kinds;
 mod layout;
@@ -25,6 +28,7 @@ mod names;
 mod parse;
 mod sigs;
 mod strings;
+mod structs;
 mod syntax;
 mod types;
 

@@ -17,7 +17,11 @@ use alloc::rc::Rc;
 /// Checks all objects.
 pub fn check_objects(program: &Program<'_>) -> Checked {
     for object in &program.objects {
-        if let ObjectKind::Data(_, layout) = object.kind {
+        // What a module imports lies in no segment: it is checked where it is defined. All that a file
+        // defines lies in one.
+        if let ObjectKind::Data(_, layout) = object.kind
+            && program.segment(object.addr, object.size).is_some()
+        {
             check_object(program, object, layout)?;
         }
     }

@@ -365,7 +365,11 @@ impl Writer<'_> {
             Some(Layout::NullTerm(n, w)) => {
                 self.applied("nullterm", n.as_slice());
                 self.put(" ");
-                self.word(*w);
+                // That its words may be 0 goes without saying.
+                match self.p.types.words.get(w.index()) {
+                    Some(WordTy::Opt(pointer)) => self.word(*pointer),
+                    _ => self.word(*w),
+                }
             }
             Some(Layout::Struct(id, args)) => {
                 self.struct_name(*id);

@@ -151,7 +151,11 @@ impl Cx<'_> {
             Layout::NullTerm(k, w) => {
                 let k = k?.subst(env)?.as_const()? as usize;
                 let word = self.word_bytes() as usize;
-                (0..k).try_for_each(|i| self.check_word(data, w, env, at + i * word))?;
+                let pointer = match *self.table.types.word(w) {
+                    WordTy::Opt(pointer) => pointer,
+                    _ => w,
+                };
+                (0..k).try_for_each(|i| self.check_word(data, pointer, env, at + i * word))?;
                 let last = at + k * word;
                 if data.address(last).is_some() || data.number(last, word, false) != 0 {
                     self.error(1404, "the array of pointers has no null at its end")

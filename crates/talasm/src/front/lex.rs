@@ -175,7 +175,7 @@ fn number(digits: &str) -> Option<u8> {
 #[derive(Logos, Clone, Copy, PartialEq, Debug)]
 #[logos(skip r"[ \t\r\f]+")]
 #[logos(skip(r";[^\n]*", allow_greedy = true))]
-#[logos(skip(r"\\[ \t\r]*(;[^\n]*)?\n", allow_greedy = true))]
+#[logos(skip r"\\[ \t\r]*(;[^\n]*)?\n")]
 enum Raw {
     #[token("\n")]
     Newline,

@@ -6,4 +6,5 @@ mod data;
 mod errors;
 mod examples;
 mod hostile;
+mod manual;
 mod types;

@@ -1,0 +1,185 @@
+//! Lays out structs.
+
+use super::ast::{DeclKind, Ident};
+use super::cx::{Binding, Cx, DeclId, Memo, Vars};
+use super::layout::{FieldInfo, StructInfo, StructState, max_object};
+use super::names::Name;
+use crate::ir::Span;
+use std::rc::Rc;
+use talcore::limits;
+use talcore::term::Term;
+use talcore::types::{Struct, StructId};
+
+impl Cx<'_> {
+    /// The number of a struct, which is defined later if it is not yet.
+    pub(super) fn struct_id(&mut self, decl: DeclId) -> StructId {
+        if let Some(s) = self.structs.get(&decl) {
+            return s.id;
+        }
+        let d = &self.decls[decl as usize];
+        let params = match &d.kind {
+            DeclKind::Struct { params, .. } => params.len() as u32,
+            _ => 0,
+        };
+        let name = self.name(d.ident.name);
+        let id = self.table.declare(&name, params);
+        self.structs.insert(decl, StructState { id, info: Memo::Todo });
+        self.struct_decls.push(decl);
+        self.pending.push(decl);
+        id
+    }
+
+    /// Defines all structs that were mentioned, and makes the checks that needed to wait for that:
+    /// a struct may contain pointers to itself.
+    pub(super) fn define_structs(&mut self) {
+        while let Some(decl) = self.pending.pop() {
+            self.struct_info(decl);
+        }
+        for (mode, layout, span) in std::mem::take(&mut self.stable_checks) {
+            self.check_stable(mode, layout, span);
+        }
+    }
+
+    /// The fields of a struct.
+    pub(super) fn struct_info(&mut self, decl: DeclId) -> Option<Rc<StructInfo>> {
+        let id = self.struct_id(decl);
+        let ident = self.decls[decl as usize].ident;
+        match self.structs[&decl].info.clone() {
+            Memo::Done(info) => return info,
+            Memo::Busy => {
+                let text = self.name(ident.name);
+                self.error(1207, format!("struct `{text}` contains itself"))
+                    .at(ident.span, "it would be infinitely large")
+                    .help(format!("a field may be a pointer to it: `opt ref {text}`"));
+                return None;
+            }
+            Memo::Todo => (),
+        }
+        self.structs.insert(decl, StructState { id, info: Memo::Busy });
+        let mut info = None;
+        if self.enter(ident.span) {
+            info = self.lay_out(decl, id);
+            self.leave();
+        }
+        self.structs.insert(decl, StructState { id, info: Memo::Done(info.clone()) });
+        info
+    }
+
+    fn lay_out(&mut self, decl: DeclId, id: StructId) -> Option<Rc<StructInfo>> {
+        let decls = Rc::clone(&self.decls);
+        let d = &decls[decl as usize];
+        let DeclKind::Struct { params, facts, fields } = &d.kind else { return None };
+        let ast = Rc::clone(&self.ast);
+        if params.len() > limits::BINDERS || fields.len() > limits::FIELDS {
+            self.error(1010, "this struct is too large").at(
+                d.ident.span,
+                format!("at most {} parameters and {} fields", limits::BINDERS, limits::FIELDS),
+            );
+            return None;
+        }
+        let mut vars = Vars::of(d.span.file);
+        self.bound_once(params)?;
+        for (i, p) in params.iter().enumerate() {
+            vars.list.push((p.name, Binding::Index(Term::var(i as u32))));
+        }
+        let facts = self.facts(&ast, facts, &vars)?;
+        let mut done: Vec<FieldInfo> = Vec::with_capacity(fields.len());
+        let (mut offset, mut align) = (Term::zero(), 1);
+        let mut good = true;
+        let mut seen = std::collections::HashMap::new();
+        for (name, ty) in fields {
+            if let Some(first) = seen.insert(name.name, name.span) {
+                self.duplicate(name.name, "field", first, name.span);
+                good = false;
+            }
+            let Some(layout) = self.layout(&ast, *ty, &vars) else {
+                good = false;
+                continue;
+            };
+            let Some(size) = self.size_of_layout(layout) else {
+                if !matches!(self.struct_of_layout(layout), Some(s) if self.is_broken(s)) {
+                    self.error(1212, "the size of this field is not known")
+                        .at(ast.ty(*ty).span, "a size is needed")
+                        .help("give strings a length: `cstr(m)`; or keep a pointer: `imm cstr`");
+                }
+                good = false;
+                continue;
+            };
+            let field_align = self.align_of_layout(layout);
+            good &= self.aligned(&offset, field_align, *name, ast.ty(*ty).span);
+            done.push(FieldInfo { name: name.name, layout, offset: offset.clone() });
+            align = align.max(field_align);
+            match offset.add(&size) {
+                Some(sum) => offset = sum,
+                None => return self.too_large(d.ident.span),
+            }
+        }
+        if !good {
+            return None;
+        }
+        if fields.is_empty() || offset.as_const() == Some(0) {
+            self.error(1215, "a struct has at least one byte").at(d.ident.span, "this one is empty");
+            return None;
+        }
+        if offset.as_const().is_some_and(|n| n > max_object(self.word_bytes())) {
+            return self.too_large(d.ident.span);
+        }
+        let names = done.iter().map(|f| self.name(f.name)).collect();
+        let layouts = done.iter().map(|f| f.layout).collect();
+        self.table.define(id, Struct { params: params.len() as u32, facts, fields: layouts }, names);
+        Some(Rc::new(StructInfo { fields: done, size: offset, align }))
+    }
+
+    fn is_broken(&self, decl: DeclId) -> bool {
+        matches!(self.structs.get(&decl), Some(StructState { info: Memo::Done(None) | Memo::Busy, .. }))
+    }
+
+    fn too_large(&mut self, span: Span) -> Option<Rc<StructInfo>> {
+        self.error(1215, "this struct is larger than any object can be").at(span, "too large");
+        None
+    }
+
+    /// Whether a field at `offset` is aligned; complains if not.
+    fn aligned(&mut self, offset: &Term, align: u32, name: Ident, ty: Span) -> bool {
+        let align = align as i128;
+        let rest = offset.konst().rem_euclid(align);
+        if offset.summands().iter().any(|s| (s.1 as i128) % align != 0) {
+            self.error(1206, "this field may be misaligned")
+                .at(name.span, format!("must be a multiple of {align} bytes from the start"))
+                .near(ty, "because of its type")
+                .note("its offset depends on a parameter of the struct")
+                .help(format!("make the size before it a multiple of {align}: `bytes({align}*n)`"));
+            return false;
+        }
+        if rest != 0 {
+            let text = self.name(name.name);
+            let at = offset.konst();
+            self.error(1206, format!("the field `{text}` is misaligned"))
+                .at(name.span, format!("at offset {at}, which is no multiple of {align}"))
+                .near(ty, "because of its type")
+                .note("there is no implicit padding")
+                .help(format!("put `pad: bytes({})` before it, or sort the fields by size", align - rest));
+        }
+        rest == 0
+    }
+
+    /// Complains if one of several variables is declared twice.
+    pub(super) fn bound_once(&mut self, list: &[Ident]) -> Option<()> {
+        let mut seen = std::collections::HashMap::new();
+        for v in list {
+            if let Some(first) = seen.insert(v.name, v.span) {
+                self.duplicate(v.name, "variable", first, v.span);
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// Complains about a second declaration.
+    pub(super) fn duplicate(&mut self, name: Name, kind: &str, first: Span, second: Span) {
+        let text = self.name(name);
+        self.error(1102, format!("the {kind} `{text}` is declared twice"))
+            .at(second, "again here")
+            .near(first, "first declared here");
+    }
+}
