@@ -35,7 +35,7 @@ pub struct Output {
 pub fn assemble(module: &Module, types: &TypeTable, options: &Options) -> Result<Output, Vec<Problem>> {
     let encoded = encode(module)?;
     let image = layout_provisional(module, &encoded);
-    let inferred = infer::run(module, &encoded, &image, types)?;
+    let inferred = infer::run(module, &encoded, &image, types, options.listing)?;
     let note = note::build(module, &encoded, &image, types, inferred.streams);
     let note_sections: Vec<_> = note.sections.iter().map(|s| s.kind).collect();
     let note = note.encode(types).map_err(|e| whole(e.to_string()))?;

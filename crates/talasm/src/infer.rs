@@ -20,6 +20,7 @@ use crate::ir::{Item, Module, Operand};
 use crate::problem::Problem;
 use code::Code;
 use fix::{Addresses, Failure};
+use rayon::prelude::*;
 use std::collections::HashMap;
 use talcore::check::load_module;
 use talcore::program::{Program, Segment};
@@ -35,12 +36,13 @@ pub struct Inferred {
     pub states: States,
 }
 
-/// Infers the annotations of all functions.
+/// Infers the annotations of all functions; with `listing` also says what is known at labels.
 pub fn run(
     module: &Module,
     encoded: &Encoded,
     image: &Image,
     types: &TypeTable,
+    listing: bool,
 ) -> Result<Inferred, Vec<Problem>> {
     let empty = vec![Vec::new(); module.functions.len()];
     let note = note::build(module, encoded, image, types, empty);
@@ -68,19 +70,32 @@ pub fn run(
 
     let mut inferred = Inferred::default();
     let mut problems = Vec::new();
-    for f in 0..module.functions.len() {
-        let addr = image.text_base() + u64::from(encoded.functions[f].start);
-        let Some(&index) = by_addr.get(&addr) else { continue };
-        match function(&program, index, module, encoded, f) {
-            Ok(done) => {
-                inferred.streams.push(done.stream);
-                for (label, text) in report::states(&program, module, encoded, f, types, &done.labels) {
-                    inferred.states.insert((f as u32, label), text);
-                }
+    let work: Vec<(usize, usize)> = (0..module.functions.len())
+        .filter_map(|f| {
+            let addr = image.text_base() + u64::from(encoded.functions[f].start);
+            Some((f, *by_addr.get(&addr)?))
+        })
+        .collect();
+    // States are shared within a thread, so each function is finished where it was begun.
+    let done: Vec<_> = work
+        .into_par_iter()
+        .map(|(f, index)| {
+            let done = function(&program, index, module, encoded, f);
+            let states = |d: &Done| match listing {
+                true => report::states(&program, module, encoded, f, types, &d.labels),
+                false => Vec::new(),
+            };
+            let done = done.map(|d| (d.stream.clone(), states(&d)));
+            (f, done.map_err(|e| report::failure(&program, module, encoded, image, types, f, &e)))
+        })
+        .collect();
+    for (f, done) in done {
+        match done {
+            Ok((stream, states)) => {
+                inferred.streams.push(stream);
+                inferred.states.extend(states.into_iter().map(|(label, text)| ((f as u32, label), text)));
             }
-            Err(failure) => {
-                problems.push(report::failure(&program, module, encoded, image, types, f, &failure))
-            }
+            Err(problem) => problems.push(problem),
         }
     }
     if problems.is_empty() { Ok(inferred) } else { Err(problems) }

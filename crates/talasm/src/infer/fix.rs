@@ -140,35 +140,31 @@ pub(super) fn solve(
                 state: Box::new(state.clone()),
             };
             let live = code.labels.get(&target).copied().unwrap_or(0);
-            let changed = match labels.get_mut(&target) {
-                Some(label) => {
-                    let mut joined = label.clone();
-                    let mut changed = joined.join(&frame, &state).map_err(clash)?;
-                    let count = resets.entry(target).or_insert(0u32);
-                    if let Some(block) = forward
-                        && changed
-                        && *count < RESETS
-                    {
-                        // What arrived before may be out of date: an outer loop has learnt better.
-                        *count += 1;
-                        joined = Label::first(&frame, live, &state).map_err(clash)?;
-                        for (key, other) in &arrived[&target] {
-                            if *key != (block, ip) {
-                                joined.join(&frame, other).map_err(clash)?;
-                            }
-                        }
-                        changed = true;
-                    }
-                    *label = joined;
-                    changed
-                }
-                None => {
-                    labels.insert(target, Label::first(&frame, live, &state).map_err(clash)?);
-                    true
-                }
+            let dirty_target = (rank_of(&Some(target)), Some(target));
+            let Some(label) = labels.get_mut(&target) else {
+                labels.insert(target, Label::first(&frame, live, &state).map_err(clash)?);
+                dirty.insert(dirty_target);
+                continue;
             };
-            if changed {
-                dirty.insert((rank_of(&Some(target)), Some(target)));
+            // Joining makes a label weaker, or adds facts that held before: what was joined earlier
+            // still matches.
+            if !label.join(&frame, &state).map_err(clash)? {
+                continue;
+            }
+            dirty.insert(dirty_target);
+            let count = resets.entry(target).or_insert(0u32);
+            if let Some(block) = forward
+                && *count < RESETS
+            {
+                // What arrived before may be out of date: an outer loop has learnt better. The label
+                // starts afresh, and its back edges are looked at again.
+                *count += 1;
+                *label = Label::first(&frame, live, &state).map_err(clash)?;
+                for (key, other) in &arrived[&target] {
+                    if *key != (block, ip) {
+                        label.join(&frame, other).map_err(clash)?;
+                    }
+                }
                 dirty.extend(from[&target].iter().map(|b| (rank_of(b), *b)));
             }
         }
