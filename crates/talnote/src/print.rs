@@ -77,7 +77,10 @@ impl<'a> Printer<'a> {
 
     /// A signature: `fn [n](rdi: &mut [n]) -> (rax: int(r)) {0 <= r, r <= n}`.
     pub fn sig(&self, id: SigId) -> String {
-        self.text(|p| p.sig(id))
+        self.text(|p| {
+            p.named = 1;
+            p.sig(id);
+        })
     }
 
     /// A term: `8*n + 1`.
@@ -106,7 +109,8 @@ impl<'a> Printer<'a> {
 
     /// Prints a type whose variables stand for these terms.
     fn text_under(&self, env: Option<&[Term]>, f: impl FnOnce(&mut Writer<'_>)) -> String {
-        let mut w = Writer { p: self, out: String::new(), universal: u32::MAX, depth: 0, env };
+        let mut w =
+            Writer { p: self, out: String::new(), universal: u32::MAX, sigs: 0, named: 0, depth: 0, env };
         f(&mut w);
         w.out
     }
@@ -136,6 +140,10 @@ struct Writer<'a> {
     out: String,
     /// How many variables are bound by the signature's precondition; the rest are results.
     universal: u32,
+    /// How many signatures are open. Each binds its own variables.
+    sigs: usize,
+    /// With how many open signatures the names of variables are those that are known.
+    named: usize,
     depth: usize,
     /// What the variables of the type stand for; `None`: they are printed themselves.
     env: Option<&'a [Term]>,
@@ -172,7 +180,9 @@ impl Writer<'_> {
     fn var(&mut self, v: Var) {
         const BOUND: [&str; 7] = ["n", "m", "k", "j", "i", "p", "q"];
         const RESULTS: [&str; 5] = ["r", "s", "t", "u", "v"];
-        if let Some(name) = self.p.vars.get(v as usize).filter(|n| !n.is_empty()) {
+        if self.sigs == self.named
+            && let Some(name) = self.p.vars.get(v as usize).filter(|n| !n.is_empty())
+        {
             return self.out.push_str(name);
         }
         let (letters, i): (&[&str], u32) =
@@ -432,7 +442,9 @@ impl Writer<'_> {
             Some(s) if s.start => self.put("start"),
             Some(s) => {
                 self.universal = s.vars.len() as u32;
+                self.sigs += 1;
                 self.sig_body(s);
+                self.sigs -= 1;
             }
         }
         (self.universal, self.env) = outer;
