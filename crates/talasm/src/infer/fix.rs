@@ -248,7 +248,7 @@ fn landmarks(program: &Program<'_>, function: &Function, code: &Code, entry: &St
     for (_, insn) in &code.insns {
         if insn.args.contains(&Arg::Imm) {
             let c = i128::from(insn.imm);
-            set.extend([c - 1, c, c + 1]);
+            set.extend([c - 1, c, c + 1, -c - 1, -c, 1 - c]);
         }
     }
     for o in &program.objects {

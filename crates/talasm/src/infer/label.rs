@@ -80,17 +80,17 @@ impl Label {
         let vars = (0..f.vars()).map(|v| s.facts.interval(v)).collect();
         let mut p = Projection::new(f, &kept, vars);
         let state = p.state();
-        let mut facts = Vec::new();
-        for (z, t) in &p.composite {
-            let t = p.named(t);
-            let z = Term::var(*z);
-            facts.extend(t.as_ref().and_then(|t| t.sub(&z)));
-            facts.extend(t.as_ref().and_then(|t| z.sub(t)));
+        // Sums that got a name of their own: what is known of them is what is known of their parts.
+        let mut known = s.facts.clone();
+        let mut list = own_facts(&f.entry, &s.facts).to_vec();
+        for (z, t) in std::mem::take(&mut p.composite) {
+            let v = known.fresh(known.range(&t));
+            list.extend(t.sub(&Term::var(v)));
+            list.extend(Term::var(v).sub(&t));
+            p.names.insert(v, Term::var(z));
         }
-        let known = |v: Var| v < f.vars() || p.names.contains_key(&v);
-        for fact in eliminate(&s.facts, own_facts(&f.entry, &s.facts), known) {
-            facts.extend(p.named(&fact));
-        }
+        let named = |v: Var| v < f.vars() || p.names.contains_key(&v);
+        let facts = eliminate(&known, &list, named).iter().filter_map(|t| p.named(t)).collect();
         let mut label = Label { live, state, facts, vars: std::mem::take(&mut p.vars), weakened: 0 };
         let names = std::mem::take(&mut p.names);
         label.pairs(f, s, &names);
@@ -740,7 +740,6 @@ impl Join<'_, '_> {
         }
         self.changed = true;
         let old = label.state.facts.range(&p);
-        let new = self.s.facts.range(a);
         // A constant step: p + step*j, with one counter j for all words that move in step.
         if let Some(step) = self.apply(&p).and_then(|p| a.sub(&p)).and_then(|d| d.as_const())
             && step != 0
@@ -764,7 +763,7 @@ impl Join<'_, '_> {
                 return term;
             }
         }
-        let z = self.variable(label, Interval::new(old.lo.min(new.lo), old.hi.max(new.hi)), a.clone());
+        let z = self.variable(label, old, a.clone());
         let g = General { var: z, at: p.clone(), term: Term::var(z), was: p, is: a.clone(), counter: false };
         self.general.push(g);
         Term::var(z)
