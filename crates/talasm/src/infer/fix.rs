@@ -98,6 +98,9 @@ pub(super) fn solve(
     let mut dirty: BTreeSet<(usize, Option<u64>)> = BTreeSet::from([(0, None)]);
     let mut from: BTreeMap<u64, BTreeSet<Option<u64>>> = BTreeMap::new();
     let mut rounds: BTreeMap<Option<u64>, u32> = BTreeMap::new();
+    // Blocks that a rule has rejected, each in its present state. States only get weaker, but while
+    // they are still too narrow a block may be looked at in a way in which it never runs.
+    let mut failed: BTreeMap<usize, Failure> = BTreeMap::new();
     // The latest state of each forward edge, by target.
     let mut arrived: BTreeMap<u64, BTreeMap<(Option<u64>, u64), State>> = BTreeMap::new();
     let mut resets: BTreeMap<u64, u32> = BTreeMap::new();
@@ -118,8 +121,13 @@ pub(super) fn solve(
                 None => entry.clone(),
                 Some(at) => labels[&at].state(),
             };
-            for (target, state, ip) in run_block(program, function, code, addresses, &labels, &state, block)?
-            {
+            failed.remove(&position);
+            let ran = run_block(program, function, code, addresses, &labels, &state, block);
+            let ran = ran.unwrap_or_else(|failure| {
+                failed.insert(position, failure);
+                Vec::new()
+            });
+            for (target, state, ip) in ran {
                 from.entry(target).or_default().insert(block);
                 let rank = rank_of(&Some(target));
                 if position < rank {
@@ -168,6 +176,9 @@ pub(super) fn solve(
                 dirty.extend(from[&target].iter().map(|b| (rank_of(b), *b)));
             }
         }
+    }
+    if let Some((_, failure)) = failed.pop_first() {
+        return Err(failure);
     }
     let labels = labels.into_iter().map(|(at, l)| (at, l.finish(&frame))).collect();
     Ok(Solution { labels, entry })
