@@ -1,0 +1,123 @@
+//! Builds the examples as their users do, once for all tests: assembled, linked, and verified.
+
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use talasm::{driver, front};
+use talcore::abi::Abi;
+use talcore::arch::Arch;
+use talcore::types::Types;
+use taldiag::Sources;
+use taldiag::render::{Format, Renderer};
+use tallink::{Input, InputFile};
+
+/// The path of the example of this name, which the checker has accepted.
+///
+/// All are built before the first is given out: a file that is still open for writing in some thread
+/// could not be executed.
+pub(crate) fn program(name: &str) -> PathBuf {
+    static BUILT: OnceLock<HashMap<String, Result<PathBuf, String>>> = OnceLock::new();
+    match BUILT.get_or_init(build_all).get(name) {
+        Some(Ok(path)) => path.clone(),
+        Some(Err(message)) => panic!("{message}"),
+        None => panic!("there is no example `{name}`"),
+    }
+}
+
+fn build_all() -> HashMap<String, Result<PathBuf, String>> {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let library = assemble_all(&examples.join("lib"));
+    let names = entries(&examples).into_iter().filter_map(|(name, path)| {
+        let main = path.join(&name).with_extension("tal");
+        main.is_file().then_some((name, path))
+    });
+    let build = |(name, path): (String, PathBuf)| {
+        let program = match &library {
+            Ok(library) => build(&name, &path, library),
+            Err(message) => Err(message.clone()),
+        };
+        (name, program)
+    };
+    names.map(build).collect()
+}
+
+fn build(name: &str, directory: &Path, library: &[Input]) -> Result<PathBuf, String> {
+    let mut inputs = assemble_all(directory)?;
+    inputs.extend_from_slice(library);
+    let options = tallink::Options { gc_sections: true, ..tallink::Options::default() };
+    let linked = tallink::link(&inputs, &options).map_err(|e| format!("{name} does not link: {e:#?}"))?;
+    talcheck::check(&linked.image).map_err(|e| format!("{name} is rejected: {e:?}"))?;
+    let path = output().join(name);
+    // Beside its place first: another run of the tests may be executing the old one.
+    let beside = output().join(format!("{name}.{}", std::process::id()));
+    fs::write(&beside, &linked.image).expect("a program can be written");
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o755)).expect("permissions can be set");
+    fs::rename(&beside, &path).expect("a program can be moved");
+    Ok(path)
+}
+
+fn output() -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples");
+    fs::create_dir_all(path.join("interfaces")).expect("a directory can be made");
+    path
+}
+
+/// What lies in a directory, by name without extension.
+fn entries(directory: &Path) -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(directory).expect("the examples can be read");
+    let paths = entries.map(|e| e.expect("an entry can be read").path());
+    let stem = |p: &Path| p.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let mut all: Vec<_> = paths.map(|p| (stem(&p), p)).collect();
+    all.sort();
+    all
+}
+
+/// Assembles the sources of a directory, each after those that it uses.
+fn assemble_all(directory: &Path) -> Result<Vec<Input>, String> {
+    let mut waiting = entries(directory);
+    waiting.retain(|(_, path)| path.extension().is_some_and(|e| e == "tal"));
+    let mut objects = Vec::new();
+    while !waiting.is_empty() {
+        let free = |(_, path): &(String, PathBuf)| {
+            let text = fs::read_to_string(path).expect("a source can be read");
+            let mut uses = text.lines().filter_map(|l| l.strip_prefix("use ")?.split_whitespace().next());
+            !uses.any(|used| waiting.iter().any(|(name, _)| name == used))
+        };
+        let next = waiting.iter().position(free).expect("modules do not use each other in a circle");
+        let (name, path) = waiting.remove(next);
+        let bytes = assemble(&name, &path)?;
+        objects.push(Input::File(InputFile { name: format!("{name}.o"), bytes }));
+    }
+    Ok(objects)
+}
+
+/// Assembles one source; its interface goes where others look for it.
+fn assemble(name: &str, path: &Path) -> Result<Vec<u8>, String> {
+    let interfaces = output().join("interfaces");
+    let abi = Abi::amd64(&mut Types::default());
+    let options = front::Options {
+        arch: Arch::Amd64,
+        defines: Vec::new(),
+        include: vec![interfaces.clone()],
+        sys: &abi as &dyn front::SysNumbers,
+    };
+    let mut sources = Sources::new();
+    let made = front::parse_module(&mut sources, &front::ReadFiles, path, &options).and_then(|front| {
+        let made = driver::assemble(&front.module, &front.types, &driver::Options::default());
+        let made = made.map_err(|e| e.into_iter().map(|p| p.diagnostic(&front.files)).collect::<Vec<_>>())?;
+        Ok((made.object, front.interface))
+    });
+    match made {
+        Ok((object, interface)) => {
+            let path = interfaces.join(name).with_extension("tali");
+            fs::write(path, interface).expect("a file can be written");
+            Ok(object)
+        }
+        Err(e) => {
+            let text = Renderer::new("talasm", Format::Human).render(&sources, &e);
+            Err(format!("{name} does not assemble:\n{text}"))
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! `cat`.
+
+use crate::compare::{Input, Output, Tool};
+use crate::fixture::{FILES, bytes};
+
+#[test]
+fn cat() {
+    let Some(cat) = Tool::find("cat") else { return };
+    for file in FILES {
+        cat.same(&[file]);
+    }
+    cat.same(FILES);
+    cat.same(&["text", "no_newline", "binary", "text"]);
+    cat.same(&["-u", "text", "--", "-u", "-", "--"]);
+    cat.same(&["text", "-u"]);
+    cat.same(&["--"]);
+
+    cat.same_from(&[], Input::Nothing);
+    cat.same_from(&[], Input::Closed);
+    cat.same_from(&["text", "-"], Input::Closed);
+    for file in ["empty", "no_newline", "large", "directory"] {
+        cat.same_from(&[], Input::File(file));
+        cat.same_from(&["-"], Input::File(file));
+        cat.same_from(&["text", "-", "newline", "-"], Input::File(file));
+    }
+    for (len, piece) in [(0, 1), (1, 1), (5_000, 1), (200_000, 4_097), (5_000_000, 1 << 20)] {
+        cat.same_from(&[], Input::Pipe(bytes(1, len), piece));
+        cat.same_from(&["empty", "-", "text"], Input::Pipe(bytes(2, len), piece));
+    }
+}
+
+#[test]
+fn cat_complains_like_the_original() {
+    let Some(cat) = Tool::find("cat") else { return };
+    cat.same(&["-y"]);
+    cat.same(&["text", "-uy", "text"]);
+    cat.same(&["-uuuy"]);
+    cat.same(&["--zero"]);
+    cat.same(&["text", "-u", "--nothing"]);
+    cat.same_with(&["missing", "text", "directory", "newline", "missing"], Input::Nothing, Output::Both);
+}
+
+#[test]
+fn cat_notices_that_nobody_reads() {
+    let Some(cat) = Tool::find("cat") else { return };
+    for output in [Output::Broken, Output::BrokenIgnored, Output::Full] {
+        cat.same_with(&["/dev/zero"], Input::Nothing, output);
+        cat.same_with(&["missing", "text", "text", "missing"], Input::Nothing, output);
+        cat.same_with(&["empty"], Input::Nothing, output);
+    }
+}

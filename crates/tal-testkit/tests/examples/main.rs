@@ -1,0 +1,17 @@
+//! The example programs against the tools that they imitate: the same output, the same messages, the
+//! same exit status, on generated and on real inputs.
+//!
+//! The originals run in the C locale. A test whose original is not GNU's, or is missing, says so and
+//! checks nothing.
+
+mod build;
+mod compare;
+mod fixture;
+
+mod cat;
+mod echo;
+mod head;
+mod sha256sum;
+mod tr;
+mod tutorials;
+mod wc;
