@@ -2,6 +2,7 @@
 use std::path::Path;
 use talasm::front::*;
 fn main() {
+    sizes();
     let abi = talcore::abi::Abi::amd64(&mut Default::default());
     for f in std::env::args().skip(1) {
         let mut sources = taldiag::Sources::new();
@@ -21,4 +22,9 @@ fn main() {
             ),
         }
     }
+}
+#[allow(dead_code)]
+fn sizes() {
+    use talasm::ir::*;
+    println!("{} {} {} {}", size_of::<Item>(), size_of::<Instr>(), size_of::<Operand>(), size_of::<MemOp>());
 }

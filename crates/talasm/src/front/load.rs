@@ -93,13 +93,14 @@ pub(super) fn load(loader: &dyn Loader, path: &Path, options: &Options) -> Loade
 
 fn unreadable(b: &mut Builder, path: &Path, span: Span, e: &io::Error) {
     let path = path.display();
-    let message = match e.kind() {
-        io::ErrorKind::NotFound => format!("there is no file `{path}`"),
-        io::ErrorKind::FileTooLarge => format!("`{path}` is larger than {FILE_BYTES} bytes"),
-        _ => format!("cannot read `{path}`: {e}"),
-    };
-    let code = if e.kind() == io::ErrorKind::FileTooLarge { 1008 } else { 1009 };
-    b.diags.error(code, message).at(span, "");
+    match e.kind() {
+        io::ErrorKind::FileTooLarge => {
+            b.diags.error(1008, format!("`{path}` is larger than {FILE_BYTES} bytes"))
+        }
+        io::ErrorKind::NotFound => b.diags.error(1009, format!("there is no file `{path}`")),
+        _ => b.diags.error(1009, format!("cannot read `{path}`: {e}")),
+    }
+    .at(span, "");
 }
 
 impl Loaded {

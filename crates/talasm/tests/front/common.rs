@@ -72,9 +72,11 @@ pub(crate) fn ok(text: &str) -> Front {
     ok_with(text, &Setup::default())
 }
 
-/// The messages for a person.
+/// The messages for a person, but for the pointers to pages, which come and go by themselves.
 pub(crate) fn human(sources: &Sources, diags: &[Diagnostic]) -> String {
-    Renderer::new("talasm", Format::Human).render(sources, diags)
+    let text = Renderer::new("talasm", Format::Human).render(sources, diags);
+    let lines = text.lines().filter(|l| !l.starts_with("  = see: "));
+    lines.map(|l| format!("{l}\n")).collect()
 }
 
 /// The messages of a module with errors.

@@ -1,6 +1,6 @@
 //! Programs.
 
-use crate::common::{Files, Setup, human, ok, ok_with};
+use crate::common::{Files, Setup, human, ok, ok_with, read_with};
 use std::fs;
 use std::path::Path;
 use talasm::front::{Options, parse_module};
@@ -177,4 +177,25 @@ fn g()
     assert_eq!(user.module.imports.len(), 2, "only what is used is imported");
     let Item::Instr(mov) = &user.module.functions[0].body[1] else { panic!() };
     assert!(matches!(mov.operands[1], Operand::Imm(6, _)));
+}
+
+/// Programs in the whole language: what this version does not know yet is said to be that, and nothing
+/// in them is a syntax error.
+#[test]
+fn programs_of_the_whole_language() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/front/programs");
+    let mut count = 0;
+    for file in fs::read_dir(dir).unwrap().map(|f| f.unwrap().path()) {
+        let text = fs::read_to_string(&file).unwrap();
+        let (sources, result) = read_with(&text, &Setup::default());
+        count += 1;
+        let Err(diags) = result else { continue };
+        let shown = human(&sources, &diags);
+        let syntax = diags.iter().any(|d| d.code.0 < 1100);
+        assert!(!syntax, "{}\n{shown}", file.display());
+        let not_yet = diags.iter().filter(|d| d.code.0 == 1201).count();
+        let later = text.contains("own ") || text.contains("ref s ");
+        assert_eq!(not_yet > 0, later, "{}\n{shown}", file.display());
+    }
+    assert_eq!(count, 6);
 }
