@@ -93,6 +93,18 @@ fn assemble_all(directory: &Path) -> Result<Vec<Input>, String> {
     Ok(objects)
 }
 
+/// What the assembler says of an example's source after a change.
+pub(crate) fn changed(name: &str, from: &str, to: &str) -> Result<Vec<u8>, String> {
+    program(name); // so that the interfaces are there
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../examples/{name}/{name}.tal"));
+    let text = fs::read_to_string(path).expect("a source can be read");
+    assert_eq!(text.matches(from).count(), 1, "{from:?} is in {name}.tal once");
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let path = directory.path().join("changed.tal");
+    fs::write(&path, text.replace(from, to)).expect("a file can be written");
+    assemble("changed", &path)
+}
+
 /// Assembles one source; its interface goes where others look for it.
 fn assemble(name: &str, path: &Path) -> Result<Vec<u8>, String> {
     let interfaces = output().join("interfaces");

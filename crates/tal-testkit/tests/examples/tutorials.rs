@@ -33,6 +33,15 @@ fn fib() {
     prints("fib", &[], &expected);
 }
 
+/// The mistake that the tutorial suggests.
+#[test]
+fn fib_off_by_one_is_rejected() {
+    let message = build::changed("fib", "jb      .next                   ; try", "jbe     .next ; try");
+    let message = message.expect_err("94 is behind the end of the array");
+    assert!(message.contains("error[TAL0301]"), "{message}");
+    assert!(message.contains("rbx = 94 breaks it"), "{message}");
+}
+
 #[test]
 fn sieve() {
     for limit in [0, 1, 2, 3, 4, 5, 9, 10, 25, 26, 100, 101, 121, 122, 1009, 10_000] {
