@@ -15,8 +15,12 @@ use talcore::arch::Arch;
 
 /// The largest source file, in bytes.
 const FILE_BYTES: usize = 64 << 20;
+/// All files of a run together, in bytes: places are kept in 32 bits.
+const TOTAL_BYTES: usize = 1 << 30;
 /// How many modules one module may use, directly or not.
 const FILES: usize = 1024;
+/// Constants on the command line.
+const DEFINES: usize = 16384;
 
 /// Where files come from.
 pub trait Loader {
@@ -53,6 +57,7 @@ pub(super) struct Loaded {
     /// For each file: its declarations, the files that it uses, names of broken declarations.
     parts: Vec<Part>,
     by_path: HashMap<PathBuf, u16>,
+    total: usize,
     /// Files whose text is a `-D`.
     defines: Vec<u16>,
 }
@@ -85,7 +90,10 @@ pub(super) fn load(loader: &dyn Loader, path: &Path, options: &Options) -> Loade
         l.follow_uses(next, loader, path, options);
         next += 1;
     }
-    for (name, value) in &options.defines {
+    if options.defines.len() > DEFINES {
+        l.builder.diags.error(1411, format!("more than {DEFINES} constants on the command line"));
+    }
+    for (name, value) in options.defines.iter().take(DEFINES) {
         l.define(name, value.as_deref());
     }
     l
@@ -95,7 +103,9 @@ fn unreadable(b: &mut Builder, path: &Path, span: Span, e: &io::Error) {
     let path = path.display();
     match e.kind() {
         io::ErrorKind::FileTooLarge => {
-            b.diags.error(1008, format!("`{path}` is larger than {FILE_BYTES} bytes"))
+            let most =
+                format!("at most {FILE_BYTES} bytes, and {TOTAL_BYTES} with the modules that are used");
+            b.diags.error(1008, format!("`{path}` is too large")).note(most)
         }
         io::ErrorKind::NotFound => b.diags.error(1009, format!("there is no file `{path}`")),
         _ => b.diags.error(1009, format!("cannot read `{path}`: {e}")),
@@ -107,12 +117,14 @@ impl Loaded {
     fn add(&mut self, path: &Path, bytes: Vec<u8>) {
         let file = self.files.len() as u16;
         let mut problem = None;
-        if bytes.len() > FILE_BYTES {
+        self.total = self.total.saturating_add(bytes.len());
+        let room = self.total <= TOTAL_BYTES;
+        if bytes.len() > FILE_BYTES || !room {
             let e = io::Error::from(io::ErrorKind::FileTooLarge);
             unreadable(&mut self.builder, path, Span { file, ..Span::default() }, &e);
         }
         let text = match String::from_utf8(bytes) {
-            Ok(text) if text.len() <= FILE_BYTES => text,
+            Ok(text) if text.len() <= FILE_BYTES && room => text,
             Ok(_) => String::new(),
             Err(e) => {
                 let at = e.utf8_error().valid_up_to();
@@ -286,6 +298,13 @@ impl Cx<'_> {
             self.error(1107, format!("`{text}` is a type of the language"))
                 .at(d.span, "cannot be declared")
                 .help("choose another name");
+            return;
+        }
+        if own && self.names.get(d.name).starts_with("__tal_") {
+            let text = self.name(d.name);
+            self.error(1107, format!("`{text}` is reserved for the toolchain"))
+                .at(d.span, "names that begin with `__tal_` are the gate and what belongs to it")
+                .help("choose another name; system calls are written `sys name`");
             return;
         }
         let Some(&first) = self.scopes[file].names.get(&d.name) else {

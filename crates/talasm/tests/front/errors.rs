@@ -35,6 +35,7 @@ const CASES: &[(&str, &[u16], &str)] = &[
     ("label_twice", &[1104], "fn f()\n.a: nop\n.a: ret\n"),
     ("module", &[1105], "use nowhere\nfn f()\n  call something\n  ret\n"),
     ("reserved_type", &[1107], "struct int { a: u8 }\n"),
+    ("reserved_prefix", &[1107], "import fn __tal_gate()\n"),
     ("kind", &[1108, 1108], "const A = 1\nstruct s { a: u8 }\nfn f(rdi: A)\n  mov eax, s\n  ret\n"),
     ("system_call", &[1109], "fn f()\n  sys wirte\n  ret\n"),
     ("empty_function", &[1110], "fn f()\nfn g()\n  ret\n"),
