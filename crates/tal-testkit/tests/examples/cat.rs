@@ -41,6 +41,22 @@ fn cat_complains_like_the_original() {
 }
 
 #[test]
+fn cat_does_not_feed_on_its_output() {
+    let Some(cat) = Tool::find("cat") else { return };
+    let size = |name: &str| cat.dir.path().join(name).metadata().expect("it is there").len();
+    let before = size("text");
+    for output in [Output::Append("text"), Output::Append("link")] {
+        cat.same_with(&["missing", "text", "link"], Input::Nothing, output);
+        cat.same_with(&["-", "text"], Input::File("text"), output);
+        cat.same_with(&["empty"], Input::File("text"), output);
+    }
+    assert_eq!(size("text"), before, "nothing was appended to what was read");
+    // Both may append what is not itself.
+    cat.same_with(&["text"], Input::Nothing, Output::Append("no_newline"));
+    assert_eq!(size("no_newline"), 41 + 2 * before);
+}
+
+#[test]
 fn cat_notices_that_nobody_reads() {
     let Some(cat) = Tool::find("cat") else { return };
     for output in [Output::Broken, Output::BrokenIgnored, Output::Full] {

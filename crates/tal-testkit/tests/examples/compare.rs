@@ -35,6 +35,8 @@ pub(crate) enum Output {
     BrokenIgnored,
     /// A device that is always full.
     Full,
+    /// The end of this file.
+    Append(&'static str),
 }
 
 /// What a program did.
@@ -133,6 +135,10 @@ impl Tool {
         command.stdin(input.stdio(self.dir.path())).stderr(Stdio::piped());
         command.stdout(match output {
             Output::Full => File::create("/dev/full").expect("/dev/full can be opened").into(),
+            Output::Append(name) => {
+                let path = self.dir.path().join(name);
+                File::options().append(true).open(path).expect("a file can be opened").into()
+            }
             // The reader is gone before the program starts.
             Output::Broken | Output::BrokenIgnored => io::pipe().expect("a pipe can be made").1.into(),
             Output::Pipe | Output::Both => Stdio::piped(),
