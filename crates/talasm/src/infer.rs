@@ -118,8 +118,8 @@ fn function(
     let addresses = addresses(encoded, f);
     let code = Code::read(program, function, jumps_to_entry(module, encoded, f))
         .map_err(|reject| Failure { reject, state: Box::default() })?;
-    let solution = fix::solve(program, function, &code, &addresses)?;
-    let stream = record::record(program, function, &solution, &addresses)?;
+    let mut solution = fix::solve(program, function, &code, &addresses)?;
+    let stream = record::record(program, function, &code, &mut solution, &addresses)?;
     Ok(Done { stream, labels: solution.labels })
 }
 

@@ -209,6 +209,15 @@ impl Facts {
         Some(())
     }
 
+    /// Forgets facts by their number, which is sound.
+    pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+        let mut i = 0;
+        self.list.retain(|_| {
+            i += 1;
+            keep(i - 1)
+        });
+    }
+
     fn narrow(&mut self, v: Var, old: Interval, new: Interval) {
         if new != old && (v as usize) < self.intervals.len() {
             if self.marks > 0 {

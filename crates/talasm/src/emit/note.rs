@@ -47,12 +47,7 @@ pub fn build(
         });
     }
     let names = |kind, index: usize, text: &str| Name { kind, index: index as u32, text: text.to_string() };
-    let symbol = |sym: crate::ir::SymId| module.symbols[sym.0 as usize].name.as_str();
+    // Functions and objects have their names in the symbol table.
     note.names.extend(types.struct_names.iter().enumerate().map(|(i, n)| names(NameKind::Struct, i, n)));
-    note.names.extend(
-        module.functions.iter().enumerate().map(|(i, f)| names(NameKind::Function, i, symbol(f.sym))),
-    );
-    note.names
-        .extend(module.objects.iter().enumerate().map(|(i, o)| names(NameKind::Object, i, symbol(o.sym))));
     note
 }

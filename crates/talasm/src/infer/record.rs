@@ -1,18 +1,21 @@
 //! Walks over a function whose labels are known, and writes down every answer that the rules need.
 
+use super::code::Code;
 use super::fix::{Addresses, Failure, Solution};
-use super::label::{Frame, substitution};
+use super::label::{Frame, own_facts, substitution};
 use super::stream::{self, Answers};
 use crate::prove::{Budget, prove};
+use std::collections::BTreeSet;
 use std::rc::Rc;
-use talcore::engine::Engine;
+use talcore::engine::{Engine, Flow};
 use talcore::facts::{Cert, Facts};
 use talcore::guide::{Edge, Guide};
+use talcore::matching::Subst;
 use talcore::program::{Function, Program};
 use talcore::state::State;
 use talcore::term::Term;
-use talcore::verdict::{Code, Reject};
-use talcore::walk;
+use talcore::verdict::{Code as Reason, Reject};
+use talcore::x86::insn::Op;
 
 const OPTIONAL: Budget = Budget(40_000);
 
@@ -23,6 +26,57 @@ struct Recorder<'s> {
     frame: Frame<'s>,
     /// What the variables of the label that is being matched stand for.
     stands_for: Vec<Option<Term>>,
+    /// Which facts of labels are used for what.
+    uses: Uses,
+}
+
+/// A label by number, and one of its own facts by number.
+type FactId = (usize, usize);
+
+/// What proofs use: only those facts need to stay in the labels.
+#[derive(Default)]
+struct Uses {
+    /// The label whose facts the present state has.
+    current: Option<usize>,
+    /// The label that is being matched, and its facts as goals.
+    matching: Option<(usize, Vec<Option<Term>>)>,
+    /// Facts that some proof needs which is not itself of a label's fact.
+    needed: BTreeSet<FactId>,
+    /// Facts that the proof of a label's fact needs.
+    edges: Vec<(FactId, FactId)>,
+}
+
+impl Uses {
+    fn note(&mut self, entry: &State, goal: &Term, cert: &Cert, required: bool) {
+        let Some(label) = self.current else { return };
+        let first = entry.facts.list().len();
+        let own = cert.uses.iter().filter_map(|(f, _)| (*f as usize).checked_sub(first));
+        let matched = self.matching.as_ref().filter(|_| required).and_then(|(target, goals)| {
+            let k = goals.iter().position(|g| g.as_ref() == Some(goal))?;
+            Some((*target, k))
+        });
+        for f in own {
+            match matched {
+                Some(to) => self.edges.push((to, (label, f))),
+                None => drop(self.needed.insert((label, f))),
+            }
+        }
+    }
+
+    /// All facts that are needed in the end.
+    fn closure(mut self) -> BTreeSet<FactId> {
+        loop {
+            let before = self.needed.len();
+            for (to, from) in &self.edges {
+                if self.needed.contains(to) {
+                    self.needed.insert(*from);
+                }
+            }
+            if self.needed.len() == before {
+                return self.needed;
+            }
+        }
+    }
 }
 
 impl Recorder<'_> {
@@ -34,11 +88,15 @@ impl Recorder<'_> {
 impl Guide for Recorder<'_> {
     fn required(&mut self, facts: &Facts, goal: &Term) -> Option<Cert> {
         let cert = prove(facts, goal, Budget::default())?;
+        self.uses.note(&self.solution.entry, goal, &cert, true);
         self.answers.proof(facts, &cert);
         Some(cert)
     }
     fn optional(&mut self, facts: &Facts, goal: &Term) -> Option<Cert> {
         let cert = prove(facts, goal, OPTIONAL);
+        if let Some(cert) = &cert {
+            self.uses.note(&self.solution.entry, goal, cert, false);
+        }
         self.answers.maybe(facts, cert.as_ref());
         cert
     }
@@ -61,34 +119,117 @@ impl Guide for Recorder<'_> {
     }
     fn edge(&mut self, target: u64, state: &State) -> Edge {
         if let Ok(i) = self.find(target) {
-            self.stands_for = substitution(&self.frame, &self.solution.labels[i].1, state);
+            let label = &self.solution.labels[i].1;
+            self.stands_for = substitution(&self.frame, label, state);
+            let rigid = self.solution.entry.facts.var_count() as u32;
+            let s = Subst { rigid, terms: self.stands_for.clone(), ..Subst::default() };
+            let goals = own_facts(&self.solution.entry, &label.facts).iter().map(|t| s.apply(t)).collect();
+            self.uses.matching = Some((i, goals));
         }
         Edge::Match
     }
 }
 
-/// The annotation stream of a function.
+/// The annotation stream of a function. Facts of labels that no proof needs are left out.
 pub(super) fn record(
     program: &Program<'_>,
     function: &Function,
-    solution: &Solution,
+    code: &Code,
+    solution: &mut Solution,
     addresses: &Addresses,
 ) -> Result<Vec<u8>, Failure> {
-    let frame = Frame { program, entry: solution.entry.clone(), landmarks: Vec::new() };
-    let answers = Answers::default();
-    let recorder = Recorder { solution, addresses, answers, frame, stands_for: Vec::new() };
-    let mut engine = Engine::new(program, function, recorder, u64::MAX)
-        .map_err(|reject| Failure { reject, state: Box::default() })?;
-    if let Err(reject) = walk::run(&mut engine) {
-        return Err(Failure { reject, state: Box::new(engine.state) });
+    let mut recorder = walk(program, function, code, solution, addresses)?;
+    let needed = std::mem::take(&mut recorder.uses).closure();
+    let mut answers = recorder.answers;
+    if let Some(smaller) = pruned(solution, &needed) {
+        match walk(program, function, code, &smaller, addresses) {
+            Ok(recorder) => {
+                answers = recorder.answers;
+                *solution = smaller;
+            }
+            // The prover found its way only with what it did not use: keep everything.
+            Err(_) => {}
+        }
     }
-    let answers = &engine.guide.answers;
-    stream::write(program, function, &solution.entry, &solution.labels, answers).ok_or_else(|| {
+    stream::write(program, function, &solution.entry, &solution.labels, &answers).ok_or_else(|| {
         let reject = Reject::new(
-            Code::Stream,
+            Reason::Stream,
             function.addr,
             "a label's state needs a type that the module does not name",
         );
         Failure { reject, state: Box::default() }
     })
+}
+
+/// The labels with the needed facts only; `None` if all are.
+fn pruned(solution: &Solution, needed: &BTreeSet<FactId>) -> Option<Solution> {
+    let first = solution.entry.facts.list().len();
+    let total: usize = solution.labels.iter().map(|l| l.1.facts.list().len() - first).sum();
+    if needed.len() == total {
+        return None;
+    }
+    let mut labels = Vec::with_capacity(solution.labels.len());
+    for (n, (at, state)) in solution.labels.iter().enumerate() {
+        let mut state = State::clone(state);
+        let kept = |k: usize| k < first || needed.contains(&(n, k - first));
+        state.facts.retain(kept);
+        labels.push((*at, Rc::new(state)));
+    }
+    Some(Solution { labels, entry: solution.entry.clone() })
+}
+
+/// Walks over the function as the checker does, and answers what was asked and used.
+fn walk<'s>(
+    program: &'s Program<'s>,
+    function: &'s Function,
+    code: &Code,
+    solution: &'s Solution,
+    addresses: &'s Addresses,
+) -> Result<Recorder<'s>, Failure> {
+    let frame = Frame { program, entry: solution.entry.clone(), landmarks: Vec::new() };
+    let recorder = Recorder {
+        solution,
+        addresses,
+        answers: Answers::default(),
+        frame,
+        stands_for: Vec::new(),
+        uses: Uses::default(),
+    };
+    let mut engine = Engine::new(program, function, recorder, u64::MAX)
+        .map_err(|reject| Failure { reject, state: Box::default() })?;
+    let mut reachable = true;
+    for (at, insn) in &code.insns {
+        engine.ip = function.addr + at;
+        let stop = |engine: &Engine<'_, Recorder<'_>>, reject| Failure {
+            reject,
+            state: Box::new(engine.state.clone()),
+        };
+        if let Ok(i) = engine.guide.find(*at) {
+            if reachable && let Err(r) = engine.edge(*at) {
+                return Err(stop(&engine, r));
+            }
+            engine.enter(&solution.labels[i].1);
+            engine.guide.uses.current = Some(i);
+            reachable = true;
+        }
+        if !reachable {
+            if !matches!(insn.op, Op::Ud2 | Op::Int3 | Op::Nop) {
+                let r = engine
+                    .fail(Reason::Unreachable, "no path leads here, and it is neither padding nor `ud2`");
+                return Err(stop(&engine, r));
+            }
+            continue;
+        }
+        engine.guide.uses.matching = None;
+        match engine.step(insn) {
+            Ok(Flow::Next) => {}
+            Ok(Flow::Away | Flow::Trap) => reachable = false,
+            Err(r) => return Err(stop(&engine, r)),
+        }
+    }
+    if reachable {
+        let r = engine.fail(Reason::FallsOff, "control runs off the end of the function");
+        return Err(Failure { reject: r, state: Box::new(engine.state) });
+    }
+    Ok(engine.guide)
 }
