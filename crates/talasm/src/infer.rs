@@ -7,10 +7,13 @@
 
 mod code;
 mod fix;
+mod join;
 mod label;
+mod project;
 mod record;
 mod report;
 mod stream;
+mod terms;
 
 use crate::emit::listing::States;
 use crate::emit::note;

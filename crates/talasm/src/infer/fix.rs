@@ -33,6 +33,9 @@ pub(super) struct Failure {
 /// address of the symbol, in bytes.
 pub(super) type Addresses = BTreeMap<u64, i64>;
 
+/// A back edge that waits: inner targets first, then by block and instruction.
+type Waiting = (std::cmp::Reverse<usize>, Option<u64>, u64);
+
 /// Collects edges instead of matching them.
 struct Scout<'f> {
     labels: &'f BTreeMap<u64, Label>,
@@ -106,7 +109,7 @@ pub(super) fn solve(
     let mut resets: BTreeMap<u64, u32> = BTreeMap::new();
     // Back edges wait until everything in front of them has settled, inner loops first: what leaves a
     // loop is then known as well as it can be.
-    let mut waiting: BTreeMap<(std::cmp::Reverse<usize>, Option<u64>, u64), (u64, State)> = BTreeMap::new();
+    let mut waiting: BTreeMap<Waiting, (u64, State)> = BTreeMap::new();
     loop {
         let mut edges = Vec::new();
         if let Some((position, block)) = dirty.pop_first() {

@@ -2,8 +2,10 @@
 
 use super::code::Code;
 use super::fix::{Addresses, Failure, Solution};
-use super::label::{Frame, own_facts, substitution};
+use super::join::substitution;
+use super::label::Frame;
 use super::stream::{self, Answers};
+use super::terms::own_facts;
 use crate::prove::{Budget, prove};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -142,13 +144,10 @@ pub(super) fn record(
     let needed = std::mem::take(&mut recorder.uses).closure();
     let mut answers = recorder.answers;
     if let Some(smaller) = pruned(solution, &needed) {
-        match walk(program, function, code, &smaller, addresses) {
-            Ok(recorder) => {
-                answers = recorder.answers;
-                *solution = smaller;
-            }
-            // The prover found its way only with what it did not use: keep everything.
-            Err(_) => {}
+        // If the prover finds its way only with what it did not use, everything stays.
+        if let Ok(recorder) = walk(program, function, code, &smaller, addresses) {
+            answers = recorder.answers;
+            *solution = smaller;
         }
     }
     stream::write(program, function, &solution.entry, &solution.labels, &answers).ok_or_else(|| {

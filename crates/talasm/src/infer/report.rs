@@ -1,7 +1,7 @@
 //! Failures of inference and proof, in words: what is needed, what was known, what breaks it.
 
 use super::Failure;
-use super::label::own_facts;
+use super::terms::own_facts;
 use crate::encode::Encoded;
 use crate::encode::image::Image;
 use crate::ir::{Item, LabelId, Module, Span};
@@ -36,7 +36,7 @@ pub(super) fn data(
         (at..at + o.size.max(1)).contains(&r.at)
     });
     let span = object.map_or(Span::default(), |o| o.span);
-    let mut p = Problem::new(r.code as u16, span, format!("{}", r.why));
+    let mut p = Problem::new(r.code as u16, span, r.why);
     if let Some(o) = object {
         let name = &module.symbols[o.sym.0 as usize].name;
         p = p.label(format!("in `{name}`, at byte {}", r.at - image.symbol(o.sym)));

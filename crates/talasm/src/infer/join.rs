@@ -1,0 +1,394 @@
+//! One edge being joined to a label: what the label's variables stand for, and which words do not fit.
+
+use super::label::{Frame, Label};
+use super::terms::{divided, gcd, under};
+use crate::prove::{Budget, prove};
+use std::collections::HashMap;
+use std::rc::Rc;
+use talcore::facts::{Interval, NEG_INF, POS_INF};
+use talcore::state::{Env, Lay, Loc, LocId, STATIC, State, Word};
+use talcore::term::{Term, Var};
+use talcore::types::Layout;
+
+use super::terms::Name;
+
+/// Work for one proof while looking for states.
+pub(super) const BUDGET: Budget = Budget(40_000);
+
+/// A word that was generalised.
+#[derive(Clone, Debug)]
+pub(super) struct General {
+    /// The new variable.
+    pub(super) var: Var,
+    /// What the variable was in the label, over the label's variables.
+    pub(super) at: Term,
+    /// The word now.
+    pub(super) term: Term,
+    /// What the word was in the label, over the label's variables.
+    pub(super) was: Term,
+    /// What the word is on the edge.
+    pub(super) is: Term,
+    /// The variable is a counter: the word was `was`, is `was + step * var`.
+    pub(super) counter: bool,
+}
+
+/// One edge being joined.
+pub(super) struct Join<'a, 'p> {
+    pub(super) f: &'a Frame<'p>,
+    pub(super) s: State,
+    /// What the label's own variables stand for on this edge.
+    pub(super) theta: Vec<Option<Term>>,
+    pub(super) locs: Vec<Option<LocId>>,
+    pub(super) general: Vec<General>,
+    pub(super) changed: bool,
+}
+
+impl Join<'_, '_> {
+    pub(super) fn bound(&self, v: Var) -> bool {
+        v < self.f.vars() || self.theta.get((v - self.f.vars()) as usize).is_some_and(|t| t.is_some())
+    }
+
+    pub(super) fn apply(&self, t: &Term) -> Option<Term> {
+        let mut sum = Term::from(t.konst());
+        for &(v, c) in t.summands() {
+            sum = match v.checked_sub(self.f.vars()) {
+                None => sum.add_scaled(&Term::var(v), i128::from(c))?,
+                Some(i) => sum.add_scaled(self.theta.get(i as usize)?.as_ref()?, i128::from(c))?,
+            };
+        }
+        Some(sum)
+    }
+
+    pub(super) fn follows(&self, goal: &Term) -> bool {
+        self.s.facts.evident(goal) || prove(&self.s.facts, goal, BUDGET).is_some()
+    }
+
+    pub(super) fn proves(&self, fact: &Term) -> bool {
+        self.apply(fact).is_some_and(|g| self.follows(&g))
+    }
+
+    pub(super) fn at_least(&self, t: &Term, c: i128) -> bool {
+        c != NEG_INF && t.offset(-c).is_some_and(|g| self.follows(&g))
+    }
+
+    pub(super) fn at_most(&self, t: &Term, c: i128) -> bool {
+        c != POS_INF && t.neg().and_then(|t| t.offset(c)).is_some_and(|g| self.follows(&g))
+    }
+
+    /// The label's names for the edge's variables, where they are variables.
+    pub(super) fn names(&self) -> HashMap<Var, Name> {
+        let mut names: HashMap<Var, Name> = HashMap::new();
+        for (i, t) in self.theta.iter().enumerate() {
+            let Some(t) = t else { continue };
+            if let [(v, c)] = *t.summands()
+                && v >= self.f.vars()
+            {
+                // t = c*v + k, so v = sign(c)*(t - k) / |c|.
+                let c = i128::from(c);
+                let z = Term::var(self.f.vars() + i as Var);
+                if let Some(name) = z.offset(-t.konst()).and_then(|z| z.scale(c.signum())) {
+                    let better = names.get(&v).is_none_or(|n| n.1 > c.abs());
+                    if better {
+                        names.insert(v, (name, c.abs()));
+                    }
+                }
+            }
+        }
+        names
+    }
+
+    /// Makes the pattern term fit; a word that does not becomes a fresh variable.
+    pub(super) fn term(&mut self, label: &mut Label, p: Term, a: &Term, words: bool) -> Term {
+        if self.unify(&p, a, words) {
+            return p;
+        }
+        self.changed = true;
+        let old = label.state.facts.range(&p);
+        // A constant step: p + step*j, with one counter j for all words that move in step.
+        if let Some(step) = self.apply(&p).and_then(|p| a.sub(&p)).and_then(|d| d.as_const())
+            && step != 0
+            && step.unsigned_abs() <= 1 << 20
+        {
+            let shared = self.general.iter().find(|g| g.counter).map(|g| g.var);
+            let j = match shared {
+                Some(j) => j,
+                None => self.variable(label, Interval::new(0, 1), Term::from(1)),
+            };
+            if let Some(term) = p.add_scaled(&Term::var(j), step) {
+                let g = General {
+                    var: j,
+                    at: Term::zero(),
+                    term: term.clone(),
+                    was: p,
+                    is: a.clone(),
+                    counter: true,
+                };
+                self.general.push(g);
+                return term;
+            }
+        }
+        let z = self.variable(label, old, a.clone());
+        let g = General { var: z, at: p.clone(), term: Term::var(z), was: p, is: a.clone(), counter: false };
+        self.general.push(g);
+        Term::var(z)
+    }
+
+    pub(super) fn variable(&mut self, label: &mut Label, range: Interval, is: Term) -> Var {
+        label.vars.push(range);
+        self.theta.push(Some(is));
+        label.vars.len() as Var - 1
+    }
+
+    /// Binds variables that one word determines once others are known, in any order.
+    pub(super) fn bind(&mut self, pattern: &State) {
+        let edge = self.s.clone();
+        let mut pairs: Vec<(Term, Term)> = Vec::new();
+        let mut meet = |p: &Word, a: &Word| match (p, a) {
+            (Word::Int(p), Word::Int(a))
+            | (Word::Sp(p), Word::Sp(a))
+            | (Word::Ptr(_, p), Word::Ptr(_, a)) => {
+                pairs.push((p.clone(), a.clone()));
+            }
+            (Word::Int(p), Word::Opt(a, ..)) => pairs.push((p.clone(), Term::var(*a))),
+            (Word::Opt(p, ..), Word::Opt(a, ..)) => pairs.push((Term::var(*p), Term::var(*a))),
+            _ => {}
+        };
+        for (p, a) in pattern.regs.iter().zip(&edge.regs) {
+            meet(p, a);
+        }
+        for slot in &pattern.frame {
+            let other = edge.slot_at(slot.off).and_then(|i| edge.frame.get(i));
+            if let (Some(p), Some(a)) =
+                (&slot.word, other.filter(|o| o.size == slot.size).and_then(|o| o.word.as_ref()))
+            {
+                meet(p, a);
+            }
+        }
+        for (p, a) in pattern.incoming.iter().zip(&edge.incoming) {
+            meet(p, a);
+        }
+        loop {
+            let before = self.theta.iter().flatten().count();
+            for (p, a) in &pairs {
+                let open = p.summands().iter().filter(|s| !self.bound(s.0)).count();
+                if open == 1 {
+                    self.unify(p, a, true);
+                }
+            }
+            if self.theta.iter().flatten().count() == before {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn unify(&mut self, p: &Term, a: &Term, words: bool) -> bool {
+        let rigid = self.f.vars();
+        let Some(mut rest) = a.offset(-p.konst()) else { return false };
+        let mut open = None;
+        for &(v, c) in p.summands() {
+            let known = match v.checked_sub(rigid) {
+                None => Term::var(v),
+                Some(i) => match self.theta.get(i as usize) {
+                    Some(Some(t)) => t.clone(),
+                    Some(None) if open.is_none() => {
+                        open = Some((i as usize, i128::from(c)));
+                        continue;
+                    }
+                    _ => return false,
+                },
+            };
+            match rest.add_scaled(&known, -i128::from(c)) {
+                Some(t) => rest = t,
+                None => return false,
+            }
+        }
+        if let Some((i, c)) = open {
+            return match divided(&rest, c) {
+                Some(t) => {
+                    self.theta[i] = Some(t);
+                    true
+                }
+                None => false,
+            };
+        }
+        match rest.as_const() {
+            Some(0) => true,
+            Some(c) => words && c.rem_euclid(self.f.words().hi + 1) == 0,
+            None => false,
+        }
+    }
+
+    /// A location of the label for one of the edge; `None` if they hold different things.
+    pub(super) fn loc(&mut self, label: &mut Label, p: LocId, a: LocId) -> Option<LocId> {
+        let rigid = self.f.locs();
+        if p >= STATIC || p < rigid {
+            if p == a {
+                return Some(p);
+            }
+            // Two objects: a new location for either.
+            let have = self.holding(&label.state, p)?;
+            let other = self.holding(&self.s, a)?;
+            let lay = self.layouts(label, &have, &other)?;
+            label.state.locs.push(lay);
+            self.locs.push(Some(a));
+            self.changed = true;
+            return Some(label.state.locs.len() as LocId - 1);
+        }
+        match self.locs.get((p - rigid) as usize) {
+            Some(Some(l)) if *l == a => Some(p),
+            Some(None) => {
+                let have = self.holding(&label.state, p)?;
+                let other = self.holding(&self.s, a)?;
+                let lay = self.layouts(label, &have, &other)?;
+                label.state.locs[p as usize] = lay;
+                self.locs[(p - rigid) as usize] = Some(a);
+                Some(p)
+            }
+            _ => {
+                // The label thought that two pointers point to one object.
+                let have = self.holding(&label.state, p)?;
+                let other = self.holding(&self.s, a)?;
+                let lay = self.layouts(label, &have, &other)?;
+                label.state.locs.push(lay);
+                self.locs.push(Some(a));
+                self.changed = true;
+                Some(label.state.locs.len() as LocId - 1)
+            }
+        }
+    }
+
+    pub(super) fn holding(&self, s: &State, l: LocId) -> Option<Loc> {
+        match l.checked_sub(STATIC) {
+            None => s.locs.get(l as usize).map(|l| Loc { addr: None, ..l.clone() }),
+            Some(o) => match self.f.program.objects.get(o as usize)?.kind {
+                talcore::program::ObjectKind::Data(mode, id) => {
+                    Some(Loc { mode, lay: Lay { id, env: Some(Rc::from([])) }, addr: None })
+                }
+                talcore::program::ObjectKind::Table(..) => None,
+            },
+        }
+    }
+
+    /// The least layout that both are, under the label's variables.
+    pub(super) fn layouts(&mut self, label: &mut Label, p: &Loc, a: &Loc) -> Option<Loc> {
+        if p.mode != a.mode {
+            return None;
+        }
+        let types = &self.f.program.types;
+        let length = |lay: &Lay| match types.layout(lay.id) {
+            Layout::Cstr(Some(t)) => under(t, &lay.env),
+            _ => None,
+        };
+        if let (Some(x), Some(y)) = (length(&p.lay), length(&a.lay)) {
+            let m = self.term(label, x, &y, false);
+            let id = self.f.program.shapes.string();
+            return Some(Loc { mode: p.mode, lay: Lay { id, env: Some(Rc::from([m])) }, addr: None });
+        }
+        if p.lay.id != a.lay.id {
+            return None;
+        }
+        let env = match (&p.lay.env, &a.lay.env) {
+            (None, None) => None,
+            (Some(x), Some(y)) if x.len() == y.len() => {
+                let terms: Vec<Term> =
+                    x.iter().zip(y.iter()).map(|(x, y)| self.term(label, x.clone(), y, false)).collect();
+                Some(Rc::from(terms))
+            }
+            _ => return None,
+        };
+        Some(Loc { mode: p.mode, lay: Lay { id: p.lay.id, env }, addr: None })
+    }
+
+    pub(super) fn word(&mut self, label: &mut Label, p: Word, a: &Word) -> Word {
+        let forget = |j: &mut Self| {
+            j.changed = true;
+            Word::Any
+        };
+        match (&p, a) {
+            (Word::Any, _) => Word::Any,
+            (Word::Int(x), Word::Int(y)) => Word::Int(self.term(label, x.clone(), y, true)),
+            (Word::Int(x), Word::Opt(v, ty, env)) if x.as_const() == Some(0) => {
+                self.changed = true;
+                let v = self.optional(label, &Term::var(*v));
+                self.shared_env(*ty, env, v).unwrap_or(Word::Any)
+            }
+            (Word::Sp(x), Word::Sp(y)) => Word::Sp(self.term(label, x.clone(), y, false)),
+            (Word::Ptr(l, x), Word::Ptr(k, y)) => match self.loc(label, *l, *k) {
+                Some(l) => Word::Ptr(l, self.term(label, x.clone(), y, false)),
+                None => forget(self),
+            },
+            (Word::Opt(v, ty, env), Word::Opt(w, other, _)) if ty == other => {
+                if self.unify(&Term::var(*v), &Term::var(*w), false) {
+                    return p;
+                }
+                self.changed = true;
+                let v = self.optional(label, &Term::var(*w));
+                Word::Opt(v, *ty, env.clone())
+            }
+            (Word::Opt(v, ty, env), Word::Int(t)) if t.as_const() == Some(0) => {
+                if self.unify(&Term::var(*v), t, false) {
+                    return p;
+                }
+                self.changed = true;
+                let v = self.optional(label, t);
+                Word::Opt(v, *ty, env.clone())
+            }
+            (Word::Opt(v, ty, env), Word::Ptr(..) | Word::Fn(_)) => {
+                let most = Interval::new(0, self.f.program.arch.max_address());
+                let t = Term::var(self.s.facts.fresh(most));
+                if self.unify(&Term::var(*v), &t, false) {
+                    return p;
+                }
+                self.changed = true;
+                let v = self.optional(label, &t);
+                Word::Opt(v, *ty, env.clone())
+            }
+            (Word::Fn(x), Word::Fn(y)) if self.f.program.same_sig(*x, *y) => p,
+            (Word::Entry(x), Word::Entry(y)) if x == y => p,
+            (Word::Var(x), Word::Var(y)) if x == y => p,
+            _ => forget(self),
+        }
+    }
+
+    pub(super) fn optional(&mut self, label: &mut Label, t: &Term) -> Var {
+        let most = Interval::new(0, self.f.program.arch.max_address());
+        self.variable(label, most, t.clone())
+    }
+
+    /// An untested word of the edge in the label, if its type is closed.
+    pub(super) fn shared_env(&self, ty: talcore::types::WordId, env: &Env, v: Var) -> Option<Word> {
+        env.as_ref().is_none_or(|e| e.is_empty()).then(|| Word::Opt(v, ty, Some(Rc::from([]))))
+    }
+}
+
+/// If the steps of two words on this edge are in a fixed proportion: coefficients `(a, b)` with
+/// `a * step1 = b * step2`.
+pub(super) fn in_step(j: &Join<'_, '_>, g: &General, h: &General) -> Option<(i128, i128)> {
+    let d = g.is.sub(&j.apply(&g.was)?)?;
+    let e = h.is.sub(&j.apply(&h.was)?)?;
+    if let (Some(d), Some(e)) = (d.as_const(), e.as_const()) {
+        if d == 0 || e == 0 || d.abs() > 1 << 20 || e.abs() > 1 << 20 {
+            return None;
+        }
+        let g = gcd(d.unsigned_abs(), e.unsigned_abs()) as i128;
+        return Some((e / g, d / g));
+    }
+    if d == e {
+        return Some((1, 1));
+    }
+    (d.add(&e)? == Term::zero()).then_some((1, -1))
+}
+
+/// What a label's own variables stand for on an edge, as far as its words tell.
+pub(super) fn substitution(f: &Frame<'_>, label: &State, edge: &State) -> Vec<Option<Term>> {
+    let mut j = Join {
+        f,
+        s: edge.clone(),
+        theta: vec![None; label.facts.var_count().saturating_sub(f.vars() as usize)],
+        locs: Vec::new(),
+        general: Vec::new(),
+        changed: false,
+    };
+    j.bind(label);
+    j.theta
+}

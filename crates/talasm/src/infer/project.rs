@@ -1,0 +1,198 @@
+//! Takes a state over to a label: names for what is live of it.
+
+use super::label::Frame;
+use super::terms::replace;
+use std::collections::HashMap;
+use talcore::facts::Interval;
+use talcore::state::{Env, Lay, Loc, LocId, STATIC, Slot, State, Word};
+use talcore::term::{Term, Var};
+
+/// Adds a piece below the others; words about which nothing is known are raw bytes.
+pub(super) fn push_slot(frame: &mut Vec<Slot>, off: i64, size: i64, word: Option<Word>) {
+    let word = word.filter(|w| *w != Word::Any);
+    match frame.last_mut() {
+        Some(top) if top.word.is_none() && word.is_none() => {
+            top.off = off;
+            top.size += size;
+        }
+        _ => frame.push(Slot { off, size, word }),
+    }
+}
+
+/// Takes a state over to a label, with new names for the variables that are not the entry state's.
+pub(super) struct Projection<'a, 'p> {
+    f: &'a Frame<'p>,
+    from: &'a State,
+    /// The state's variables in the label's.
+    pub(super) names: HashMap<Var, Term>,
+    locs: HashMap<LocId, LocId>,
+    /// Intervals of the label's variables.
+    pub(super) vars: Vec<Interval>,
+    /// Words that are sums of variables of which nothing else tells the values: a name for each, and
+    /// the sum over the state's variables.
+    pub(super) composite: Vec<(Var, Term)>,
+}
+
+impl<'a, 'p> Projection<'a, 'p> {
+    /// Finds names: a variable has one if some word determines it once others are known, so that
+    /// matching can bind it.
+    pub(super) fn new(f: &'a Frame<'p>, from: &'a State, vars: Vec<Interval>) -> Self {
+        let mut p =
+            Projection { f, from, names: HashMap::new(), locs: HashMap::new(), vars, composite: Vec::new() };
+        let mut terms: Vec<Term> = Vec::new();
+        for w in words(from) {
+            match w {
+                Word::Int(t) | Word::Sp(t) => terms.push(t.clone()),
+                Word::Ptr(l, t) => {
+                    terms.push(t.clone());
+                    if *l < STATIC
+                        && *l >= f.locs()
+                        && let Some(loc) = from.locs.get(*l as usize)
+                    {
+                        terms.extend(loc.lay.env.iter().flat_map(|e| e.iter().cloned()));
+                    }
+                }
+                Word::Opt(v, _, env) => {
+                    terms.push(Term::var(*v));
+                    terms.extend(env.iter().flat_map(|e| e.iter().cloned()));
+                }
+                _ => {}
+            }
+        }
+        // Whole words first: their variables keep their meaning.
+        terms.sort_by_key(|t| t.summands().len() + usize::from(t.konst() != 0));
+        loop {
+            let found = terms.iter().find_map(|t| {
+                let mut open = t.summands().iter().filter(|s| s.0 >= f.vars() && !p.names.contains_key(&s.0));
+                let first = open.next()?;
+                open.next().is_none().then(|| (first.0, i128::from(first.1), t))
+            });
+            let Some((v, c, t)) = found else { return p };
+            let z = Term::var(p.vars.len() as Var);
+            // `v + constant` or `constant - v` names the whole word.
+            let rest = t.add_scaled(&Term::var(v), -c).filter(|r| r.as_const().is_some());
+            match rest.and_then(|r| z.sub(&r)).filter(|_| c.abs() == 1).and_then(|t| t.scale(c)) {
+                Some(name) => {
+                    p.vars.push(from.facts.range(t));
+                    p.names.insert(v, name);
+                }
+                None => {
+                    p.vars.push(from.facts.interval(v));
+                    p.names.insert(v, z);
+                }
+            }
+        }
+    }
+
+    /// A term in the label's variables, if all of them have names.
+    pub(super) fn named(&self, t: &Term) -> Option<Term> {
+        let mut sum = Term::from(t.konst());
+        for &(v, c) in t.summands() {
+            let c = i128::from(c);
+            sum = match v < self.f.vars() {
+                true => sum.add_scaled(&Term::var(v), c)?,
+                false => sum.add_scaled(self.names.get(&v)?, c)?,
+            };
+        }
+        Some(sum)
+    }
+
+    pub(super) fn term(&mut self, t: &Term) -> Term {
+        if let Some(t) = self.named(t) {
+            return t;
+        }
+        if let Some((z, _)) = self.composite.iter().find(|(_, other)| other == t) {
+            return Term::var(*z);
+        }
+        self.vars.push(self.from.facts.range(t));
+        let z = self.vars.len() as Var - 1;
+        self.composite.push((z, t.clone()));
+        Term::var(z)
+    }
+
+    /// The state under the new names; facts are left to the caller.
+    pub(super) fn state(&mut self) -> State {
+        let from = self.from;
+        let locs = self.f.entry.locs.iter().map(|l| Loc { addr: None, ..l.clone() }).collect();
+        let mut state = State { depth: from.depth, touched: from.depth, locs, ..State::default() };
+        for r in 0..16 {
+            state.regs[r] = self.word(&from.regs[r], &mut state.locs);
+        }
+        for slot in &from.frame {
+            let word = slot.word.as_ref().map(|w| self.word(w, &mut state.locs));
+            push_slot(&mut state.frame, slot.off, slot.size, word);
+        }
+        for w in &from.incoming {
+            let w = self.word(w, &mut state.locs);
+            state.incoming.push(w);
+        }
+        state
+    }
+
+    pub(super) fn env(&mut self, env: &Env) -> Env {
+        env.as_ref().map(|e| e.iter().map(|t| self.term(t)).collect())
+    }
+
+    pub(super) fn loc(&mut self, l: LocId, locs: &mut Vec<Loc>) -> LocId {
+        if l >= STATIC || l < self.f.locs() {
+            return l;
+        }
+        if let Some(k) = self.locs.get(&l) {
+            return *k;
+        }
+        let Some(old) = self.from.locs.get(l as usize) else { return l };
+        let (mode, id) = (old.mode, old.lay.id);
+        let env = self.env(&old.lay.env);
+        locs.push(Loc { mode, lay: Lay { id, env }, addr: None });
+        let k = locs.len() as LocId - 1;
+        self.locs.insert(l, k);
+        k
+    }
+
+    pub(super) fn word(&mut self, w: &Word, locs: &mut Vec<Loc>) -> Word {
+        match w {
+            Word::Int(t) => Word::Int(self.term(t)),
+            Word::Sp(t) => Word::Sp(self.term(t)),
+            Word::Ptr(l, t) => {
+                let l = self.loc(*l, locs);
+                Word::Ptr(l, self.term(t))
+            }
+            Word::Opt(v, ty, env) => match self.term(&Term::var(*v)).as_var() {
+                Some(v) => Word::Opt(v, *ty, self.env(env)),
+                None => Word::Any,
+            },
+            other => other.clone(),
+        }
+    }
+}
+
+/// The state with constants for the variables of which only one value is left.
+pub(super) fn concrete(f: &Frame<'_>, s: &State) -> State {
+    let mut out = s.clone();
+    let fixed = |t: &mut Term| {
+        let values: Vec<(Var, i128)> = t
+            .summands()
+            .iter()
+            .map(|(v, _)| (*v, s.facts.interval(*v)))
+            .filter(|(v, i)| *v >= f.vars() && i.lo == i.hi)
+            .map(|(v, i)| (v, i.lo))
+            .collect();
+        for (v, c) in values {
+            if let Some(r) = replace(t, v, &Term::from(c)) {
+                *t = r;
+            }
+        }
+    };
+    let each = |w: &mut Word| match w {
+        Word::Int(t) | Word::Sp(t) | Word::Ptr(_, t) => fixed(t),
+        _ => {}
+    };
+    out.regs.iter_mut().for_each(each);
+    out.frame.iter_mut().filter_map(|s| s.word.as_mut()).for_each(each);
+    out
+}
+
+/// All words of a state, in the order in which matching meets them.
+pub(super) fn words(s: &State) -> impl Iterator<Item = &Word> {
+    s.regs.iter().chain(s.frame.iter().filter_map(|f| f.word.as_ref())).chain(&s.incoming)
+}
