@@ -1,5 +1,7 @@
 //! Tools for testing the toolchain. Nothing here is shipped.
 
 pub mod build;
+pub mod filetest;
+pub mod forge;
 pub mod patch;
 pub mod toolchain;

@@ -3,14 +3,15 @@
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
-use talasm::front::{Loader, SysNumbers};
+use talasm::front::{Front, Loader, SysNumbers};
+use talasm::problem::Problem;
 use talasm::{driver, front};
 use talcore::abi::Abi;
 use talcore::arch::Arch;
 use talcore::types::Types;
 use talcore::verdict::{Accept, Reject};
 use taldiag::render::{Format, Renderer};
-use taldiag::{Code, Diagnostic, Sources};
+use taldiag::{Code, Diagnostic, Place, Sources};
 use tallink::{Input, InputFile};
 
 /// The text of a module under the name of its file.
@@ -27,8 +28,18 @@ pub struct Module {
 pub struct Refusal {
     /// The codes, in the order in which they were reported. Never empty.
     pub codes: Vec<Code>,
+    /// What the messages are about, in the same order: the file's name, and the line of a source, from 1.
+    pub places: Vec<Option<(String, usize)>>,
     /// The messages as a person sees them.
     pub text: String,
+}
+
+/// A module that has been read.
+pub struct Read {
+    /// What the front end made of it.
+    pub front: Front,
+    sources: Sources,
+    name: String,
 }
 
 /// Splits a text with lines `;--- name.tal` into modules; what comes before the first one is `main.tal`.
@@ -47,21 +58,65 @@ pub fn modules(text: &str) -> Vec<Module> {
     all
 }
 
+/// Reads modules in order: each may use those before it.
+///
+/// # Errors
+/// What the front end says about the first module that it refuses.
+pub fn read(modules: &[Module]) -> Result<Vec<Read>, Refusal> {
+    let files = Files::default();
+    let mut all = Vec::new();
+    for module in modules {
+        files.add(&module.name, &module.text);
+        let read = Read::new(&files, Path::new(&module.name))?;
+        let stem = module.name.trim_end_matches(".tal");
+        files.add(&format!("{stem}.tali"), &read.front.interface);
+        all.push(read);
+    }
+    Ok(all)
+}
+
+impl Read {
+    fn new(loader: &dyn Loader, path: &Path) -> Result<Read, Refusal> {
+        let abi = Abi::amd64(&mut Types::default());
+        let mut sources = Sources::new();
+        let options = front::Options {
+            arch: Arch::Amd64,
+            defines: Vec::new(),
+            include: Vec::new(),
+            sys: &abi as &dyn SysNumbers,
+        };
+        let front = front::parse_module(&mut sources, loader, path, &options)
+            .map_err(|all| refusal("talasm", &sources, &all))?;
+        Ok(Read { front, sources, name: path.with_extension("o").display().to_string() })
+    }
+
+    /// What the assembler makes of the module.
+    ///
+    /// # Errors
+    /// Its messages.
+    pub fn assemble(&self, options: &driver::Options) -> Result<InputFile, Refusal> {
+        let made = driver::assemble(&self.front.module, &self.front.types, options);
+        Ok(self.object(made.map_err(|problems| self.refuse(problems))?.object))
+    }
+
+    /// An object of this module.
+    pub(crate) fn object(&self, bytes: Vec<u8>) -> InputFile {
+        InputFile { name: self.name.clone(), bytes }
+    }
+
+    /// What the assembler says about problems in this module.
+    pub(crate) fn refuse(&self, problems: Vec<Problem>) -> Refusal {
+        let all: Vec<Diagnostic> = problems.into_iter().map(|p| p.diagnostic(&self.front.files)).collect();
+        refusal("talasm", &self.sources, &all)
+    }
+}
+
 /// Assembles modules in order: each may use those before it.
 ///
 /// # Errors
 /// What the assembler says about the first module that it refuses.
 pub fn assemble(modules: &[Module]) -> Result<Vec<InputFile>, Refusal> {
-    let files = Files::default();
-    let mut objects = Vec::new();
-    for module in modules {
-        files.add(&module.name, &module.text);
-        let (object, interface) = one(&files, Path::new(&module.name), &driver::Options::default())?;
-        let stem = module.name.trim_end_matches(".tal");
-        files.add(&format!("{stem}.tali"), &interface);
-        objects.push(object);
-    }
-    Ok(objects)
+    read(modules)?.iter().map(|r| r.assemble(&driver::Options::default())).collect()
 }
 
 /// Assembles a file of the file system, with debugging information.
@@ -70,28 +125,7 @@ pub fn assemble(modules: &[Module]) -> Result<Vec<InputFile>, Refusal> {
 /// What the assembler says.
 pub fn assemble_file(path: &Path) -> Result<InputFile, Refusal> {
     let options = driver::Options { debug: Some(".".into()), listing: false };
-    one(&front::ReadFiles, path, &options).map(|made| made.0)
-}
-
-/// One module's object and interface.
-fn one(loader: &dyn Loader, path: &Path, options: &driver::Options) -> Result<(InputFile, String), Refusal> {
-    let abi = Abi::amd64(&mut Types::default());
-    let mut sources = Sources::new();
-    let refuse = |sources: &Sources, all: &[Diagnostic]| refusal("talasm", sources, all);
-    let front_options = front::Options {
-        arch: Arch::Amd64,
-        defines: Vec::new(),
-        include: Vec::new(),
-        sys: &abi as &dyn SysNumbers,
-    };
-    let front = front::parse_module(&mut sources, loader, path, &front_options)
-        .map_err(|all| refuse(&sources, &all))?;
-    let made = driver::assemble(&front.module, &front.types, options).map_err(|all| {
-        let all: Vec<Diagnostic> = all.into_iter().map(|p| p.diagnostic(&front.files)).collect();
-        refuse(&sources, &all)
-    })?;
-    let name = path.with_extension("o").display().to_string();
-    Ok((InputFile { name, bytes: made.object }, front.interface))
+    Read::new(&front::ReadFiles, path)?.assemble(&options)
 }
 
 /// Links objects to an executable, which is not checked yet.
@@ -118,8 +152,17 @@ pub fn check(image: &[u8]) -> Result<Accept, Refusal> {
 /// # Errors
 /// What the first tool that refuses says.
 pub fn build(text: &str) -> Result<Option<Vec<u8>>, Refusal> {
-    let objects = assemble(&modules(text))?;
-    if text.contains("fn _start") {
+    let modules = modules(text);
+    finish(&modules, assemble(&modules)?)
+}
+
+/// Links and checks objects: a program if the modules have an entry, else each object by itself. Returns the
+/// executable, if it is one.
+///
+/// # Errors
+/// What the linker or the checker says.
+pub fn finish(modules: &[Module], objects: Vec<InputFile>) -> Result<Option<Vec<u8>>, Refusal> {
+    if modules.iter().any(|m| m.text.contains("fn _start")) {
         let image = link(objects)?;
         check(&image)?;
         return Ok(Some(image));
@@ -146,7 +189,16 @@ fn from_checker(image: &[u8], reject: &Reject) -> Refusal {
 
 fn refusal(tool: &'static str, sources: &Sources, all: &[Diagnostic]) -> Refusal {
     let codes = all.iter().map(|d| d.code).collect();
-    Refusal { codes, text: Renderer::new(tool, Format::Human).render(sources, all) }
+    let place = |d: &Diagnostic| {
+        let place = &d.labels.iter().find(|l| l.primary)?.place;
+        let line = match place {
+            Place::Source { file, range } => sources.position(*file, range.start).line,
+            _ => 0,
+        };
+        Some((sources.name(place.file()).to_string(), line))
+    };
+    let places = all.iter().map(place).collect();
+    Refusal { codes, places, text: Renderer::new(tool, Format::Human).render(sources, all) }
 }
 
 /// Files in memory.
