@@ -296,8 +296,7 @@ mod tests {
     fn expectations_have_lines() {
         let text = "; ~ error TAL2001\nx ; ~ error TAL0301 why\n;--- b.tal\n\ny\t; ~ error TAL0302\n";
         let place = |f: &str, l| Some((f.to_string(), l));
-        let want =
-            [(None, Code(2001)), (place("main.tal", 2), Code(301)), (place("b.tal", 2), Code(302))];
+        let want = [(None, Code(2001)), (place("main.tal", 2), Code(301)), (place("b.tal", 2), Code(302))];
         assert_eq!(expectations(text).unwrap(), want);
     }
 

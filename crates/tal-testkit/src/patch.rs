@@ -8,9 +8,10 @@
 //! at NOTE[0]+16 = ff                ; bytes, counted from the start of a segment in the file
 //! at helper+1 = f4                  ; bytes, counted from a symbol
 //! at file+0 = 7f 45                 ; bytes, counted from the start of the file
+//! word table+8 = helper+1           ; a machine word
 //! ```
 //!
-//! A value is a number or a symbol, whose address it means.
+//! A value is a number, or a symbol, whose address it means, and a number to add.
 
 use object::{Object, ObjectSegment, ObjectSymbol};
 
@@ -33,12 +34,22 @@ fn apply_line(file: &mut [u8], line: &str) -> Result<(), String> {
     let (left, right) = line.split_once('=').ok_or("there is no `=`")?;
     let (offset, bytes) = match left.split_whitespace().collect::<Vec<_>>()[..] {
         ["at", place] => (place_offset(file, place)?, hex(right)?),
+        ["word", place] => {
+            let offset = place_offset(file, place)?;
+            let value = value(file, right.trim())?;
+            let size = if file.get(4) == Some(&2) { 8 } else { 4 };
+            (offset, value.to_le_bytes()[..size].to_vec())
+        }
         ["set", part, field] => {
             let (offset, size) = field_place(file, part, field)?;
             let value = value(file, right.trim())?;
             (offset, value.to_le_bytes()[..size].to_vec())
         }
-        _ => return Err("it is neither `at PLACE = BYTES` nor `set PART FIELD = VALUE`".into()),
+        _ => {
+            return Err(
+                "it is none of `at PLACE = BYTES`, `word PLACE = VALUE`, `set PART FIELD = VALUE`".into()
+            );
+        }
     };
     let end = offset.checked_add(bytes.len()).ok_or("the place is too far")?;
     let size = file.len();
@@ -66,10 +77,12 @@ fn number(text: &str) -> Option<u64> {
 }
 
 fn value(file: &[u8], text: &str) -> Result<u64, String> {
-    match number(text) {
-        Some(n) => Ok(n),
-        None => symbol(file, text),
+    if let Some(n) = number(text) {
+        return Ok(n);
     }
+    let (name, plus) = text.split_once('+').unwrap_or((text, "0"));
+    let plus = number(plus).ok_or_else(|| format!("`{plus}` is no number"))?;
+    Ok(symbol(file, name)?.wrapping_add(plus))
 }
 
 fn symbol(file: &[u8], name: &str) -> Result<u64, String> {

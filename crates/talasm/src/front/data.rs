@@ -81,7 +81,9 @@ impl Cx<'_> {
             if imported {
                 return Some(ObjectInfo { layout, size: None, align: 1 });
             }
-            self.error(1212, "an object has a constant size").at(span, "this does not tell it");
+            if !self.of_broken(layout) {
+                self.error(1212, "an object has a constant size").at(span, "this does not tell it");
+            }
             return None;
         };
         if size == 0 {

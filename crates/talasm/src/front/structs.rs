@@ -8,7 +8,7 @@ use crate::ir::Span;
 use std::rc::Rc;
 use talcore::limits;
 use talcore::term::Term;
-use talcore::types::{Struct, StructId};
+use talcore::types::{LayoutId, Struct, StructId};
 
 impl Cx<'_> {
     /// The number of a struct, which is defined later if it is not yet.
@@ -97,7 +97,7 @@ impl Cx<'_> {
                 continue;
             };
             let Some(size) = self.size_of_layout(layout) else {
-                if !matches!(self.struct_of_layout(layout), Some(s) if self.is_broken(s)) {
+                if !self.of_broken(layout) {
                     self.error(1212, "the size of this field is not known")
                         .at(ast.ty(*ty).span, "a size is needed")
                         .help("give strings a length: `cstr(m)`; or keep a pointer: `imm cstr`");
@@ -128,6 +128,11 @@ impl Cx<'_> {
         let layouts = done.iter().map(|f| f.layout).collect();
         self.table.define(id, Struct { params: params.len() as u32, facts, fields: layouts }, names);
         Some(Rc::new(StructInfo { fields: done, size: offset, align }))
+    }
+
+    /// Whether a layout is one of a struct about which there has been a complaint.
+    pub(super) fn of_broken(&self, layout: LayoutId) -> bool {
+        self.struct_of_layout(layout).is_some_and(|s| self.is_broken(s))
     }
 
     fn is_broken(&self, decl: DeclId) -> bool {

@@ -275,8 +275,10 @@ impl Cx<'_> {
                 None
             }
             None => {
-                self.error(1212, "the elements of an array have a constant size")
-                    .at(span, "its size depends on a variable, or is hidden");
+                if !self.of_broken(each) {
+                    self.error(1212, "the elements of an array have a constant size")
+                        .at(span, "its size depends on a variable, or is hidden");
+                }
                 None
             }
         }

@@ -120,6 +120,8 @@ pub(super) fn failure(
     let start = image.text_base() + u64::from(code.start);
     let span_at = |addr: u64| {
         let off = u32::try_from(addr.wrapping_sub(start)).ok()?;
+        // Behind the last instruction: where control falls off.
+        let off = if off == code.size { code.insns.last()?.offset } else { off };
         let item = module.functions[f].body.get(code.item_at(off)? as usize)?;
         Some(match item {
             Item::Instr(i) => i.span,

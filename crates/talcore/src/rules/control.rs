@@ -16,6 +16,13 @@ impl<'a, G: Guide> Engine<'a, G> {
         addr.checked_sub(self.function.addr).filter(|o| *o < self.function.size)
     }
 
+    /// The offset that a jump goes to. Without a label at its first byte a jump to the function's start is a
+    /// call of it, and none inside.
+    fn local_target(&mut self, addr: u64) -> Option<u64> {
+        let off = self.inside_function(addr)?;
+        (off != 0 || self.guide.label(0).is_some()).then_some(off)
+    }
+
     /// `call rel32`.
     pub fn call_direct(&mut self, i: &Insn) -> Checked<Flow> {
         match self.program.sig_at(i.imm as u64) {
@@ -50,12 +57,12 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// `jmp rel`: to a label of this function, or a tail call.
     pub fn jump(&mut self, i: &Insn) -> Checked<Flow> {
         let target = i.imm as u64;
-        match self.inside_function(target) {
-            Some(off) if self.guide.label(off).is_some() || off != 0 => {
+        match self.local_target(target) {
+            Some(off) => {
                 self.edge(off)?;
                 Ok(Flow::Away)
             }
-            _ => match self.program.sig_at(target) {
+            None => match self.program.sig_at(target) {
                 Some(sig) => self.tail_call(sig),
                 None => self.reject(Code::NoLabel, "the jump leaves the function, and not to another one"),
             },
@@ -86,7 +93,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Follows the edge to `target` with what `learn(true)` teaches, then goes on with `learn(false)`.
     fn fork(&mut self, target: u64, learn: impl Fn(&mut Self, bool)) -> Checked {
-        let Some(off) = self.inside_function(target) else {
+        let Some(off) = self.local_target(target) else {
             return self.branch_away(target, learn);
         };
         let saved: Option<State> = self.has_untested().then(|| self.state.clone());
