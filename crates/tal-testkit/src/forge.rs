@@ -38,7 +38,7 @@ fn streams(read: &Read) -> Result<Vec<Vec<u8>>, Refusal> {
     let refuse = |problems| read.refuse(problems);
     let encoded = encode(module).map_err(refuse)?;
     let image = layout_provisional(module, &encoded);
-    Ok(infer::run(module, &encoded, &image, types).map_err(refuse)?.streams)
+    Ok(infer::run(module, &encoded, &image, types, false).map_err(refuse)?.streams)
 }
 
 /// The object of a module with annotations that come from elsewhere.
