@@ -100,7 +100,11 @@ impl Num<'_> {
 
     /// A fresh variable in `range`, or the constant if there is only one.
     pub fn fresh(&mut self, range: Interval) -> Term {
-        if range.lo == range.hi { Term::from(range.lo) } else { Term::var(self.facts.fresh(range)) }
+        if range.lo == range.hi && range.lo != NEG_INF && range.hi != POS_INF {
+            Term::from(range.lo)
+        } else {
+            Term::var(self.facts.fresh(range))
+        }
     }
 
     /// A word of `bits` bits about which nothing is known.

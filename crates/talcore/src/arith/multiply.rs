@@ -2,7 +2,7 @@
 
 use super::flags::Order;
 use super::{Flags, Num, Out, pow2};
-use crate::facts::{Interval, POS_INF};
+use crate::facts::{Interval, NEG_INF, POS_INF};
 use crate::term::Term;
 
 /// Both halves of a product and the flags.
@@ -116,12 +116,11 @@ impl Num<'_> {
             }
         };
         let (a, b) = (bound(a), bound(b));
-        // Only the product of two large unsigned numbers overflows: no upper bound.
-        let corner = |x: i128, y: i128| x.checked_mul(y).unwrap_or(POS_INF);
-        let corners = [corner(a.lo, b.lo), corner(a.lo, b.hi), corner(a.hi, b.lo), corner(a.hi, b.hi)];
-        let [first, rest @ ..] = corners;
-        let lo = rest.iter().fold(first, |m, &c| m.min(c));
-        let hi = rest.iter().fold(first, |m, &c| m.max(c));
+        // Only the product of two large unsigned numbers overflows: no upper bound. The lower one is
+        // then any smaller number, but never "no upper bound" too, which would be a constant.
+        let corners = [(a.lo, b.lo), (a.lo, b.hi), (a.hi, b.lo), (a.hi, b.hi)].map(|(x, y)| x.checked_mul(y));
+        let lo = corners.iter().map(|c| c.unwrap_or(pow2(126))).fold(pow2(126), i128::min);
+        let hi = corners.iter().map(|c| c.unwrap_or(POS_INF)).fold(NEG_INF, i128::max);
         Interval::new(lo, hi)
     }
 }

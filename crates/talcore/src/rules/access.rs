@@ -169,7 +169,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 return self.reject(Code::Limit, "the frame has too many cells");
             }
         } else {
-            self.state.forget_frame(at, at + size);
+            self.state.forget_frame(at, at.saturating_add(size));
         }
         Ok(())
     }
@@ -337,10 +337,15 @@ impl<'a, G: Guide> Engine<'a, G> {
             self.write_arg(i, i.args[1], i.width, old)?;
             return self.write_arg(i, i.args[0], i.width, sum);
         }
-        // Either the destination gets the source, or ax gets the destination.
+        // Either the destination gets the source, or ax gets the destination. So a typed cell must
+        // accept the source, but the frame, whose cells get the type of what is stored, holds
+        // nothing known afterwards.
         let unknown = self.fresh(Interval::unsigned(i.width.bits()));
         match i.args[0] {
-            Arg::Mem => self.write_arg(i, Arg::Mem, i.width, src)?,
+            Arg::Mem => match self.place(&i.mem, true)? {
+                Place::Frame(off) => self.store_frame(&off, i.width, Word::Any)?,
+                _ => self.write_arg(i, Arg::Mem, i.width, src)?,
+            },
             _ => {
                 let any = self.fresh(Interval::unsigned(i.width.bits()));
                 self.write_unknown(i, i.args[0], any)?;

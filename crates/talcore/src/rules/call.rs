@@ -226,8 +226,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         if !sig.stack.is_empty() {
             return self.reject(Code::TailCall, "a tail call cannot pass arguments on the stack");
         }
-        if self.sig().start && !sig.noreturn {
-            return self.reject(Code::TailCall, "the entry function has no return address");
+        // The entry function has no return address, and neither has a function that does not return
+        // and that the entry function has jumped to.
+        if (self.sig().start || self.sig().noreturn) && !sig.noreturn {
+            return self
+                .reject(Code::TailCall, "a function that does not return ends in one that does not either");
         }
         let s = self.arguments(sig)?;
         if !sig.noreturn {
