@@ -61,3 +61,15 @@ fn programs_of_the_error_pages() {
     let problems: Vec<String> = ALL.iter().flat_map(wrong).collect();
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }
+
+/// The first program in the README is the first example, and is rejected with the change that it proposes.
+#[test]
+fn first_program() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let read = |name: &str| std::fs::read_to_string(format!("{root}/{name}")).unwrap();
+    let hello = read("examples/hello/hello.tal");
+    assert!(read("README.md").contains(&format!("```\n{hello}```\n")), "the README shows another program");
+    assert!(build(&hello).is_ok());
+    let refusal = build(&hello.replace("sizeof text", "1000")).unwrap_err();
+    assert!(!refusal.text.is_empty());
+}

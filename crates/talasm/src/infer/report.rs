@@ -171,7 +171,9 @@ pub(super) fn failure(
         if !bounds.is_empty() {
             p = p.note(format!("known: {}", bounds.join(", ")));
         }
-        if let Some(example) = counterexample(facts, goal) {
+        if goal.as_const().is_some() {
+            p = p.note("that is false whatever the input is");
+        } else if let Some(example) = counterexample(facts, goal) {
             let list: Vec<String> =
                 example.iter().map(|(v, c)| format!("{} = {}", names.var(*v), number(*c))).collect();
             p = p.note(format!("for example {} breaks it", list.join(", ")));
