@@ -3,6 +3,7 @@
 use crate::arith::Prove;
 use crate::facts::{Facts, Interval};
 use crate::guide::Guide;
+use crate::matching::Subst;
 use crate::program::{Function, ObjectKind, Program};
 use crate::state::{Env, Lay, Loc, LocId, STATIC, State, Word};
 use crate::term::Term;
@@ -32,6 +33,8 @@ pub struct Engine<'a, G> {
     pub lent: Vec<crate::rules::Lent>,
     /// The state at the function's entry.
     pub entry: Rc<State>,
+    /// Memory for matching labels.
+    pub subst: Subst,
     /// Steps left.
     pub fuel: u64,
     /// Proofs by certificate so far.
@@ -93,8 +96,27 @@ impl<'a, G: Guide> Engine<'a, G> {
             rigid_locs: 0,
             lent: Vec::new(),
             entry: Rc::new(State::default()),
+            subst: Subst::default(),
             fuel,
             certificates: 0,
+        }
+    }
+
+    /// The same engine with another source of answers.
+    pub fn guided_by<H>(self, guide: H) -> Engine<'a, H> {
+        Engine {
+            program: self.program,
+            function: self.function,
+            guide,
+            state: self.state,
+            ip: self.ip,
+            rigid_vars: self.rigid_vars,
+            rigid_locs: self.rigid_locs,
+            lent: self.lent,
+            entry: self.entry,
+            subst: self.subst,
+            fuel: self.fuel,
+            certificates: self.certificates,
         }
     }
 
@@ -168,6 +190,10 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Proves `lo <= t <= hi` or rejects.
     pub fn require_in(&mut self, t: &Term, range: Interval, code: Code, why: &'static str) -> Checked {
+        self.spend(1 + t.summands().len() as u64)?;
+        if self.state.facts.evidently_in(t, range) {
+            return Ok(());
+        }
         if range.lo != crate::facts::NEG_INF {
             let goal = self.term(range.lo.checked_neg().and_then(|c| t.offset(c)))?;
             self.require(&goal, code, why)?;

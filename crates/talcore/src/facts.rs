@@ -89,6 +89,11 @@ impl Facts {
         self.intervals.get(v as usize).copied().unwrap_or(Interval::ALL)
     }
 
+    /// The intervals of all variables.
+    pub fn intervals(&self) -> &[Interval] {
+        &self.intervals
+    }
+
     /// The facts in order; certificates refer to their positions.
     pub fn list(&self) -> &[Term] {
         &self.list
@@ -98,6 +103,14 @@ impl Facts {
     pub fn fresh(&mut self, range: Interval) -> Var {
         self.intervals.push(range);
         (self.intervals.len() - 1) as Var
+    }
+
+    /// Becomes a copy of `other`, in the memory that it already has.
+    pub fn copy_from(&mut self, other: &Facts) {
+        self.intervals.clone_from(&other.intervals);
+        self.list.clone_from(&other.list);
+        self.trail.clone_from(&other.trail);
+        (self.marks, self.absurd) = (other.marks, other.absurd);
     }
 
     /// Remembers the present facts, for [`Facts::rollback`].
@@ -240,7 +253,16 @@ fn sum_bound(acc: i128, bound: i128, c: i64, missing: i128) -> i128 {
     if acc == missing || bound == NEG_INF || bound == POS_INF {
         return missing;
     }
-    match bound.checked_mul(c as i128).and_then(|p| acc.checked_add(p)) {
+    let product = match c {
+        1 => Some(bound),
+        -1 => bound.checked_neg(),
+        _ => match i64::try_from(bound) {
+            // One multiplication, which cannot overflow.
+            Ok(bound) => Some(i128::from(bound) * i128::from(c)),
+            Err(_) => bound.checked_mul(c.into()),
+        },
+    };
+    match product.and_then(|p| acc.checked_add(p)) {
         Some(s) if s != NEG_INF && s != POS_INF => s,
         _ => missing,
     }

@@ -9,7 +9,7 @@ use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::limits;
 use crate::rules::Lent;
-use crate::state::{Env, Lay, LocId, Word};
+use crate::state::{Env, Lay, LocId, STATIC, Word};
 use crate::term::Term;
 use crate::types::{Layout, LayoutId, Mode, WordId, WordTy};
 use crate::verdict::Code;
@@ -22,6 +22,8 @@ use alloc::vec::Vec;
 pub struct Subst {
     /// Variables below this one stand for themselves.
     pub rigid: u32,
+    /// Locations below this one, and static objects, stand for themselves.
+    pub rigid_locs: u32,
     /// The other index variables, from `rigid` on.
     pub terms: Vec<Option<Term>>,
     /// Word type variables.
@@ -33,7 +35,58 @@ pub struct Subst {
 impl Subst {
     /// `rigid` variables that stand for themselves, and `open` ones.
     pub fn new(rigid: u32, open: usize) -> Subst {
-        Subst { rigid, terms: vec![None; open], words: Vec::new(), locs: Vec::new() }
+        Subst { rigid, terms: vec![None; open], ..Subst::default() }
+    }
+
+    /// Starts anew for a label: how many of its variables and locations stand for themselves, and
+    /// how many there are.
+    pub fn begin(&mut self, (rigid, vars): (usize, usize), (rigid_locs, locs): (usize, usize)) {
+        (self.rigid, self.rigid_locs) = (rigid as u32, rigid_locs as u32);
+        self.terms.clear();
+        self.terms.resize(vars.saturating_sub(rigid), None);
+        self.words.clear();
+        self.locs.clear();
+        self.locs.resize(locs.saturating_sub(rigid_locs), None);
+    }
+
+    /// Whether the terms are equal as they stand, or the pattern is a variable that this binds. `false`
+    /// says nothing, and nothing is bound.
+    pub fn evident(&mut self, pattern: &Term, actual: &Term) -> bool {
+        if let Some(v) = pattern.as_var()
+            && let Some(i) = self.slot(v)
+        {
+            return match self.terms.get_mut(i) {
+                None => false,
+                Some(Some(t)) => t == actual,
+                Some(open) => {
+                    *open = Some(actual.clone());
+                    true
+                }
+            };
+        }
+        pattern.scope() <= self.rigid && pattern == actual
+    }
+
+    /// Whether a word of a label's state is matched without question or proof. `false` says nothing, and
+    /// nothing is bound.
+    pub fn evident_word(&mut self, pattern: &Word, actual: &Word) -> bool {
+        match (pattern, actual) {
+            (Word::Any, _) => true,
+            (Word::Int(p), Word::Int(a)) | (Word::Sp(p), Word::Sp(a)) => self.evident(p, a),
+            (Word::Ptr(l, p), Word::Ptr(k, a)) => self.same_loc(*l, *k) && self.evident(p, a),
+            (Word::Fn(p), Word::Fn(a)) => p == a,
+            (Word::Entry(p), Word::Entry(a)) => p == a,
+            (Word::Var(p), Word::Var(a)) => p == a,
+            _ => false,
+        }
+    }
+
+    /// Whether a location of the pattern is known to stand for this one.
+    fn same_loc(&self, pattern: LocId, actual: LocId) -> bool {
+        match pattern.checked_sub(self.rigid_locs) {
+            Some(i) if pattern < STATIC => self.locs.get(i as usize) == Some(&Some(actual)),
+            _ => pattern == actual,
+        }
     }
 
     /// For patterns over the state's own variables: nothing is open.
@@ -84,7 +137,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         blame: Blame,
     ) -> Checked {
         self.spend(1 + pattern.summands().len() as u64)?;
-        let mut rest = self.term(actual.offset(0).and_then(|a| a.sub(&Term::from(pattern.konst()))))?;
+        if s.evident(pattern, actual) {
+            return Ok(());
+        }
+        let konst = self.term(pattern.konst().checked_neg().map(Term::from))?;
+        let mut rest = self.term(actual.add(&konst))?;
         let mut open = None;
         for &(v, c) in pattern.summands() {
             let k = -(c as i128);
@@ -141,8 +198,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         for (i, range) in vars.iter().enumerate() {
             if let Some(Some(t)) = s.terms.get(i) {
-                let t = t.clone();
-                self.require_in(&t, *range, blame.fact, "a variable is not proved to be in its interval")?;
+                self.require_in(t, *range, blame.fact, "a variable is not proved to be in its interval")?;
             }
         }
         for fact in facts {

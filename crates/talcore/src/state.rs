@@ -101,6 +101,18 @@ pub struct State {
 }
 
 impl State {
+    /// Becomes a copy of `other`, in the memory that it already has.
+    pub fn copy_from(&mut self, other: &State) {
+        self.regs.clone_from(&other.regs);
+        self.frame.clone_from(&other.frame);
+        self.incoming.clone_from(&other.incoming);
+        self.locs.clone_from(&other.locs);
+        self.static_addrs.clone_from(&other.static_addrs);
+        self.facts.copy_from(&other.facts);
+        self.flags.clone_from(&other.flags);
+        (self.depth, self.touched) = (other.depth, other.touched);
+    }
+
     /// Bytes allocated below the lowest touched address.
     pub fn debt(&self) -> i64 {
         self.touched - self.depth

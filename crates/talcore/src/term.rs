@@ -6,7 +6,7 @@
 //! variable (the result of an instruction) or rejects (everything else).
 
 use crate::limits;
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 
 /// An index variable: an index into the variables of the scope it is used in (a state, a
 /// signature, a struct).
@@ -19,12 +19,15 @@ const INLINE: usize = 2;
 #[derive(Clone, Debug, Default)]
 pub struct Term {
     konst: i128,
+    /// The summands, if there are at most [`INLINE`]; what lies behind them means nothing.
+    few: [(Var, i64); INLINE],
+    /// The summands, if there are more.
+    many: Option<Box<[(Var, i64); limits::TERM_VARS]>>,
     len: u32,
-    inline: [(Var, i64); INLINE],
-    more: Vec<(Var, i64)>,
 }
 
 impl PartialEq for Term {
+    #[inline]
     fn eq(&self, other: &Term) -> bool {
         self.konst == other.konst && self.summands() == other.summands()
     }
@@ -32,6 +35,7 @@ impl PartialEq for Term {
 impl Eq for Term {}
 
 impl From<i128> for Term {
+    #[inline]
     fn from(c: i128) -> Term {
         Term { konst: c, ..Term::default() }
     }
@@ -39,33 +43,43 @@ impl From<i128> for Term {
 
 impl Term {
     /// The constant 0.
+    #[inline]
     pub fn zero() -> Term {
         Term::default()
     }
 
     /// The variable `v`.
+    #[inline]
     pub fn var(v: Var) -> Term {
-        Term { len: 1, inline: [(v, 1), (0, 0)], ..Term::default() }
+        Term { len: 1, few: [(v, 1), (0, 0)], ..Term::default() }
     }
 
     /// The constant part.
+    #[inline]
     pub fn konst(&self) -> i128 {
         self.konst
     }
 
     /// The summands `(variable, coefficient)` in order of variables.
+    #[inline]
     pub fn summands(&self) -> &[(Var, i64)] {
-        if self.len as usize <= INLINE { &self.inline[..self.len as usize] } else { &self.more }
+        let all: &[(Var, i64)] = match &self.many {
+            None => &self.few,
+            Some(many) => &**many,
+        };
+        all.get(..self.len as usize).unwrap_or(all)
     }
 
     /// The value, if the term is constant.
+    #[inline]
     pub fn as_const(&self) -> Option<i128> {
         (self.len == 0).then_some(self.konst)
     }
 
     /// The variable, if the term is exactly one variable.
+    #[inline]
     pub fn as_var(&self) -> Option<Var> {
-        (self.len == 1 && self.konst == 0 && self.inline[0].1 == 1).then_some(self.inline[0].0)
+        (self.len == 1 && self.konst == 0 && self.few[0].1 == 1).then_some(self.few[0].0)
     }
 
     /// The coefficient of `v` (0 if absent).
@@ -74,8 +88,9 @@ impl Term {
     }
 
     /// The largest variable plus one, 0 for constants.
+    #[inline]
     pub fn scope(&self) -> u32 {
-        self.summands().last().map_or(0, |s| s.0 + 1)
+        self.summands().last().map_or(0, |s| s.0.saturating_add(1))
     }
 
     /// Builds a term from a constant and summands in strictly increasing order of variables.
@@ -94,68 +109,97 @@ impl Term {
         Some(t)
     }
 
+    #[inline]
     fn push(&mut self, s: (Var, i64)) -> Option<()> {
         let n = self.len as usize;
-        if n >= limits::TERM_VARS {
-            return None;
-        }
-        if n < INLINE {
-            self.inline[n] = s;
+        if let Some(slot) = self.few.get_mut(n) {
+            *slot = s;
         } else {
-            if n == INLINE {
-                self.more = Vec::with_capacity(2 * INLINE);
-                self.more.extend_from_slice(&self.inline);
-            }
-            self.more.push(s);
+            self.push_more(n, s)?;
         }
         self.len += 1;
         Some(())
     }
 
+    #[cold]
+    fn push_more(&mut self, n: usize, s: (Var, i64)) -> Option<()> {
+        let few = self.few;
+        let many = self.many.get_or_insert_with(|| {
+            let mut many = [(0, 0); limits::TERM_VARS];
+            many[..INLINE].copy_from_slice(&few);
+            Box::new(many)
+        });
+        *many.get_mut(n)? = s;
+        Some(())
+    }
+
     /// `self + k * other`.
     pub fn add_scaled(&self, other: &Term, k: i128) -> Option<Term> {
-        let konst = self.konst.checked_add(other.konst.checked_mul(k)?)?;
-        if other.len == 0 || k == 0 {
-            let mut t = self.clone();
-            t.konst = konst;
-            return Some(t);
-        }
-        let mut t = Term { konst, ..Term::default() };
-        let (a, b) = (self.summands(), other.summands());
-        let scaled = |c: i64| i64::try_from(k.checked_mul(c as i128)?).ok();
-        let (mut i, mut j) = (0, 0);
-        while i < a.len() || j < b.len() {
-            let va = a.get(i).map_or(Var::MAX, |s| s.0);
-            let vb = b.get(j).map_or(Var::MAX, |s| s.0);
-            if j >= b.len() || (i < a.len() && va < vb) {
-                t.push(a[i])?;
-                i += 1;
-            } else if i >= a.len() || vb < va {
-                t.push((vb, scaled(b[j].1)?))?;
-                j += 1;
-            } else {
-                let c = a[i].1.checked_add(scaled(b[j].1)?)?;
-                if c != 0 {
-                    t.push((va, c))?;
-                }
-                i += 1;
-                j += 1;
+        match k {
+            0 => Some(self.clone()),
+            1 => self.add(other),
+            -1 => self.sub(other),
+            _ => {
+                let konst = self.konst.checked_add(other.konst.checked_mul(k)?)?;
+                let k = i64::try_from(k).ok();
+                self.merge(konst, other, |c| c.checked_mul(k?))
             }
         }
-        Some(t)
+    }
+
+    /// The constant `konst` with the summands of `self` and those of `other`, whose coefficients
+    /// are changed by `scaled`; that never makes one 0.
+    #[inline]
+    fn merge(&self, konst: i128, other: &Term, scaled: impl Fn(i64) -> Option<i64>) -> Option<Term> {
+        if other.len == 0 {
+            return Some(Term { konst, ..self.clone() });
+        }
+        let mut sum = Term::from(konst);
+        let (mut a, mut b) = (self.summands(), other.summands());
+        loop {
+            match (a, b) {
+                ([x, a_rest @ ..], [y, b_rest @ ..]) => {
+                    if x.0 < y.0 {
+                        sum.push(*x)?;
+                        a = a_rest;
+                    } else if y.0 < x.0 {
+                        sum.push((y.0, scaled(y.1)?))?;
+                        b = b_rest;
+                    } else {
+                        let c = x.1.checked_add(scaled(y.1)?)?;
+                        if c != 0 {
+                            sum.push((x.0, c))?;
+                        }
+                        (a, b) = (a_rest, b_rest);
+                    }
+                }
+                ([x, a_rest @ ..], []) => {
+                    sum.push(*x)?;
+                    a = a_rest;
+                }
+                ([], [y, b_rest @ ..]) => {
+                    sum.push((y.0, scaled(y.1)?))?;
+                    b = b_rest;
+                }
+                ([], []) => return Some(sum),
+            }
+        }
     }
 
     /// `self + other`.
+    #[inline]
     pub fn add(&self, other: &Term) -> Option<Term> {
-        self.add_scaled(other, 1)
+        self.merge(self.konst.checked_add(other.konst)?, other, Some)
     }
 
     /// `self - other`.
+    #[inline]
     pub fn sub(&self, other: &Term) -> Option<Term> {
-        self.add_scaled(other, -1)
+        self.merge(self.konst.checked_sub(other.konst)?, other, i64::checked_neg)
     }
 
     /// `self + c`.
+    #[inline]
     pub fn offset(&self, c: i128) -> Option<Term> {
         let mut t = self.clone();
         t.konst = t.konst.checked_add(c)?;

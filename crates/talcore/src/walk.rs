@@ -5,7 +5,7 @@ use crate::engine::{Checked, Engine, Flow};
 use crate::guide::Guide;
 use crate::program::{Function, Program};
 use crate::verdict::{Code, Reject};
-use crate::x86::decode::{DecodeError, decode, is_padding};
+use crate::x86::decode::{DecodeError, decode};
 use crate::x86::insn::Op;
 
 /// What checking one function took.
@@ -38,8 +38,8 @@ pub fn check_function(program: &Program<'_>, index: usize, file: &[u8]) -> Check
     };
     let stream = file.get(function.stream.clone()).unwrap_or(&[]);
     let fuel = crate::check::fuel_for(function.size.saturating_add(stream.len() as u64));
-    let entry = Engine::new(program, function, NoGuide, fuel)?;
-    let reading = Reading::new(stream, program, function, &entry.entry).map_err(|b| {
+    let start = Engine::new(program, function, NoGuide, fuel)?;
+    let reading = Reading::new(stream, program, function, &start.entry).map_err(|b| {
         Reject::new(
             Code::Stream,
             function.stream.start.saturating_add(b.0) as u64,
@@ -48,7 +48,7 @@ pub fn check_function(program: &Program<'_>, index: usize, file: &[u8]) -> Check
         .in_file()
     })?;
     let labels = reading.label_count() as u64;
-    let mut engine = Engine::new(program, function, reading, entry.fuel)?;
+    let mut engine = start.guided_by(reading);
     let instructions = run(&mut engine)?;
     Ok(FunctionStats { instructions, labels, certificates: engine.certificates })
 }
@@ -60,16 +60,18 @@ pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
     let mut at = 0u64;
     let mut reachable = true;
     let mut instructions = 0;
+    let mut label = engine.guide.next_label(0);
     while at < function.size {
         engine.ip = function.addr + at;
-        if engine.guide.next_label(at) == Some(at) {
+        if label == Some(at) {
             if reachable {
                 engine.edge(at)?;
             }
-            if let Some(label) = engine.guide.label(at) {
-                engine.enter(&label);
+            if let Some(state) = engine.guide.label(at) {
+                engine.enter(&state);
                 reachable = true;
             }
+            label = engine.guide.next_label(at + 1);
         }
         let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or(&[]);
         let insn = match decode(engine.program.arch, rest, engine.ip) {
@@ -77,7 +79,7 @@ pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
             Err(e) => return Err(undecodable(engine.ip, e)),
         };
         let next = at + u64::from(insn.len);
-        if engine.guide.next_label(at + 1).is_some_and(|l| l < next) {
+        if label.is_some_and(|l| l < next) {
             return engine.reject(Code::Stream, "a label lies inside an instruction");
         }
         if next > function.size {
@@ -101,7 +103,7 @@ pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
             }
         } else {
             engine.spend(1)?;
-            if insn.op != Op::Ud2 && is_padding(engine.program.arch, rest).is_none() {
+            if !matches!(insn.op, Op::Ud2 | Op::Int3 | Op::Nop) {
                 return engine
                     .reject(Code::Unreachable, "no path leads here, and it is neither padding nor `ud2`");
             }

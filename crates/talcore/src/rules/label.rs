@@ -4,10 +4,9 @@ use crate::arith::Flags;
 use crate::engine::{Checked, Engine};
 use crate::guide::{Edge, Guide};
 use crate::matching::{Blame, Subst};
-use crate::state::{LocId, STATIC, State, Word};
+use crate::state::{LocId, STATIC, Slot, State, Word};
 use crate::term::Term;
 use crate::verdict::Code;
-use alloc::vec;
 
 /// Failures at labels.
 pub const LABEL: Blame = Blame { shape: Code::LabelType, fact: Code::LabelFact };
@@ -42,11 +41,15 @@ impl<'a, G: Guide> Engine<'a, G> {
         if self.state.debt() > label.debt() {
             return self.reject(Code::ProbeDebt, "stack was allocated but not touched before the label");
         }
-        let mut s = Subst::new(rigid as u32, vars.saturating_sub(rigid));
-        s.locs = vec![None; label.locs.len().saturating_sub(self.rigid_locs)];
-        for (r, word) in label.regs.iter().enumerate() {
-            let actual = self.state.regs.get(r).cloned().unwrap_or_default();
-            self.match_label_word(&mut s, label, word, &actual).map_err(|e| e.reg(r as u8))?;
+        // The memory of the last one.
+        let mut s = core::mem::take(&mut self.subst);
+        s.begin((rigid, vars), (self.rigid_locs, label.locs.len()));
+        for (r, pattern) in label.regs.iter().enumerate() {
+            let Some(actual) = self.state.regs.get(r) else { continue };
+            if !s.evident_word(pattern, actual) {
+                let actual = actual.clone();
+                self.match_label_word(&mut s, label, pattern, &actual).map_err(|e| e.reg(r as u8))?;
+            }
         }
         self.match_frame(&mut s, label)?;
         // What is known of the entry state's variables there holds everywhere; only what the label
@@ -58,12 +61,14 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.require_in(&Term::var(v), range, LABEL.fact, "an argument's interval is not proved")?;
             }
         }
-        let ranges: alloc::vec::Vec<_> = (rigid..vars).map(|v| label.facts.interval(v as u32)).collect();
+        let ranges = label.facts.intervals().get(rigid..).unwrap_or(&[]);
         let own = label.facts.list().get(entry.facts.list().len()..).unwrap_or(&[]);
-        self.discharge(&mut s, &ranges, own, LABEL)
+        self.discharge(&mut s, ranges, own, LABEL)?;
+        self.subst = s;
+        Ok(())
     }
 
-    /// A word of a label's state.
+    /// A word of a label's state that [`Subst::evident_word`] leaves open.
     fn match_label_word(&mut self, s: &mut Subst, label: &State, pattern: &Word, actual: &Word) -> Checked {
         self.spend(1)?;
         let bad = |e: &Self, why| e.reject(LABEL.shape, why);
@@ -101,8 +106,6 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.match_word(s, ty, actual, LABEL)
             }
             (Word::Fn(p), Word::Fn(a)) if self.program.same_sig(*p, *a) => Ok(()),
-            (Word::Entry(p), Word::Entry(a)) if p == a => Ok(()),
-            (Word::Var(p), Word::Var(a)) if p == a => Ok(()),
             (Word::Entry(_), _) => bad(self, "the register does not hold the caller's value any more"),
             (Word::Ptr(..), Word::Opt(..)) => bad(self, "the pointer may be 0 on this edge"),
             (Word::Ptr(..), _) => bad(self, "the word is not a pointer on this edge"),
@@ -148,32 +151,36 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// The frame: word cells must be there; raw pieces may have been anything.
     fn match_frame(&mut self, s: &mut Subst, label: &State) -> Checked {
         let word = self.word();
-        for slot in &label.frame {
-            self.spend(1)?;
+        for (i, slot) in label.frame.iter().enumerate() {
             let Some(pattern) = &slot.word else { continue };
-            if *pattern == Word::Any {
-                continue;
+            let same = |f: &&Slot| f.off == slot.off && f.size == word;
+            // Most frames are cut into the same pieces.
+            let found = self.state.frame.get(i).filter(same).or_else(|| {
+                let i = self.state.slot_at(slot.off)?;
+                self.state.frame.get(i).filter(same)
+            });
+            let actual = found.and_then(|f| f.word.as_ref()).unwrap_or(&Word::Any);
+            if !s.evident_word(pattern, actual) {
+                let actual = actual.clone();
+                self.match_label_word(s, label, pattern, &actual)?;
             }
-            let found = self.state.slot_at(slot.off).and_then(|i| self.state.frame.get(i));
-            let actual = match found {
-                Some(f) if f.off == slot.off && f.size == word => f.word.clone().unwrap_or_default(),
-                _ => Word::Any,
-            };
-            self.match_label_word(s, label, pattern, &actual)?;
         }
         if label.incoming.len() > self.state.incoming.len() {
             return self.reject(LABEL.shape, "the label has more stack arguments than the function");
         }
         for (i, pattern) in label.incoming.iter().enumerate() {
-            let actual = self.state.incoming.get(i).cloned().unwrap_or_default();
-            self.match_label_word(s, label, pattern, &actual)?;
+            let Some(actual) = self.state.incoming.get(i) else { continue };
+            if !s.evident_word(pattern, actual) {
+                let actual = actual.clone();
+                self.match_label_word(s, label, pattern, &actual)?;
+            }
         }
         Ok(())
     }
 
     /// The state behind a label is the label's.
     pub fn enter(&mut self, label: &State) {
-        self.state = label.clone();
+        self.state.copy_from(label);
         self.state.flags = Flags::unknown();
     }
 }
