@@ -197,7 +197,7 @@ fn walk<'s>(
     let mut engine = Engine::new(program, function, recorder, u64::MAX)
         .map_err(|reject| Failure { reject, state: Box::default() })?;
     let mut reachable = true;
-    for (at, insn) in &code.insns {
+    for (n, (at, insn)) in code.insns.iter().enumerate() {
         engine.ip = function.addr + at;
         let stop = |engine: &Engine<'_, Recorder<'_>>, reject| Failure {
             reject,
@@ -222,6 +222,10 @@ fn walk<'s>(
         engine.guide.uses.matching = None;
         match engine.step(insn) {
             Ok(Flow::Next) => {}
+            Ok(Flow::Trap) if code.insns.get(n + 1).is_none_or(|i| i.1.op != Op::Ud2) => {
+                let r = engine.fail(Reason::NoReturn, "a call that does not return is followed by `ud2`");
+                return Err(stop(&engine, r));
+            }
             Ok(Flow::Away | Flow::Trap) => reachable = false,
             Err(r) => return Err(stop(&engine, r)),
         }
