@@ -220,7 +220,7 @@ impl Assembler {
                         self.problems.push(*problem);
                     }
                 }
-                Item::Sys { number, .. } => self.sys(*number, i, &mut d),
+                Item::Sys { number, noreturn, .. } => self.sys(*number, *noreturn, i, &mut d),
             }
         }
         d.end = self.selector.position();
@@ -247,7 +247,7 @@ impl Assembler {
     }
 
     /// `mov eax, number` and `call [rip + gate]`.
-    fn sys(&mut self, number: u32, item: u32, d: &mut Draft) {
+    fn sys(&mut self, number: u32, noreturn: bool, item: u32, d: &mut Draft) {
         d.insns.push((self.selector.position(), item));
         self.selector.bytes(&[0xb8]);
         self.selector.bytes(&number.to_le_bytes());
@@ -255,6 +255,10 @@ impl Assembler {
         d.insns.push((self.selector.position(), item));
         self.selector.bytes(&[0xff, 0x15]);
         self.field(RelocKind::Pc32, Target::Gate, -4, insn, d);
+        if noreturn {
+            d.insns.push((self.selector.position(), item));
+            self.selector.bytes(&[0x0f, 0x0b]);
+        }
     }
 
     /// Four bytes that a relocation fills in.

@@ -54,6 +54,8 @@ pub use load::{Loader, ReadFiles};
 pub trait SysNumbers {
     /// The number of a system call.
     fn number(&self, name: &str) -> Option<u32>;
+    /// Whether a system call never returns.
+    fn noreturn(&self, name: &str) -> bool;
     /// All names, for suggestions.
     fn names(&self) -> Vec<String>;
 }
@@ -61,6 +63,9 @@ pub trait SysNumbers {
 impl SysNumbers for talcore::abi::Abi {
     fn number(&self, name: &str) -> Option<u32> {
         self.by_name(name)
+    }
+    fn noreturn(&self, name: &str) -> bool {
+        self.iter().any(|e| e.name == name) && self.iter().all(|e| e.name != name || e.noreturn)
     }
     fn names(&self) -> Vec<String> {
         self.iter().map(|e| e.name.to_string()).collect()

@@ -139,12 +139,15 @@ pub enum Item {
     Annotation(Annotation),
     /// A machine instruction.
     Instr(Instr),
-    /// `sys NAME`: `mov eax, number` and a call through the gate.
+    /// `sys NAME`: `mov eax, number` and a call through the gate; for one that does not return also
+    /// the `ud2` that must follow.
     Sys {
         /// The system call's name.
         name: String,
         /// Its number.
         number: u32,
+        /// It does not return.
+        noreturn: bool,
         /// Where.
         span: Span,
     },

@@ -55,7 +55,12 @@ fn module() -> (Module, TypeTable) {
             instr("mov edi, 42", vec![Operand::Reg(RegOp::Gpr(7, 4), s), Operand::Imm(42, s)]),
             instr("call helper", vec![Operand::Func(SymId(1), s)]),
             Item::Label(LabelId(0)),
-            Item::Sys { name: "exit_group".into(), number: 231, span: span("sys exit_group") },
+            Item::Sys {
+                name: "exit_group".into(),
+                number: 231,
+                noreturn: false,
+                span: span("sys exit_group"),
+            },
             instr("ud2", vec![]),
         ],
         span: span("pub fn _start"),

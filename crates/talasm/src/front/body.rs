@@ -168,7 +168,8 @@ impl Cx<'_> {
     fn sys(&mut self, name: Name, at: Span, span: Span) -> Option<Item> {
         let text = self.name(name);
         if let Some(number) = self.options.sys.number(&text) {
-            return Some(Item::Sys { name: text, number, span });
+            let noreturn = self.options.sys.noreturn(&text);
+            return Some(Item::Sys { name: text, number, noreturn, span });
         }
         let all = self.options.sys.names();
         let near = suggest(&text, all.iter().map(String::as_str)).map(str::to_string);

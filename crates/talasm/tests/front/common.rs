@@ -31,6 +31,9 @@ impl SysNumbers for Sys {
             _ => return None,
         })
     }
+    fn noreturn(&self, name: &str) -> bool {
+        name == "exit_group"
+    }
     fn names(&self) -> Vec<String> {
         ["read", "write", "close", "exit_group"].map(String::from).to_vec()
     }

@@ -88,7 +88,7 @@ fn places_are_relocated() {
                 Operand::Mem(MemOp { size: Some(1), ..m })
             }],
         ),
-        Item::Sys { name: "write".into(), number: 1, span: S },
+        Item::Sys { name: "write".into(), number: 1, noreturn: false, span: S },
         instr("cmp", vec![mem_sym(z, None, 0), r64(1)]),
         instr(
             "cmp",
