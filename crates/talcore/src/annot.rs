@@ -186,30 +186,28 @@ struct Labels<'a, 'p> {
 impl Labels<'_, '_> {
     fn all(&mut self) -> Option<Vec<(u64, Rc<State>)>> {
         let n = self.r.count(limits::LABELS)?;
-        let mut labels: Vec<(u64, Rc<State>)> = Vec::new();
+        let mut labels: Vec<(u64, Rc<State>)> = Vec::with_capacity(n);
         let mut at = 0u64;
         for i in 0..n {
             let step: u64 = self.r.num()?;
             (i == 0 || step > 0).then_some(())?;
             at = at.checked_add(step).filter(|a| *a < self.function.size)?;
-            let previous = labels.last().map(|l| l.1.clone());
-            let state = self.state(previous.as_deref())?;
+            let mut state = State::default();
+            self.state(&mut state, labels.last().map(|l| &*l.1))?;
             labels.push((at, Rc::new(state)));
         }
         Some(labels)
     }
 
-    fn state(&mut self, previous: Option<&State>) -> Option<State> {
+    /// Reads a label's state into one that is empty.
+    fn state(&mut self, s: &mut State, previous: Option<&State>) -> Option<()> {
         let flags = self.r.u8().filter(|f| *f < 32)?;
         let mask = self.r.u16()?;
         let entry_vars = self.entry.facts.var_count() as u32;
-        let mut s = State {
-            regs: self.entry.regs.clone(),
-            incoming: self.entry.incoming.clone(),
-            locs: self.entry.locs.iter().map(|l| Loc { addr: None, ..l.clone() }).collect(),
-            facts: self.entry.facts.clone(),
-            ..State::default()
-        };
+        s.regs.clone_from(&self.entry.regs);
+        s.incoming.clone_from(&self.entry.incoming);
+        s.locs.extend(self.entry.locs.iter().map(|l| Loc { addr: None, ..l.clone() }));
+        s.facts.copy_from(&self.entry.facts);
         let mut next = entry_vars;
         for r in 0..16 {
             if mask >> r & 1 == 1 {
@@ -219,7 +217,7 @@ impl Labels<'_, '_> {
         }
         let debt: i64 = if flags & 1 != 0 { self.r.num()? } else { 0 };
         (debt <= limits::PROBE_DEBT).then_some(())?;
-        self.frame(&mut s, previous, flags & 16 != 0, &mut next)?;
+        self.frame(s, previous, flags & 16 != 0, &mut next)?;
         s.touched = s.depth + debt;
         let n = self.r.count(limits::FRAME_CELLS)?;
         let word = self.program.arch.word_bytes();
@@ -252,7 +250,7 @@ impl Labels<'_, '_> {
                 s.facts.declare(fact)?;
             }
         }
-        self.well_formed(&s).then_some(s)
+        self.well_formed(s).then_some(())
     }
 
     fn frame(

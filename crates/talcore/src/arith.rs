@@ -76,6 +76,16 @@ const fn pow2(bits: u32) -> i128 {
     1i128 << if bits < 126 { bits } else { 126 }
 }
 
+/// `floor(n / 2^bits)`.
+const fn floor2(n: i128, bits: u32) -> i128 {
+    n >> if bits < 126 { bits } else { 126 }
+}
+
+/// `n mod 2^bits`, in `[0, 2^bits)`.
+const fn mod2(n: i128, bits: u32) -> i128 {
+    n & (pow2(bits) - 1)
+}
+
 impl Num<'_> {
     /// Whether `goal >= 0` holds, by intervals or by the guide's proof.
     ///
@@ -169,10 +179,10 @@ fn divide_exactly(a: &Term, k: u32) -> Option<Term> {
         }
         parts.push((v, i64::try_from(c as i128 / m).ok()?));
     }
-    Term::from_parts(a.konst().div_euclid(m), &parts)
+    Term::from_parts(floor2(a.konst(), k), &parts)
 }
 
 /// `floor(bound / 2^k)` of an interval's bound, which may be missing.
 fn shift_bound(bound: i128, k: u32) -> i128 {
-    if bound == NEG_INF || bound == POS_INF { bound } else { bound.div_euclid(pow2(k)) }
+    if bound == NEG_INF || bound == POS_INF { bound } else { floor2(bound, k) }
 }

@@ -139,21 +139,28 @@ impl Facts {
         self.marks = self.marks.saturating_sub(1);
     }
 
-    /// The interval of a term. Bounds that overflow the representation are missing.
+    /// The interval of a term. Bounds beyond [`FAR`] count as missing.
     pub fn range(&self, t: &Term) -> Interval {
-        let (mut lo, mut hi) = (t.konst(), t.konst());
+        Interval { lo: self.bound(t, NEG_INF), hi: self.bound(t, POS_INF) }
+    }
+
+    /// The lower or upper bound of a term, or `missing`, which says which one is meant.
+    #[inline(always)]
+    fn bound(&self, t: &Term, missing: i128) -> i128 {
+        let upper = missing == POS_INF;
+        let mut sum = near(t.konst(), missing);
         for &(v, c) in t.summands() {
             let i = self.interval(v);
-            let (l, h) = if c > 0 { (i.lo, i.hi) } else { (i.hi, i.lo) };
-            lo = sum_bound(lo, l, c, NEG_INF);
-            hi = sum_bound(hi, h, c, POS_INF);
+            let bound = if (c > 0) == upper { i.hi } else { i.lo };
+            // What is missing once is so far away that nothing brings the sum back.
+            sum = sum.saturating_add(near(times(bound, c), missing));
         }
-        Interval { lo, hi }
+        if (-SUM_FAR..=SUM_FAR).contains(&sum) { sum } else { missing }
     }
 
     /// Whether `goal >= 0` follows from intervals alone.
     pub fn evident(&self, goal: &Term) -> bool {
-        self.range(goal).lo >= 0
+        self.bound(goal, NEG_INF) >= 0
     }
 
     /// Whether `lo <= t <= hi` follows from intervals alone.
@@ -173,38 +180,42 @@ impl Facts {
         let k = cert.goal_factor as i128;
         let mut rest = tighten(goal)?.scale(k)?;
         for &(i, m) in &cert.uses {
-            rest = rest.add_scaled(self.list.get(i as usize)?, -(m as i128))?;
+            rest.accumulate(self.list.get(i as usize)?, -i128::from(m))?;
         }
-        (self.range(&rest).lo > -k).then_some(())
+        (self.bound(&rest, NEG_INF) > -k).then_some(())
     }
 
     /// Assumes `fact >= 0`, which the caller has justified. A fact over one variable narrows its
     /// interval. Facts beyond [`limits::FACTS`] or the representation are forgotten, which is
     /// sound: fewer facts prove less. Answers whether the fact was kept.
     pub fn assume(&mut self, fact: &Term) -> bool {
-        let Some(fact) = tighten(fact) else { return false };
         match *fact.summands() {
             [] => {
                 self.absurd |= fact.konst() < 0;
                 true
             }
             [(v, c)] => {
-                // `tighten` made the coefficient 1 or -1.
+                // `c*v + k >= 0` is `v >= -floor(k / c)`, or for negative `c` `v <= floor(k / -c)`.
+                let bound = match c.unsigned_abs() {
+                    1 => fact.konst(),
+                    size => fact.konst().div_euclid(size.into()),
+                };
                 let old = self.interval(v);
                 let new = if c > 0 {
                     // A bound that cannot be represented is forgotten.
-                    let Some(lo) = fact.konst().checked_neg() else { return false };
+                    let Some(lo) = bound.checked_neg() else { return false };
                     Interval { lo: old.lo.max(lo), hi: old.hi }
                 } else {
-                    Interval { lo: old.lo, hi: old.hi.min(fact.konst()) }
+                    Interval { lo: old.lo, hi: old.hi.min(bound) }
                 };
                 self.narrow(v, old, new);
                 true
             }
             _ => {
-                if self.list.len() >= limits::FACTS || self.evident(&fact) {
+                if self.list.len() >= limits::FACTS || self.evident(fact) {
                     return false;
                 }
+                let Some(fact) = tighten(fact) else { return false };
                 self.list.push(fact);
                 true
             }
@@ -215,7 +226,7 @@ impl Facts {
     /// that proofs use. `None` at the limit of facts, and for facts that are not tight or concern
     /// fewer than two variables: those are intervals.
     pub fn declare(&mut self, fact: Term) -> Option<()> {
-        if fact.summands().len() < 2 || self.list.len() >= limits::FACTS || tighten(&fact)? != fact {
+        if fact.summands().len() < 2 || self.list.len() >= limits::FACTS || content(&fact) != 1 {
             return None;
         }
         self.list.push(fact);
@@ -248,46 +259,51 @@ impl Facts {
     }
 }
 
-/// `acc + c * bound`, where a missing bound or an overflow makes the sum missing.
-fn sum_bound(acc: i128, bound: i128, c: i64, missing: i128) -> i128 {
-    if acc == missing || bound == NEG_INF || bound == POS_INF {
-        return missing;
-    }
-    let product = match c {
-        1 => Some(bound),
-        -1 => bound.checked_neg(),
-        _ => match i64::try_from(bound) {
-            // One multiplication, which cannot overflow.
-            Ok(bound) => Some(i128::from(bound) * i128::from(c)),
-            Err(_) => bound.checked_mul(c.into()),
-        },
-    };
-    match product.and_then(|p| acc.checked_add(p)) {
-        Some(s) if s != NEG_INF && s != POS_INF => s,
-        _ => missing,
+/// How far a bound of one summand may lie from 0; further away it is missing.
+const FAR: i128 = 1 << 120;
+/// More than the sum of a constant and [`limits::TERM_VARS`] bounds, and far less than with one missing.
+const SUM_FAR: i128 = 1 << 125;
+
+/// The bound, or `missing`.
+fn near(bound: i128, missing: i128) -> i128 {
+    if (-FAR..=FAR).contains(&bound) { bound } else { missing }
+}
+
+/// `c * bound`, or something further away than [`FAR`] if that or the bound is.
+fn times(bound: i128, c: i64) -> i128 {
+    match (c, i64::try_from(bound)) {
+        (1, _) => bound,
+        (-1, _) => bound.wrapping_neg(),
+        // One multiplication, which cannot overflow.
+        (_, Ok(bound)) => i128::from(bound) * i128::from(c),
+        _ => bound.checked_mul(c.into()).unwrap_or(NEG_INF),
     }
 }
 
 /// Divides a fact or goal `e >= 0` by the gcd of its coefficients and rounds the constant down:
 /// exact on integers, since `g*a + c >= 0` iff `a >= -c/g` iff `a + floor(c/g) >= 0`.
 pub fn tighten(t: &Term) -> Option<Term> {
-    let mut g = 0u64;
+    let g = match content(t) {
+        0 | 1 => return Some(t.clone()),
+        g => i128::from(g),
+    };
+    let mut tight = Term::from(t.konst().div_euclid(g));
+    for &(v, c) in t.summands() {
+        tight.append(v, i64::try_from(i128::from(c) / g).ok()?)?;
+    }
+    Some(tight)
+}
+
+/// The gcd of a term's coefficients; 0 for a constant.
+fn content(t: &Term) -> u64 {
+    let mut g = 0;
     for &(_, c) in t.summands() {
         g = gcd(g, c.unsigned_abs());
         if g == 1 {
-            return Some(t.clone());
+            break;
         }
     }
-    if g == 0 {
-        return Some(t.clone());
-    }
-    let g = g as i128;
-    let konst = t.konst().div_euclid(g);
-    let mut parts = Vec::with_capacity(t.summands().len());
-    for &(v, c) in t.summands() {
-        parts.push((v, i64::try_from(c as i128 / g).ok()?));
-    }
-    Term::from_parts(konst, &parts)
+    g
 }
 
 fn gcd(mut a: u64, mut b: u64) -> u64 {

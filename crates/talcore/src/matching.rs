@@ -103,10 +103,10 @@ impl Subst {
     pub fn apply(&self, t: &Term) -> Option<Term> {
         let mut sum = Term::from(t.konst());
         for &(v, c) in t.summands() {
-            sum = match self.slot(v) {
-                None => sum.add_scaled(&Term::var(v), c as i128)?,
-                Some(i) => sum.add_scaled(self.terms.get(i)?.as_ref()?, c as i128)?,
-            };
+            match self.slot(v) {
+                None => sum.accumulate(&Term::var(v), c.into())?,
+                Some(i) => sum.accumulate(self.terms.get(i)?.as_ref()?, c.into())?,
+            }
         }
         Some(sum)
     }

@@ -37,8 +37,11 @@ impl<'a> Reader<'a> {
     }
 
     /// One byte.
+    #[inline]
     pub fn u8(&mut self) -> Option<u8> {
-        self.take(1)?.first().copied()
+        let b = *self.bytes.get(self.at)?;
+        self.at += 1;
+        Some(b)
     }
 
     /// Two bytes, little endian.
@@ -61,7 +64,19 @@ impl<'a> Reader<'a> {
     }
 
     /// An unsigned LEB128 number below 2^126, in at most 18 bytes.
+    #[inline]
     pub fn uleb(&mut self) -> Option<u128> {
+        match self.bytes.get(self.at) {
+            // Most numbers are small.
+            Some(&b) if b < 0x80 => {
+                self.at += 1;
+                Some(b.into())
+            }
+            _ => self.long_uleb(),
+        }
+    }
+
+    fn long_uleb(&mut self) -> Option<u128> {
         let mut value = 0u128;
         for i in 0..18 {
             let b = self.u8()?;
@@ -74,7 +89,19 @@ impl<'a> Reader<'a> {
     }
 
     /// A signed LEB128 number in at most 18 bytes.
+    #[inline]
     pub fn sleb(&mut self) -> Option<i128> {
+        match self.bytes.get(self.at) {
+            // Seven bits, of which the upper one is the sign.
+            Some(&b) if b < 0x80 => {
+                self.at += 1;
+                Some(i128::from((b << 1) as i8 >> 1))
+            }
+            _ => self.long_sleb(),
+        }
+    }
+
+    fn long_sleb(&mut self) -> Option<i128> {
         let mut value = 0i128;
         for i in 0..18 {
             let b = self.u8()?;
@@ -90,6 +117,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An unsigned number that fits the type.
+    #[inline]
     pub fn num<T: TryFrom<u128>>(&mut self) -> Option<T> {
         T::try_from(self.uleb()?).ok()
     }
@@ -108,17 +136,12 @@ impl<'a> Reader<'a> {
     /// A term over variables below `scope`.
     pub fn term(&mut self, scope: u32) -> Option<Term> {
         let konst = self.sleb()?;
-        let n = self.count(limits::TERM_VARS)?;
-        let mut parts = Vec::with_capacity(n);
-        for _ in 0..n {
-            let v: u32 = self.num()?;
-            let c = i64::try_from(self.sleb()?).ok()?;
-            if v >= scope {
-                return None;
-            }
-            parts.push((v, c));
+        let mut t = Term::from(konst);
+        for _ in 0..self.count(limits::TERM_VARS)? {
+            let v = self.num().filter(|v| *v < scope)?;
+            t.append(v, i64::try_from(self.sleb()?).ok()?)?;
         }
-        Term::from_parts(konst, &parts)
+        Some(t)
     }
 
     /// `count` terms.

@@ -70,6 +70,13 @@ impl Term {
         all.get(..self.len as usize).unwrap_or(all)
     }
 
+    fn all_mut(&mut self) -> &mut [(Var, i64)] {
+        match &mut self.many {
+            None => &mut self.few,
+            Some(many) => &mut **many,
+        }
+    }
+
     /// The value, if the term is constant.
     #[inline]
     pub fn as_const(&self) -> Option<i128> {
@@ -79,7 +86,10 @@ impl Term {
     /// The variable, if the term is exactly one variable.
     #[inline]
     pub fn as_var(&self) -> Option<Var> {
-        (self.len == 1 && self.konst == 0 && self.few[0].1 == 1).then_some(self.few[0].0)
+        match *self.summands() {
+            [(v, 1)] if self.konst == 0 => Some(v),
+            _ => None,
+        }
     }
 
     /// The coefficient of `v` (0 if absent).
@@ -96,26 +106,29 @@ impl Term {
     /// Builds a term from a constant and summands in strictly increasing order of variables.
     /// `None` if the order is broken, a coefficient is 0, or there are too many summands.
     pub fn from_parts(konst: i128, summands: &[(Var, i64)]) -> Option<Term> {
-        let sorted = summands.windows(2).all(|w| w[0].0 < w[1].0);
-        let nonzero = summands.iter().all(|s| s.1 != 0);
-        (sorted && nonzero).then(|| Term::build(konst, summands.iter().copied()))?
-    }
-
-    fn build(konst: i128, summands: impl Iterator<Item = (Var, i64)>) -> Option<Term> {
-        let mut t = Term { konst, ..Term::default() };
-        for s in summands {
-            t.push(s)?;
+        let mut t = Term::from(konst);
+        for &(v, c) in summands {
+            t.append(v, c)?;
         }
         Some(t)
+    }
+
+    /// Appends the summand `c * v`. `None` if `v` does not come after all variables of the term, `c` is
+    /// 0, or there are too many summands.
+    #[inline]
+    pub fn append(&mut self, v: Var, c: i64) -> Option<()> {
+        if c == 0 || self.summands().last().is_some_and(|s| s.0 >= v) {
+            return None;
+        }
+        self.push((v, c))
     }
 
     #[inline]
     fn push(&mut self, s: (Var, i64)) -> Option<()> {
         let n = self.len as usize;
-        if let Some(slot) = self.few.get_mut(n) {
-            *slot = s;
-        } else {
-            self.push_more(n, s)?;
+        match self.all_mut().get_mut(n) {
+            Some(slot) => *slot = s,
+            None => self.push_more(n, s)?,
         }
         self.len += 1;
         Some(())
@@ -133,69 +146,67 @@ impl Term {
         Some(())
     }
 
-    /// `self + k * other`.
-    pub fn add_scaled(&self, other: &Term, k: i128) -> Option<Term> {
-        match k {
-            0 => Some(self.clone()),
-            1 => self.add(other),
-            -1 => self.sub(other),
-            _ => {
-                let konst = self.konst.checked_add(other.konst.checked_mul(k)?)?;
-                let k = i64::try_from(k).ok();
-                self.merge(konst, other, |c| c.checked_mul(k?))
-            }
+    /// Adds `k * other`. If that fails with `None`, the term means nothing any more.
+    #[inline]
+    pub fn accumulate(&mut self, other: &Term, k: i128) -> Option<()> {
+        let konst = if k == 1 { other.konst } else { other.konst.checked_mul(k)? };
+        self.konst = self.konst.checked_add(konst)?;
+        if other.len > 0 && k != 0 {
+            self.accumulate_summands(other.summands(), i64::try_from(k).ok()?)?;
         }
+        Some(())
     }
 
-    /// The constant `konst` with the summands of `self` and those of `other`, whose coefficients
-    /// are changed by `scaled`; that never makes one 0.
-    #[inline]
-    fn merge(&self, konst: i128, other: &Term, scaled: impl Fn(i64) -> Option<i64>) -> Option<Term> {
-        if other.len == 0 {
-            return Some(Term { konst, ..self.clone() });
-        }
-        let mut sum = Term::from(konst);
-        let (mut a, mut b) = (self.summands(), other.summands());
-        loop {
-            match (a, b) {
-                ([x, a_rest @ ..], [y, b_rest @ ..]) => {
-                    if x.0 < y.0 {
-                        sum.push(*x)?;
-                        a = a_rest;
-                    } else if y.0 < x.0 {
-                        sum.push((y.0, scaled(y.1)?))?;
-                        b = b_rest;
-                    } else {
-                        let c = x.1.checked_add(scaled(y.1)?)?;
-                        if c != 0 {
-                            sum.push((x.0, c))?;
-                        }
-                        (a, b) = (a_rest, b_rest);
-                    }
-                }
-                ([x, a_rest @ ..], []) => {
-                    sum.push(*x)?;
-                    a = a_rest;
-                }
-                ([], [y, b_rest @ ..]) => {
-                    sum.push((y.0, scaled(y.1)?))?;
-                    b = b_rest;
-                }
-                ([], []) => return Some(sum),
+    fn accumulate_summands(&mut self, summands: &[(Var, i64)], k: i64) -> Option<()> {
+        for &(v, c) in summands {
+            let c = c.checked_mul(k)?;
+            match self.summands().iter().position(|s| s.0 >= v) {
+                None => self.push((v, c))?,
+                Some(i) => self.insert(i, v, c)?,
             }
         }
+        Some(())
+    }
+
+    /// Adds `c * v`; `i` is the place of the first summand whose variable is `v` or comes after it.
+    fn insert(&mut self, i: usize, v: Var, c: i64) -> Option<()> {
+        let here = *self.summands().get(i)?;
+        if here.0 != v {
+            // Makes room: the last summand moves up, then those before it.
+            let last = *self.summands().last()?;
+            self.push(last)?;
+            let n = self.len as usize;
+            let all = self.all_mut();
+            all.copy_within(i..n - 1, i + 1);
+            *all.get_mut(i)? = (v, c);
+            return Some(());
+        }
+        let sum = here.1.checked_add(c)?;
+        let n = self.len as usize;
+        if sum != 0 {
+            self.all_mut().get_mut(i)?.1 = sum;
+        } else {
+            self.all_mut().copy_within(i + 1..n, i);
+            self.len -= 1;
+        }
+        Some(())
+    }
+
+    /// `self + k * other`.
+    pub fn add_scaled(&self, other: &Term, k: i128) -> Option<Term> {
+        let mut sum = self.clone();
+        sum.accumulate(other, k)?;
+        Some(sum)
     }
 
     /// `self + other`.
-    #[inline]
     pub fn add(&self, other: &Term) -> Option<Term> {
-        self.merge(self.konst.checked_add(other.konst)?, other, Some)
+        self.add_scaled(other, 1)
     }
 
     /// `self - other`.
-    #[inline]
     pub fn sub(&self, other: &Term) -> Option<Term> {
-        self.merge(self.konst.checked_sub(other.konst)?, other, i64::checked_neg)
+        self.add_scaled(other, -1)
     }
 
     /// `self + c`.
@@ -208,7 +219,11 @@ impl Term {
 
     /// `k * self`.
     pub fn scale(&self, k: i128) -> Option<Term> {
-        Term::zero().add_scaled(self, k)
+        match k {
+            0 => Some(Term::zero()),
+            1 => Some(self.clone()),
+            _ => Term::zero().add_scaled(self, k),
+        }
     }
 
     /// `-self`.
@@ -221,7 +236,7 @@ impl Term {
     pub fn subst(&self, env: &[Term]) -> Option<Term> {
         let mut t = Term::from(self.konst);
         for &(v, c) in self.summands() {
-            t = t.add_scaled(env.get(v as usize)?, c as i128)?;
+            t.accumulate(env.get(v as usize)?, c.into())?;
         }
         Some(t)
     }

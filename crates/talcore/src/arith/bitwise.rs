@@ -1,7 +1,7 @@
 //! `and`, `or`, `xor`, `test`, bit tests, scans and counts.
 
 use super::flags::Order;
-use super::{Flags, Num, Out, pow2, shift_bound};
+use super::{Flags, Num, Out, mod2, pow2, shift_bound};
 use crate::facts::Interval;
 use crate::term::Term;
 
@@ -22,7 +22,7 @@ enum Mask {
 impl Mask {
     /// The mask of an operand that is constant.
     fn of(bits: u32, t: &Term) -> Option<Mask> {
-        let m = t.as_const()?.rem_euclid(pow2(bits));
+        let m = mod2(t.as_const()?, bits);
         let k = m.trailing_zeros();
         Some(if m == 0 {
             Mask::Nothing
@@ -59,7 +59,7 @@ impl Num<'_> {
             return a.clone();
         }
         if let (Some(x), Some(y)) = (a.as_const(), b.as_const()) {
-            return Term::from((x & y).rem_euclid(pow2(bits)));
+            return Term::from(mod2(x & y, bits));
         }
         let (a, b) = if a.as_const().is_some() { (b, a) } else { (a, b) };
         match Mask::of(bits, b) {
@@ -144,7 +144,7 @@ impl Num<'_> {
             return a.clone();
         }
         if let (Some(x), Some(y)) = (a.as_const(), b.as_const()) {
-            return Term::from((x | y).rem_euclid(pow2(bits)));
+            return Term::from(mod2(x | y, bits));
         }
         for (x, y) in [(a, b), (b, a)] {
             match Mask::of(bits, x) {
@@ -177,7 +177,7 @@ impl Num<'_> {
             return Term::zero();
         }
         if let (Some(x), Some(y)) = (a.as_const(), b.as_const()) {
-            return Term::from((x ^ y).rem_euclid(pow2(bits)));
+            return Term::from(mod2(x ^ y, bits));
         }
         for (x, y) in [(a, b), (b, a)] {
             match Mask::of(bits, x) {

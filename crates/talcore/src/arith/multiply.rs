@@ -1,7 +1,7 @@
 //! Multiplication.
 
 use super::flags::Order;
-use super::{Flags, Num, Out, pow2};
+use super::{Flags, Num, Out, mod2, pow2};
 use crate::facts::{Interval, NEG_INF, POS_INF};
 use crate::term::Term;
 
@@ -133,7 +133,7 @@ fn constant_product(bits: u32, a: &Term, b: &Term) -> Option<Term> {
         (Some(c), _) => (c, b),
         _ => return None,
     };
-    let c = c.rem_euclid(pow2(bits));
+    let c = mod2(c, bits);
     t.scale(if c >= pow2(bits - 1) { c - pow2(bits) } else { c })
 }
 

@@ -4,7 +4,7 @@
 //! is true of the integers behind the terms. What cannot be justified is left out.
 
 use super::flags::Order;
-use super::{Flags, Num, pow2, shift_bound};
+use super::{Flags, Num, floor2, mod2, pow2, shift_bound};
 use crate::facts::{Interval, NEG_INF, POS_INF};
 use crate::term::Term;
 use crate::x86::insn::Cond;
@@ -170,19 +170,28 @@ impl Num<'_> {
     /// never true.
     fn less(&mut self, bits: u32, reading: Reading, a: &Term, b: &Term, strict: bool, out: &mut Vec<Term>) {
         let lo = reading.lowest(bits);
+        let window = Interval::new(lo, lo + pow2(bits) - 1);
+        if self.facts.evidently_in(a, window) && self.facts.evidently_in(b, window) {
+            // The terms are the numbers.
+            match b.sub(a).and_then(|d| if strict { d.offset(-1) } else { Some(d) }) {
+                Some(order) if self.facts.range(&order).hi < 0 => out.push(never()),
+                order => out.extend(order),
+            }
+            return;
+        }
         let Some(wa) = self.windows(a, lo, bits) else { return };
         let Some(wb) = self.windows(b, lo, bits) else { return };
         let mut only = None;
         for i in wa.first..=wa.last {
             for j in wb.first..=wb.last {
                 let Some(case) = Case::new(bits, (a, i), (b, j), strict) else { return };
-                if self.possible(&case, lo, bits, strict) && only.replace(case).is_some() {
+                if self.possible(&case, window, strict) && only.replace(case).is_some() {
                     return;
                 }
             }
         }
         let Some(case) = only else { return out.push(never()) };
-        let top = Term::from(lo + pow2(bits) - 1);
+        let top = Term::from(window.hi);
         for (t, w) in [(&case.a, wa), (&case.b, wb)] {
             if w.first != w.last {
                 out.extend(t.offset(-lo));
@@ -193,8 +202,7 @@ impl Num<'_> {
     }
 
     /// Whether the intervals allow the case.
-    fn possible(&self, case: &Case, lo: i128, bits: u32, strict: bool) -> bool {
-        let window = Interval::new(lo, lo + pow2(bits) - 1);
+    fn possible(&self, case: &Case, window: Interval, strict: bool) -> bool {
         let a = meet(self.facts.range(&case.a), window);
         let b = meet(self.facts.range(&case.b), window);
         let ordered = if strict { a.lo < b.hi } else { a.lo <= b.hi };
@@ -218,7 +226,7 @@ impl Num<'_> {
             }
             return;
         }
-        let multiple = |b: i128| b != NEG_INF && b != POS_INF && b.rem_euclid(pow2(bits)) == 0;
+        let multiple = |b: i128| b != NEG_INF && b != POS_INF && mod2(b, bits) == 0;
         // The guide may know that 0 is a bound where the intervals do not say so.
         let minus = t.neg();
         if multiple(range.lo) {
@@ -242,8 +250,8 @@ impl Num<'_> {
     fn only_multiple(&mut self, bits: u32, t: &Term, range: Interval) -> Option<i128> {
         let size = pow2(bits);
         if range.lo != NEG_INF && range.hi != POS_INF {
-            let first = -(-range.lo).div_euclid(size);
-            let last = range.hi.div_euclid(size);
+            let first = -floor2(-range.lo, bits);
+            let last = floor2(range.hi, bits);
             if first == last {
                 return first.checked_mul(size);
             }
@@ -315,7 +323,7 @@ fn never() -> Term {
 /// Whether no multiple of `2^bits` lies in the interval.
 fn no_multiple(bits: u32, range: Interval) -> bool {
     let (lo, hi) = (range.lo, range.hi);
-    lo != NEG_INF && hi != POS_INF && -(-lo).div_euclid(pow2(bits)) > hi.div_euclid(pow2(bits))
+    lo != NEG_INF && hi != POS_INF && -floor2(-lo, bits) > floor2(hi, bits)
 }
 
 fn meet(a: Interval, b: Interval) -> Interval {

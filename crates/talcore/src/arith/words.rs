@@ -1,6 +1,6 @@
 //! Reading the bits of a word as a number, and writing a result into a register.
 
-use super::{Num, pow2};
+use super::{Num, floor2, mod2, pow2};
 use crate::facts::{Interval, NEG_INF, POS_INF};
 use crate::term::Term;
 
@@ -18,7 +18,7 @@ impl Num<'_> {
         let range = self.facts.range(t);
         let index = |bound: i128| match bound {
             NEG_INF | POS_INF => None,
-            b => Some(b.checked_sub(lo)?.div_euclid(pow2(bits))),
+            b => Some(floor2(b.checked_sub(lo)?, bits)),
         };
         let (first, last) = (index(range.lo), index(range.hi));
         if let (Some(first), Some(last)) = (first, last)
@@ -94,7 +94,7 @@ impl Num<'_> {
                 if lo >= 0 && hi < pow2(bits) {
                     self.fresh(Interval::new(lo, hi))
                 } else if lo == hi {
-                    Term::from(lo.rem_euclid(pow2(bits)))
+                    Term::from(mod2(lo, bits))
                 } else {
                     self.unknown(bits)
                 }
@@ -123,7 +123,7 @@ impl Num<'_> {
     fn whole(&self, value: &Term) -> Term {
         match value.as_const() {
             Some(c) if c < -pow2(self.word_bits - 1) || c >= pow2(self.word_bits) => {
-                Term::from(c.rem_euclid(pow2(self.word_bits)))
+                Term::from(mod2(c, self.word_bits))
             }
             _ => value.clone(),
         }
@@ -176,7 +176,7 @@ impl Num<'_> {
         let wraps = |b: i128| match b {
             NEG_INF => POS_INF,
             POS_INF => NEG_INF,
-            b => -b.div_euclid(pow2(bits)),
+            b => -floor2(b, bits),
         };
         let q = self.fresh(Interval::new(wraps(range.hi), wraps(range.lo)));
         let word = value.add_scaled(&q, pow2(bits));
