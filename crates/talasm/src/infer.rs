@@ -9,6 +9,7 @@ mod code;
 mod fix;
 mod join;
 mod label;
+mod pin;
 mod project;
 mod record;
 mod report;
@@ -23,10 +24,15 @@ use crate::ir::{Item, Module, Operand};
 use crate::problem::Problem;
 use code::Code;
 use fix::{Addresses, Failure};
+use pin::Pins;
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::rc::Rc;
 use talcore::check::load_module;
+use talcore::engine::Engine;
 use talcore::program::{Program, Segment};
+use talcore::verdict::Reject;
+use talcore::walk::NoGuide;
 use talnote::table::TypeTable;
 use talnote::write::SectionKind;
 
@@ -89,7 +95,11 @@ pub fn run(
                 false => Vec::new(),
             };
             let done = done.map(|d| (d.stream.clone(), states(&d)));
-            (f, done.map_err(|e| report::failure(&program, module, encoded, image, types, f, &e)))
+            let explain = |e: Trouble| match e {
+                Trouble::Source(problem) => *problem,
+                Trouble::Proof(e) => report::failure(&program, module, encoded, image, types, f, &e),
+            };
+            (f, done.map_err(explain))
         })
         .collect();
     for (f, done) in done {
@@ -107,7 +117,27 @@ pub fn run(
 /// A function's annotations.
 struct Done {
     stream: Vec<u8>,
-    labels: Vec<(u64, std::rc::Rc<talcore::state::State>)>,
+    labels: Vec<(u64, Rc<talcore::state::State>)>,
+}
+
+/// Why a function has no annotations.
+enum Trouble {
+    /// What is written in the source makes no sense.
+    Source(Box<Problem>),
+    /// A rule rejects the code.
+    Proof(Failure),
+}
+
+impl From<Failure> for Trouble {
+    fn from(f: Failure) -> Trouble {
+        Trouble::Proof(f)
+    }
+}
+
+impl From<Reject> for Trouble {
+    fn from(reject: Reject) -> Trouble {
+        Trouble::Proof(Failure { reject, state: Box::default() })
+    }
 }
 
 fn function(
@@ -116,12 +146,21 @@ fn function(
     module: &Module,
     encoded: &Encoded,
     f: usize,
-) -> Result<Done, Failure> {
+) -> Result<Done, Trouble> {
     let function = &program.functions[index];
     let addresses = addresses(encoded, f);
-    let code = Code::read(program, function, jumps_to_entry(module, encoded, f))
-        .map_err(|reject| Failure { reject, state: Box::default() })?;
-    let mut solution = fix::solve(program, function, &code, &addresses)?;
+    let entry_label = jumps_to_entry(module, encoded, f);
+    let places = pin::places(module, encoded, f, entry_label).map_err(Trouble::Source)?;
+    let code = Code::read(program, function, entry_label, places.keys().copied())?;
+    let entry = Engine::new(program, function, NoGuide, u64::MAX)?.entry;
+    let names = &module.functions[f].var_names;
+    let names = &names[..names.len().min(program.types.sig(function.sig).vars.len())];
+    let mut pins = Pins::new();
+    for (at, annotation) in places {
+        let pin = pin::resolve(annotation, names, entry.facts.var_count() as u32);
+        pins.insert(at, Rc::new(pin.map_err(Trouble::Source)?));
+    }
+    let mut solution = fix::solve(program, function, &code, &addresses, &pins, entry)?;
     let stream = record::record(program, function, &code, &mut solution, &addresses)?;
     Ok(Done { stream, labels: solution.labels })
 }

@@ -12,16 +12,18 @@ use talcore::x86::insn::{Arg, Insn, Op, Reg};
 pub(super) struct Code {
     /// Instructions with their offsets.
     pub insns: Vec<(u64, Insn)>,
-    /// Labels: offsets that something jumps to, with the registers that are live there.
+    /// Labels: offsets that something jumps to or that are annotated, with the registers that are live there.
     pub labels: BTreeMap<u64, RegSet>,
 }
 
 impl Code {
-    /// Decodes a function. `entry_label`: a jump to its first byte means a label, not a tail call.
+    /// Decodes a function. `entry_label`: a jump to its first byte means a label, not a tail call; `more`:
+    /// places that are labels even if nothing jumps there.
     pub(super) fn read(
         program: &Program<'_>,
         function: &Function,
         entry_label: bool,
+        more: impl Iterator<Item = u64>,
     ) -> Result<Code, Reject> {
         let bytes = walk::code(program, function)?;
         let mut insns = Vec::new();
@@ -32,7 +34,9 @@ impl Code {
             insns.push((at, insn));
             at += u64::from(insn.len);
         }
-        let mut code = Code { insns, labels: BTreeMap::new() };
+        let labels =
+            more.filter(|m| insns.binary_search_by_key(m, |i| i.0).is_ok()).map(|m| (m, 0)).collect();
+        let mut code = Code { insns, labels };
         for i in 0..code.insns.len() {
             for target in code.targets(program, function, i) {
                 if target != 0 || entry_label {

@@ -2,6 +2,7 @@
 
 use super::code::Code;
 use super::label::{Clash, Frame, Label};
+use super::pin::Pins;
 use crate::prove::{Budget, prove};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -85,12 +86,9 @@ pub(super) fn solve(
     function: &Function,
     code: &Code,
     addresses: &Addresses,
+    pins: &Pins,
+    entry: Rc<State>,
 ) -> Result<Solution, Failure> {
-    let nothing = BTreeMap::new();
-    let scout = Scout { labels: &nothing, wanted: code, addresses, edges: Vec::new() };
-    let start = Engine::new(program, function, scout, u64::MAX)
-        .map_err(|reject| Failure { reject, state: Box::default() })?;
-    let entry = start.entry.clone();
     let frame =
         Frame { program, entry: entry.clone(), landmarks: landmarks(program, function, code, &entry) };
     let mut labels: BTreeMap<u64, Label> = BTreeMap::new();
@@ -151,9 +149,10 @@ pub(super) fn solve(
                 state: Box::new(state.clone()),
             };
             let live = code.labels.get(&target).copied().unwrap_or(0);
+            let pin = pins.get(&target).cloned();
             let dirty_target = (rank_of(&Some(target)), Some(target));
             let Some(label) = labels.get_mut(&target) else {
-                labels.insert(target, Label::first(&frame, live, &state).map_err(clash)?);
+                labels.insert(target, Label::first(&frame, live, &state, pin).map_err(clash)?);
                 dirty.insert(dirty_target);
                 continue;
             };
@@ -170,7 +169,7 @@ pub(super) fn solve(
                 // What arrived before may be out of date: an outer loop has learnt better. The label
                 // starts afresh, and its back edges are looked at again.
                 *count += 1;
-                *label = Label::first(&frame, live, &state).map_err(clash)?;
+                *label = Label::first(&frame, live, &state, pin).map_err(clash)?;
                 for (key, other) in &arrived[&target] {
                     if *key != (block, ip) {
                         label.join(&frame, other).map_err(clash)?;
@@ -244,6 +243,10 @@ fn clash(c: Clash, from: u64, target: u64) -> Reject {
         Clash::Depth(..) => Reject::new(Reason::LabelStack, from, "the stack has another depth at the label"),
         Clash::Debt => {
             Reject::new(Reason::ProbeDebt, from, "stack was allocated but not touched before the label")
+        }
+        Clash::Pinned(r) => {
+            let why = "the register does not have the value that the annotation of the label says";
+            Reject::new(Reason::LabelType, from, why).reg(r)
         }
     }
     .target(target)

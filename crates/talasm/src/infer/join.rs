@@ -43,7 +43,13 @@ pub(super) struct Join<'a, 'p> {
     pub(super) changed: bool,
 }
 
-impl Join<'_, '_> {
+impl<'a, 'p> Join<'a, 'p> {
+    /// Nothing is matched yet: so many own variables and locations are open.
+    pub(super) fn new(f: &'a Frame<'p>, s: State, vars: usize, locs: usize) -> Self {
+        let (theta, locs) = (vec![None; vars], vec![None; locs]);
+        Join { f, s, theta, locs, general: Vec::new(), changed: false }
+    }
+
     pub(super) fn bound(&self, v: Var) -> bool {
         v < self.f.vars() || self.theta.get((v - self.f.vars()) as usize).is_some_and(|t| t.is_some())
     }
@@ -141,17 +147,22 @@ impl Join<'_, '_> {
 
     /// Binds variables that one word determines once others are known, in any order.
     pub(super) fn bind(&mut self, pattern: &State) {
-        let edge = self.s.clone();
+        let edge = &self.s;
         let mut pairs: Vec<(Term, Term)> = Vec::new();
-        let mut meet = |p: &Word, a: &Word| match (p, a) {
-            (Word::Int(p), Word::Int(a))
-            | (Word::Sp(p), Word::Sp(a))
-            | (Word::Ptr(_, p), Word::Ptr(_, a)) => {
-                pairs.push((p.clone(), a.clone()));
+        let mut meet = |p: &Word, a: &Word| {
+            let rigid = self.f.vars();
+            match (p, a) {
+                (Word::Int(p), Word::Int(a))
+                | (Word::Sp(p), Word::Sp(a))
+                | (Word::Ptr(_, p), Word::Ptr(_, a))
+                    if p.scope() > rigid =>
+                {
+                    pairs.push((p.clone(), a.clone()));
+                }
+                (Word::Int(p), Word::Opt(a, ..)) => pairs.push((p.clone(), Term::var(*a))),
+                (Word::Opt(p, ..), Word::Opt(a, ..)) => pairs.push((Term::var(*p), Term::var(*a))),
+                _ => {}
             }
-            (Word::Int(p), Word::Opt(a, ..)) => pairs.push((p.clone(), Term::var(*a))),
-            (Word::Opt(p, ..), Word::Opt(a, ..)) => pairs.push((Term::var(*p), Term::var(*a))),
-            _ => {}
         };
         for (p, a) in pattern.regs.iter().zip(&edge.regs) {
             meet(p, a);
@@ -167,9 +178,14 @@ impl Join<'_, '_> {
         for (p, a) in pattern.incoming.iter().zip(&edge.incoming) {
             meet(p, a);
         }
+        self.bind_pairs(pairs.iter().map(|(p, a)| (p, a)));
+    }
+
+    /// The same for some words, of the label and of the edge.
+    pub(super) fn bind_pairs<'t>(&mut self, pairs: impl Iterator<Item = (&'t Term, &'t Term)> + Clone) {
         loop {
             let before = self.theta.iter().flatten().count();
-            for (p, a) in &pairs {
+            for (p, a) in pairs.clone() {
                 let open = p.summands().iter().filter(|s| !self.bound(s.0)).count();
                 if open == 1 {
                     self.unify(p, a, true);
@@ -381,14 +397,8 @@ pub(super) fn in_step(j: &Join<'_, '_>, g: &General, h: &General) -> Option<(i12
 
 /// What a label's own variables stand for on an edge, as far as its words tell.
 pub(super) fn substitution(f: &Frame<'_>, label: &State, edge: &State) -> Vec<Option<Term>> {
-    let mut j = Join {
-        f,
-        s: edge.clone(),
-        theta: vec![None; label.facts.var_count().saturating_sub(f.vars() as usize)],
-        locs: Vec::new(),
-        general: Vec::new(),
-        changed: false,
-    };
+    let own = label.facts.var_count().saturating_sub(f.vars() as usize);
+    let mut j = Join::new(f, edge.clone(), own, 0);
     j.bind(label);
     j.theta
 }

@@ -8,6 +8,7 @@
 //! round for each generalised word; so it ends.
 
 use super::join::{BUDGET, Join, in_step};
+use super::pin::{Pin, renamed};
 use super::project::{Projection, concrete, push_slot};
 use super::terms::{eliminate, own_facts, rename, replace};
 use crate::prove::prove;
@@ -55,6 +56,8 @@ pub(super) struct Label {
     pub(super) vars: Vec<Interval>,
     /// How often a fact has been weakened instead of dropped.
     weakened: u32,
+    /// What is written by hand; its variables are the first own ones.
+    pin: Option<Rc<Pin>>,
 }
 
 /// Why a label has no state.
@@ -64,26 +67,58 @@ pub(super) enum Clash {
     Depth(i64, i64),
     /// Stack is allocated but not touched.
     Debt,
+    /// A register does not have the value that is written by hand.
+    Pinned(u8),
 }
 
 impl Label {
     /// The first state that reaches a label: what is live of it, under names of its own.
-    pub(super) fn first(f: &Frame<'_>, live: RegSet, s: &State) -> Result<Label, Clash> {
+    pub(super) fn first(
+        f: &Frame<'_>,
+        live: RegSet,
+        s: &State,
+        pin: Option<Rc<Pin>>,
+    ) -> Result<Label, Clash> {
         if s.debt() > 0 {
             return Err(Clash::Debt);
         }
         let mut kept = concrete(f, s);
+        let live = live | pin.as_ref().map_or(0, |p| p.live());
         for r in 0..16 {
             if live >> r & 1 == 0 {
                 kept.regs[r] = Word::Any;
             }
         }
-        let vars = (0..f.vars()).map(|v| s.facts.interval(v)).collect();
-        let mut p = Projection::new(f, &kept, vars);
+        let mut vars: Vec<Interval> = (0..f.vars()).map(|v| s.facts.interval(v)).collect();
+        let mut list = own_facts(&f.entry, &s.facts).to_vec();
+        let mut names = HashMap::new();
+        if let Some(pin) = &pin {
+            // Its variables get names first: they are variables of the edge that are equal to terms.
+            let first = kept.facts.var_count() as Var;
+            for t in pin.meet(f, &kept)? {
+                let range = t.as_ref().map_or(f.words(), |t| s.facts.range(t));
+                let (x, z) = (kept.facts.fresh(range), vars.len() as Var);
+                vars.push(range);
+                if let Some(t) = t {
+                    if let Some((v, name)) = renamed(f, &t, z) {
+                        names.entry(v).or_insert(name);
+                    }
+                    list.extend(t.sub(&Term::var(x)));
+                    list.extend(Term::var(x).sub(&t));
+                }
+                names.insert(x, Term::var(z));
+            }
+            for (v, range) in vars.iter_mut().enumerate() {
+                *range = pin.range(f, v as Var, *range);
+            }
+            for (r, t) in &pin.regs {
+                kept.regs[usize::from(*r)] = Pin::shifted(t, f.vars(), first).map_or(Word::Any, Word::Int);
+            }
+        }
+        let mut p = Projection::new(f, &kept, vars, names);
         let state = p.state();
         // Sums that got a name of their own: what is known of them is what is known of their parts.
-        let mut known = s.facts.clone();
-        let mut list = own_facts(&f.entry, &s.facts).to_vec();
+        let mut known = kept.facts.clone();
         for (z, t) in std::mem::take(&mut p.composite) {
             let v = known.fresh(known.range(&t));
             list.extend(t.sub(&Term::var(v)));
@@ -92,7 +127,7 @@ impl Label {
         }
         let named = |v: Var| v < f.vars() || p.names.contains_key(&v);
         let facts = eliminate(&known, &list, named).iter().filter_map(|t| p.named(t)).collect();
-        let mut label = Label { live, state, facts, vars: std::mem::take(&mut p.vars), weakened: 0 };
+        let mut label = Label { live, state, facts, vars: std::mem::take(&mut p.vars), weakened: 0, pin };
         let names = std::mem::take(&mut p.names);
         label.pairs(f, s, &names);
         label.rebuild(f);
@@ -149,6 +184,10 @@ impl Label {
             }
         }
         let mut kept = Vec::new();
+        let pinned = self.pin.as_ref().map_or(&[][..], |p| &p.facts);
+        for fact in pinned {
+            facts.declare(fact.clone());
+        }
         for fact in &self.facts {
             let Some(fact) = tighten(fact) else { continue };
             if let [(v, c)] = *fact.summands() {
@@ -162,7 +201,7 @@ impl Label {
                 facts.assume(&fact);
                 continue;
             }
-            if kept.contains(&fact) {
+            if kept.contains(&fact) || pinned.contains(&fact) {
                 continue;
             }
             if facts.declare(fact.clone()).is_some() {
@@ -199,17 +238,17 @@ impl Label {
         }
         let s = &concrete(f, s);
         let old = self.clone();
-        let mut j = Join {
-            f,
-            s: s.clone(),
-            theta: vec![None; self.vars.len() - f.vars() as usize],
-            locs: vec![None; self.state.locs.len() - f.locs() as usize],
-            general: Vec::new(),
-            changed: false,
-        };
+        let (vars, locs) = (self.vars.len() - f.vars() as usize, self.state.locs.len() - f.locs() as usize);
+        let mut j = Join::new(f, s.clone(), vars, locs);
+        let mut open = self.live;
+        if let Some(pin) = &self.pin {
+            let theta = pin.meet(f, s)?;
+            j.theta[..theta.len()].clone_from_slice(&theta);
+            open &= !pin.live();
+        }
         j.bind(&self.state);
         for r in 0..16 {
-            if self.live >> r & 1 == 1 {
+            if open >> r & 1 == 1 {
                 let p = self.state.regs[r].clone();
                 let p = j.word(self, p, &s.regs[r]);
                 self.state.regs[r] = p;
@@ -286,6 +325,9 @@ impl Label {
                 let entry = j.f.entry.facts.interval(v);
                 wide = Interval::new(wide.lo.max(entry.lo), wide.hi.min(entry.hi));
             }
+            if let Some(pin) = &self.pin {
+                wide = pin.range(j.f, v, wide);
+            }
             if wide != range {
                 self.vars[v as usize] = wide;
                 j.changed = true;
@@ -359,8 +401,10 @@ impl Label {
         for range in &self.vars {
             from.facts.fresh(*range);
         }
-        let vars = self.vars[..f.vars() as usize].to_vec();
-        let mut p = Projection::new(f, &from, vars);
+        let fixed = f.vars() + self.pin.as_ref().map_or(0, |p| p.own);
+        let vars = self.vars[..fixed as usize].to_vec();
+        let names = (f.vars()..fixed).map(|v| (v, Term::var(v))).collect();
+        let mut p = Projection::new(f, &from, vars, names);
         let state = p.state();
         let known = |v: Var| v < f.vars() || p.names.contains_key(&v);
         let facts = eliminate(&from.facts, &std::mem::take(&mut self.facts), known);

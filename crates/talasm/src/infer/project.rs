@@ -35,10 +35,14 @@ pub(super) struct Projection<'a, 'p> {
 
 impl<'a, 'p> Projection<'a, 'p> {
     /// Finds names: a variable has one if some word determines it once others are known, so that
-    /// matching can bind it.
-    pub(super) fn new(f: &'a Frame<'p>, from: &'a State, vars: Vec<Interval>) -> Self {
-        let mut p =
-            Projection { f, from, names: HashMap::new(), locs: HashMap::new(), vars, composite: Vec::new() };
+    /// matching can bind it. Some have `names` already, and `vars` are the intervals of what they mean.
+    pub(super) fn new(
+        f: &'a Frame<'p>,
+        from: &'a State,
+        vars: Vec<Interval>,
+        names: HashMap<Var, Term>,
+    ) -> Self {
+        let mut p = Projection { f, from, names, locs: HashMap::new(), vars, composite: Vec::new() };
         let mut terms: Vec<Term> = Vec::new();
         for w in words(from) {
             match w {
