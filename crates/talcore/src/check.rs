@@ -5,7 +5,7 @@ use crate::annot::TypeBase;
 use crate::arch::Arch;
 use crate::data;
 use crate::elf::{self, Desc};
-use crate::eq::{same_layout, same_sig};
+use crate::eq::{same_layout, same_sig, unite_structs};
 use crate::limits;
 use crate::note::{self, Note, NoteImportKind, NoteObject, RoleKind};
 use crate::program::{Extern, Function, Object, ObjectKind, Program, Segment};
@@ -103,6 +103,8 @@ fn assemble<'a>(
     }
     let shapes =
         Shapes::of(&mut types, arch).map_err(|why| Reject::new(Code::IllFormedType, 0, why).in_file())?;
+    let note_bytes: u64 = descs.iter().map(|d| d.1.len() as u64).sum();
+    unite_structs(&mut types, note_bytes.saturating_mul(limits::UNITE_STEPS_PER_BYTE));
     let mut program = Program {
         arch,
         segments,
@@ -112,7 +114,7 @@ fn assemble<'a>(
         externs: Vec::new(),
         gate: 0,
         restorer: None,
-        note_bytes: descs.iter().map(|d| d.1.len() as u64).sum(),
+        note_bytes,
         stubs: Vec::new(),
         abi,
         shapes,

@@ -4,7 +4,8 @@
 //! point): a cycle through pointers that never finds a difference is an equality.
 
 use crate::types::{Layout, LayoutId, Sig, SigId, StructId, Types, WordId, WordTy};
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 /// Whether two signatures are the same up to the names of variables, which are numbers. Running out
 /// of `fuel` steps answers no.
@@ -15,6 +16,74 @@ pub fn same_sig(types: &Types, a: SigId, b: SigId, fuel: u64) -> bool {
 /// Whether two layouts are the same; likewise.
 pub fn same_layout(types: &Types, a: LayoutId, b: LayoutId, fuel: u64) -> bool {
     TypeEq::new(types, fuel).layouts(a, b)
+}
+
+/// Gives structs of equal definitions one number, so that modules may share them: from here on two structs are the
+/// same if their numbers are. What costs more than `fuel` steps to compare stays different.
+pub fn unite_structs(types: &mut Types, mut fuel: u64) {
+    let mut alike: BTreeMap<u64, Vec<StructId>> = BTreeMap::new();
+    let mut united: Vec<StructId> = Vec::with_capacity(types.structs.len());
+    for i in 0..types.structs.len() {
+        let id = StructId(i as u32);
+        let known = alike.entry(outline(types, id)).or_default();
+        let mut same = None;
+        for &other in known.iter() {
+            let mut eq = TypeEq::new(types, fuel.min(UNITE_STEPS));
+            let before = eq.fuel;
+            if eq.structs(other, id) {
+                same = Some(other);
+            }
+            fuel = fuel.saturating_sub(before - eq.fuel + 1);
+            if same.is_some() {
+                break;
+            }
+        }
+        if same.is_none() && known.len() < ALIKE {
+            known.push(id);
+        }
+        united.push(same.unwrap_or(id));
+    }
+    for layout in &mut types.layouts {
+        if let Layout::Struct(id, _) = layout
+            && let Some(first) = united.get(id.index())
+        {
+            *id = *first;
+        }
+    }
+}
+
+/// Steps that comparing two structs may take.
+const UNITE_STEPS: u64 = 1 << 12;
+/// How many structs of one outline are compared with others.
+const ALIKE: usize = 8;
+
+/// A number that equal structs have in common: what can be seen without following pointers.
+fn outline(types: &Types, id: StructId) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut mix = |n: u64| hash = (hash ^ n).wrapping_mul(0x100_0000_01b3);
+    let s = types.strukt(id);
+    mix(u64::from(s.params));
+    mix(s.facts.len() as u64);
+    for &field in &s.fields {
+        match types.layout(field) {
+            Layout::Bytes(n) => mix(n.konst() as u64),
+            Layout::Cstr(_) => mix(1),
+            Layout::Cell(w) => mix(match types.word(*w) {
+                WordTy::Int(_) => 2,
+                WordTy::Range(r) => (r.lo as u64).wrapping_mul(31) ^ r.hi as u64,
+                WordTy::Ptr(mode, _) => 3 + *mode as u64,
+                WordTy::Opt(_) => 10,
+                WordTy::Fn(_) => 11,
+                WordTy::Var(_) => 12,
+            }),
+            Layout::Num(w, r) => mix(w.bytes() as u64 ^ (r.lo as u64).wrapping_mul(31) ^ r.hi as u64),
+            Layout::Array(n, _) => mix(13 ^ n.konst() as u64),
+            Layout::NullTerm(..) => mix(14),
+            Layout::Struct(..) => mix(15),
+            Layout::Seq(parts) => mix(16 + parts.len() as u64),
+        }
+    }
+    hash
 }
 
 /// How deep comparing may recurse, through pointers too.
@@ -36,45 +105,42 @@ impl<'t> TypeEq<'t> {
         TypeEq { types, structs: BTreeSet::new(), layouts: BTreeSet::new(), fuel, depth: 0 }
     }
 
-    fn step(&mut self) -> bool {
+    /// Compares one level deeper; the answer is no when that costs too much.
+    fn deeper(&mut self, compare: impl FnOnce(&mut Self) -> bool) -> bool {
         self.fuel = self.fuel.saturating_sub(1);
-        self.fuel > 0
+        if self.fuel == 0 || self.depth >= DEPTH {
+            return false;
+        }
+        self.depth += 1;
+        let same = compare(self);
+        self.depth -= 1;
+        same
     }
 
     fn words(&mut self, a: WordId, b: WordId) -> bool {
-        if a == b {
-            return true;
-        }
-        if !self.step() {
-            return false;
-        }
-        match (self.types.word(a), self.types.word(b)) {
-            (WordTy::Ptr(m, x), WordTy::Ptr(n, y)) => m == n && self.layouts(*x, *y),
-            (WordTy::Opt(x), WordTy::Opt(y)) => self.words(*x, *y),
-            (WordTy::Fn(x), WordTy::Fn(y)) => self.sigs(*x, *y),
-            (x, y) => x == y,
-        }
+        a == b
+            || self.deeper(|e| match (e.types.word(a), e.types.word(b)) {
+                (WordTy::Ptr(m, x), WordTy::Ptr(n, y)) => m == n && e.layouts(*x, *y),
+                (WordTy::Opt(x), WordTy::Opt(y)) => e.words(*x, *y),
+                (WordTy::Fn(x), WordTy::Fn(y)) => e.sigs(*x, *y),
+                (x, y) => x == y,
+            })
     }
 
     fn layouts(&mut self, a: LayoutId, b: LayoutId) -> bool {
         if a == b || self.layouts.contains(&(a, b)) {
             return true;
         }
-        if !self.step() || self.depth >= DEPTH {
-            return false;
-        }
-        self.depth += 1;
-        let same = match (self.types.layout(a), self.types.layout(b)) {
-            (Layout::Cell(x), Layout::Cell(y)) => self.words(*x, *y),
-            (Layout::Array(n, x), Layout::Array(m, y)) => n == m && self.layouts(*x, *y),
-            (Layout::NullTerm(n, x), Layout::NullTerm(m, y)) => n == m && self.words(*x, *y),
-            (Layout::Struct(s, x), Layout::Struct(t, y)) => x == y && self.structs(*s, *t),
+        let same = self.deeper(|e| match (e.types.layout(a), e.types.layout(b)) {
+            (Layout::Cell(x), Layout::Cell(y)) => e.words(*x, *y),
+            (Layout::Array(n, x), Layout::Array(m, y)) => n == m && e.layouts(*x, *y),
+            (Layout::NullTerm(n, x), Layout::NullTerm(m, y)) => n == m && e.words(*x, *y),
+            (Layout::Struct(s, x), Layout::Struct(t, y)) => x == y && e.structs(*s, *t),
             (Layout::Seq(x), Layout::Seq(y)) => {
-                x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| self.layouts(*x, *y))
+                x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| e.layouts(*x, *y))
             }
             (x, y) => x == y,
-        };
-        self.depth -= 1;
+        });
         if same {
             self.layouts.insert((a, b));
         }
@@ -93,12 +159,10 @@ impl<'t> TypeEq<'t> {
     }
 
     fn sigs(&mut self, a: SigId, b: SigId) -> bool {
-        if a == b {
-            return true;
-        }
-        if !self.step() {
-            return false;
-        }
+        a == b || self.deeper(|e| e.sig_parts(a, b))
+    }
+
+    fn sig_parts(&mut self, a: SigId, b: SigId) -> bool {
         let (x, y): (&Sig, &Sig) = (self.types.sig(a), self.types.sig(b));
         x.vars == y.vars
             && x.word_vars == y.word_vars

@@ -39,3 +39,5 @@ pub const LOWEST_ADDRESS: u64 = 65536;
 pub const FUEL_PER_BYTE: u64 = 4096;
 /// Steps that every file gets, however small.
 pub const FUEL_BASE: u64 = 1 << 20;
+/// Steps for finding equal structs in different notes, for each byte of notes.
+pub const UNITE_STEPS_PER_BYTE: u64 = 64;
