@@ -68,9 +68,14 @@ pub struct Reading<'a> {
     skip: Option<u64>,
 }
 
-/// The stream is malformed at this offset.
+/// Why a stream is rejected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct BadStream(pub usize);
+pub struct BadStream {
+    /// The offset at which it is malformed.
+    pub at: usize,
+    /// It says more than the checker would hold in memory: see [`limits::LABEL_PARTS`].
+    pub too_much: bool,
+}
 
 impl<'a> Reading<'a> {
     /// Reads the labels of a function whose entry state is known.
@@ -80,10 +85,13 @@ impl<'a> Reading<'a> {
         function: &Function,
         entry: &State,
     ) -> Result<Self, BadStream> {
-        let mut labels = Labels { r: Reader::new(bytes), program, function, entry };
+        let size = usize::try_from(function.size).unwrap_or(usize::MAX).saturating_add(bytes.len());
+        let room = size.saturating_mul(limits::LABEL_PARTS_PER_BYTE).saturating_add(limits::LABEL_PARTS_BASE);
+        let room = Some(room.min(limits::LABEL_PARTS));
+        let mut labels = Labels { r: Reader::new(bytes), program, function, entry, room };
         let read = labels.all();
         let mut r = labels.r;
-        let bad = BadStream(r.position());
+        let bad = BadStream { at: r.position(), too_much: labels.room.is_none() };
         let labels = read.ok_or(bad)?;
         let size: usize = r.num().ok_or(bad)?;
         let answers = Reader::new(r.take(size).ok_or(bad)?);
@@ -181,6 +189,9 @@ struct Labels<'a, 'p> {
     program: &'p Program<'p>,
     function: &'p Function,
     entry: &'p State,
+    /// How many parts of states may still be made; `None` once they were too many. States are told as
+    /// differences, so a few bytes may stand for thousands of parts.
+    room: Option<usize>,
 }
 
 impl Labels<'_, '_> {
@@ -250,7 +261,8 @@ impl Labels<'_, '_> {
                 s.facts.declare(fact)?;
             }
         }
-        self.well_formed(s).then_some(())
+        self.room = self.room?.checked_sub(s.parts());
+        (self.room.is_some() && self.well_formed(s)).then_some(())
     }
 
     fn frame(

@@ -41,6 +41,9 @@ pub trait Prove {
     /// [`Facts::certified`] said so for these facts. `false` says nothing.
     fn prove(&mut self, facts: &Facts, goal: &Term) -> bool;
 
+    /// Pays for steps of work.
+    fn pay(&mut self, _steps: u64) {}
+
     /// Facts `e >= 0` worth trying about the fresh variable `x`, the result of `cmov` or `setcc`.
     /// Each is verified on both sides of the condition before it is assumed.
     fn propose(&mut self, _facts: &Facts, _x: Var) -> Vec<Term> {
@@ -92,7 +95,11 @@ impl Num<'_> {
     /// The guide is not asked where no proof can exist: a combination of facts raises the lower
     /// bound of a goal only if one of the facts has a variable of the goal with the same sign.
     pub fn proves(&mut self, goal: &Term) -> bool {
-        self.facts.evident(goal) || (promising(self.facts, goal) && self.prover.prove(self.facts, goal))
+        if self.facts.evident(goal) {
+            return true;
+        }
+        self.prover.pay(self.facts.list().len() as u64);
+        promising(self.facts, goal) && self.prover.prove(self.facts, goal)
     }
 
     /// Whether `lo <= t <= hi` holds for finite bounds.
@@ -104,6 +111,7 @@ impl Num<'_> {
         let below = range.lo.checked_neg().and_then(|c| t.offset(c));
         let above = Term::from(range.hi).sub(t);
         let (Some(below), Some(above)) = (below, above) else { return false };
+        self.prover.pay(self.facts.list().len() as u64);
         let hope = |f: &Facts, g: &Term| f.evident(g) || promising(f, g);
         hope(self.facts, &below) && hope(self.facts, &above) && self.proves(&below) && self.proves(&above)
     }

@@ -328,20 +328,28 @@ fn disjoint(program: &Program<'_>) -> Result<(), Reject> {
     Ok(())
 }
 
-/// Steps that comparing one import with its definition may take.
-const IMPORT_STEPS: u64 = 1 << 16;
+/// Steps that comparing imports with their definitions may take for each byte of the notes.
+const IMPORT_STEPS_PER_BYTE: u64 = 64;
 
 /// What a note imports is defined, at an equal type.
 fn imports(program: &Program<'_>, notes: &[Note<'_>]) -> Result<(), Reject> {
+    let fuel = &mut (limits::FUEL_BASE + IMPORT_STEPS_PER_BYTE * program.note_bytes);
     for import in notes.iter().flat_map(|n| &n.imports) {
         let same = match import.kind {
             NoteImportKind::Function(sig) => match program.sig_at(import.addr) {
-                Some(found) => same_sig(&program.types, sig, found, IMPORT_STEPS),
+                Some(found) => same_sig(&program.types, sig, found, fuel),
                 None => return Err(Reject::new(Code::Undefined, import.addr, "no function is defined here")),
             },
-            NoteImportKind::Imm(l) => same_object(program, import.addr, Mode::Imm, l)?,
-            NoteImportKind::Shared(l) => same_object(program, import.addr, Mode::Shared, l)?,
+            NoteImportKind::Imm(l) => same_object(program, import.addr, Mode::Imm, l, fuel)?,
+            NoteImportKind::Shared(l) => same_object(program, import.addr, Mode::Shared, l, fuel)?,
         };
+        if *fuel == 0 {
+            return Err(Reject::new(
+                Code::Fuel,
+                import.addr,
+                "comparing the types of imports takes too long",
+            ));
+        }
         if !same {
             return Err(Reject::new(
                 Code::ImportType,
@@ -353,10 +361,16 @@ fn imports(program: &Program<'_>, notes: &[Note<'_>]) -> Result<(), Reject> {
     Ok(())
 }
 
-fn same_object(program: &Program<'_>, addr: u64, mode: Mode, layout: LayoutId) -> Result<bool, Reject> {
+fn same_object(
+    program: &Program<'_>,
+    addr: u64,
+    mode: Mode,
+    layout: LayoutId,
+    fuel: &mut u64,
+) -> Result<bool, Reject> {
     match program.object_at(addr).and_then(|(i, off)| (off == 0).then(|| program.objects.get(i as usize))?) {
         Some(Object { kind: ObjectKind::Data(m, l), .. }) => {
-            Ok(*m == mode && same_layout(&program.types, layout, *l, IMPORT_STEPS))
+            Ok(*m == mode && same_layout(&program.types, layout, *l, fuel))
         }
         _ => Err(Reject::new(Code::Undefined, addr, "no object is defined here")),
     }

@@ -1,6 +1,6 @@
 //! Initial data against its declared type, word for word.
 
-use crate::engine::{Checked, Engine, compose, under};
+use crate::engine::{Checked, Engine, under};
 use crate::facts::Interval;
 use crate::limits;
 use crate::matching::{Blame, Subst};
@@ -43,12 +43,15 @@ fn check_object(program: &Program<'_>, object: &Object, layout: LayoutId) -> Che
     let file = program.segment(object.addr, object.size).map_or(0, |s| s.bytes_at(object.addr).len() as u64);
     let fuel = crate::check::fuel_for(file.min(object.size));
     let engine = Engine::blank(program, &nowhere, NoGuide, fuel);
-    let mut data = Data { engine, file_end: object.addr.saturating_add(file) };
+    let end = object.addr.saturating_add(object.size);
+    let mut data = Data { engine, end, file_end: object.addr.saturating_add(file) };
     data.layout(layout, &Some(Rc::from([])), object.addr, 0)
 }
 
 struct Data<'a> {
     engine: Engine<'a, NoGuide>,
+    /// One past the last byte of the object.
+    end: u64,
     /// From here on everything is zero.
     file_end: u64,
 }
@@ -76,6 +79,13 @@ impl Data<'_> {
         let program = self.engine.program;
         if depth > 2 * limits::NESTING {
             return self.fail(at, "types are nested too deeply");
+        }
+        // A part of negative size would make room for others that are larger than the object.
+        if let Some(size) = program.shapes.size(id) {
+            let size = u64::try_from(self.constant(size, env, at)?).ok();
+            if size.and_then(|size| at.checked_add(size)).is_none_or(|end| end > self.end) {
+                return self.fail(at, "a part of negative size, or one that is larger than its object");
+            }
         }
         if program.shapes.raw_size(id).is_some() {
             return Ok(());
@@ -131,7 +141,7 @@ impl Data<'_> {
                 Ok(())
             }
             Layout::Struct(id, args) => {
-                let Some(inner) = compose(args, env) else { return self.fail(at, "a term is too large") };
+                let inner = self.engine.compose(args, env)?;
                 self.sequence(&program.types.strukt(*id).fields, &inner, at, depth)
             }
             Layout::Seq(parts) => self.sequence(parts, env, at, depth),
@@ -147,7 +157,7 @@ impl Data<'_> {
             let Some(size) = size.and_then(|s| u64::try_from(s).ok()) else {
                 return self.fail(place, "a part of negative size");
             };
-            place += size;
+            place = place.saturating_add(size);
         }
         Ok(())
     }

@@ -206,12 +206,14 @@ fn segment<'a>(
         return Err(bad("the address and the file offset of a segment differ within a page"));
     }
     let end = h.vaddr.checked_add(h.memsz).and_then(page_up).ok_or_else(|| bad("a segment wraps around"))?;
+    // The stack lies near the top. Where a segment's zeroed part meets it, kernels give up the stack
+    // and go on with zeros, so segments stay far below.
     let top = match arch {
-        Arch::Amd64 => 1 << 47,
-        Arch::Ia32 => 0xc000_0000,
+        Arch::Amd64 => 1 << 46,
+        Arch::Ia32 => 0x8000_0000,
     };
-    if h.vaddr < limits::LOWEST_ADDRESS || end >= top {
-        return Err(bad("a segment lies outside the user's address space above 64 KiB"));
+    if h.vaddr < limits::LOWEST_ADDRESS || end > top {
+        return Err(bad("a segment does not lie between 64 KiB and the part of memory that has the stack"));
     }
     if let Some(before) = before {
         let last = page_up(before.addr + before.size).unwrap_or(u64::MAX);
@@ -229,8 +231,11 @@ fn segment<'a>(
 /// The TAL notes of all PT_NOTE headers. They lie in segments that the program cannot write.
 fn notes<'a>(file: &'a [u8], headers: &[Header], arch: Arch) -> Result<Vec<Desc<'a>>, Reject> {
     let mut found = Vec::new();
+    // Headers may describe the same bytes again and again.
+    let mut left = file.len() as u64;
     for h in headers.iter().filter(|h| h.kind == PT_NOTE) {
         let bad = |at: u64, why| Reject::new(Code::Note, at, why);
+        left = left.checked_sub(h.filesz).ok_or_else(|| bad(h.at, "the notes are larger than the file"))?;
         let end = h.offset.checked_add(h.filesz);
         let inside = end.is_some_and(|end| {
             headers.iter().any(|s| {

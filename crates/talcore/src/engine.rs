@@ -4,10 +4,10 @@ use crate::arith::Prove;
 use crate::facts::{Facts, Interval};
 use crate::guide::Guide;
 use crate::matching::Subst;
-use crate::program::{Function, ObjectKind, Program};
+use crate::program::{EQ_STEPS, Function, ObjectKind, Program};
 use crate::state::{Env, Lay, Loc, LocId, STATIC, State, Word};
 use crate::term::Term;
-use crate::types::{Mode, Sig};
+use crate::types::{Mode, Sig, SigId};
 use crate::verdict::{Code, Reject};
 use crate::x86::insn::Insn;
 use alloc::rc::Rc;
@@ -59,6 +59,7 @@ pub type Checked<T = ()> = Result<T, Reject>;
 pub struct Prover<'g, G> {
     guide: &'g mut G,
     certificates: &'g mut u64,
+    fuel: &'g mut u64,
 }
 
 impl<G: Guide> Prove for Prover<'_, G> {
@@ -66,13 +67,16 @@ impl<G: Guide> Prove for Prover<'_, G> {
         if facts.evident(goal) {
             return true;
         }
-        match self.guide.optional(facts, goal) {
-            Some(cert) if facts.certified(goal, &cert) => {
-                *self.certificates += 1;
-                true
-            }
-            _ => false,
-        }
+        let Some(cert) = self.guide.optional(facts, goal) else { return false };
+        self.pay(cert.uses.len() as u64 * 4);
+        let proved = facts.certified(goal, &cert);
+        *self.certificates += u64::from(proved);
+        proved
+    }
+
+    /// Whoever has nothing left is rejected at the next step.
+    fn pay(&mut self, steps: u64) {
+        *self.fuel = self.fuel.saturating_sub(steps);
     }
 }
 
@@ -165,10 +169,34 @@ impl<'a, G: Guide> Engine<'a, G> {
         t.ok_or_else(|| self.fail(Code::Limit, "a term is too large"))
     }
 
+    /// Goes back to the facts of a mark.
+    pub fn rollback(&mut self, mark: crate::facts::Mark) {
+        self.state.facts.rollback(mark);
+        self.state.forget_addresses();
+    }
+
     /// Pays for `steps` steps.
     pub fn spend(&mut self, steps: u64) -> Checked {
         self.fuel = self.fuel.checked_sub(steps).ok_or_else(|| self.fail(Code::Fuel, "out of fuel"))?;
         Ok(())
+    }
+
+    /// Whether two signatures are the same.
+    pub fn same_sig(&mut self, a: SigId, b: SigId) -> Checked<bool> {
+        if a == b {
+            return Ok(true);
+        }
+        let most = EQ_STEPS.min(self.fuel);
+        let mut left = most;
+        let same = crate::eq::same_sig(&self.program.types, a, b, &mut left);
+        self.spend(most - left)?;
+        Ok(same)
+    }
+
+    /// The terms that a type mentions under the environment that it is used in.
+    pub fn compose(&mut self, inner: &[Term], outer: &Env) -> Checked<Env> {
+        self.spend(inner.iter().map(|t| 1 + t.summands().len() as u64).sum())?;
+        compose(inner, outer).ok_or_else(|| self.fail(Code::Limit, "a term is too large"))
     }
 
     /// Proves `goal >= 0` or rejects with `code`.
@@ -213,7 +241,8 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// The facts, and proofs for the arithmetic rules.
     pub fn split(&mut self) -> (&mut Facts, Prover<'_, G>) {
-        let prover = Prover { guide: &mut self.guide, certificates: &mut self.certificates };
+        let prover =
+            Prover { guide: &mut self.guide, certificates: &mut self.certificates, fuel: &mut self.fuel };
         (&mut self.state.facts, prover)
     }
 
@@ -262,7 +291,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             self.state.facts.assume(&fact);
         }
         if id >= STATIC {
-            self.state.static_addrs.push((id - STATIC, v));
+            // The list is searched from end to end, so it stays short.
+            if self.state.static_addrs.len() < crate::limits::LOCATIONS {
+                self.state.static_addrs.push((id - STATIC, v));
+            }
         } else if let Some(l) = self.state.locs.get_mut(id as usize) {
             l.addr = Some(v);
         }
@@ -314,7 +346,7 @@ pub fn under(t: &Term, env: &Env) -> Option<Term> {
 }
 
 /// An environment under another one.
-pub fn compose(inner: &[Term], outer: &Env) -> Option<Env> {
+fn compose(inner: &[Term], outer: &Env) -> Option<Env> {
     let terms = inner.iter().map(|t| under(t, outer)).collect::<Option<Vec<_>>>()?;
     Some(Some(Rc::from(terms)))
 }

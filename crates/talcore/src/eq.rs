@@ -7,14 +7,14 @@ use crate::types::{Layout, LayoutId, Sig, SigId, StructId, Types, WordId, WordTy
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-/// Whether two signatures are the same up to the names of variables, which are numbers. Running out
-/// of `fuel` steps answers no.
-pub fn same_sig(types: &Types, a: SigId, b: SigId, fuel: u64) -> bool {
+/// Whether two signatures are the same up to the names of variables, which are numbers. The steps that
+/// it takes are paid from `fuel`; running out of it answers no.
+pub fn same_sig(types: &Types, a: SigId, b: SigId, fuel: &mut u64) -> bool {
     TypeEq::new(types, fuel).sigs(a, b)
 }
 
 /// Whether two layouts are the same; likewise.
-pub fn same_layout(types: &Types, a: LayoutId, b: LayoutId, fuel: u64) -> bool {
+pub fn same_layout(types: &Types, a: LayoutId, b: LayoutId, fuel: &mut u64) -> bool {
     TypeEq::new(types, fuel).layouts(a, b)
 }
 
@@ -28,12 +28,12 @@ pub fn unite_structs(types: &mut Types, mut fuel: u64) {
         let known = alike.entry(outline(types, id)).or_default();
         let mut same = None;
         for &other in known.iter() {
-            let mut eq = TypeEq::new(types, fuel.min(UNITE_STEPS));
-            let before = eq.fuel;
-            if eq.structs(other, id) {
+            let most = fuel.min(UNITE_STEPS);
+            let mut left = most;
+            if TypeEq::new(types, &mut left).structs(other, id) {
                 same = Some(other);
             }
-            fuel = fuel.saturating_sub(before - eq.fuel + 1);
+            fuel = fuel.saturating_sub(most - left + 1);
             if same.is_some() {
                 break;
             }
@@ -86,29 +86,29 @@ fn outline(types: &Types, id: StructId) -> u64 {
     hash
 }
 
-/// How deep comparing may recurse, through pointers too.
+/// How deep comparing may recurse, through pointers, signatures and structs.
 const DEPTH: usize = 512;
 
 /// One comparison; remembers what it has assumed, so it is good for one question only.
-struct TypeEq<'t> {
+struct TypeEq<'t, 'f> {
     types: &'t Types,
     structs: BTreeSet<(StructId, StructId)>,
     layouts: BTreeSet<(LayoutId, LayoutId)>,
     /// Steps left: comparing costs at most the product of two notes' types in theory, so it is
     /// bounded; running out says "different".
-    fuel: u64,
+    fuel: &'f mut u64,
     depth: usize,
 }
 
-impl<'t> TypeEq<'t> {
-    fn new(types: &'t Types, fuel: u64) -> TypeEq<'t> {
+impl<'t, 'f> TypeEq<'t, 'f> {
+    fn new(types: &'t Types, fuel: &'f mut u64) -> TypeEq<'t, 'f> {
         TypeEq { types, structs: BTreeSet::new(), layouts: BTreeSet::new(), fuel, depth: 0 }
     }
 
     /// Compares one level deeper; the answer is no when that costs too much.
     fn deeper(&mut self, compare: impl FnOnce(&mut Self) -> bool) -> bool {
-        self.fuel = self.fuel.saturating_sub(1);
-        if self.fuel == 0 || self.depth >= DEPTH {
+        *self.fuel = self.fuel.saturating_sub(1);
+        if *self.fuel == 0 || self.depth >= DEPTH {
             return false;
         }
         self.depth += 1;

@@ -26,6 +26,13 @@ pub const BINDERS: usize = 256;
 pub const NESTING: usize = 64;
 /// Fields of one struct or parts of one sequence.
 pub const FIELDS: usize = 4096;
+/// What the labels of one function may hold together, written out: see
+/// [`crate::state::State::parts`]. Some 100 bytes of memory each.
+pub const LABEL_PARTS: usize = 1 << 23;
+/// The same for each byte of code and annotations...
+pub const LABEL_PARTS_PER_BYTE: usize = 64;
+/// ... and for every function, however small.
+pub const LABEL_PARTS_BASE: usize = 1 << 17;
 /// Labels in one function.
 pub const LABELS: usize = 1 << 20;
 /// Facts that one certificate may use.
@@ -37,7 +44,7 @@ pub const PROBE_DEBT: i64 = 65536;
 pub const LOWEST_ADDRESS: u64 = 65536;
 /// Steps of checking paid for by each byte of input.
 pub const FUEL_PER_BYTE: u64 = 4096;
-/// Steps that every file gets, however small.
-pub const FUEL_BASE: u64 = 1 << 20;
+/// Steps that every function and every object gets, however small.
+pub const FUEL_BASE: u64 = 1 << 16;
 /// Steps for finding equal structs in different notes, for each byte of notes.
 pub const UNITE_STEPS_PER_BYTE: u64 = 64;

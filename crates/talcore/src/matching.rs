@@ -298,7 +298,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             (WordTy::Opt(p), WordTy::Opt(a)) => {
                 self.same_word(s, (*p, pattern.1), (*a, actual.1), depth + 1, blame)
             }
-            (WordTy::Fn(p), WordTy::Fn(a)) if self.program.same_sig(*p, *a) => Ok(()),
+            (WordTy::Fn(p), WordTy::Fn(a)) if self.same_sig(*p, *a)? => Ok(()),
             _ => self.reject(blame.shape, "a cell holds another type of word"),
         }
     }
@@ -335,7 +335,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 }
             }
             WordTy::Fn(sig) => match word {
-                Word::Fn(found) if self.program.same_sig(*sig, *found) => Ok(()),
+                Word::Fn(found) if self.same_sig(*sig, *found)? => Ok(()),
                 Word::Fn(_) => self.reject(bad, "the code pointer has another signature"),
                 _ => self.reject(bad, "the word is not a code pointer"),
             },

@@ -4,7 +4,7 @@
 //! `off = e + s*index + d` in ℤ. If `0 <= off` and `off + width <= size(l)` hold as integers, then
 //! the access lies exactly inside the object; nothing needs a separate check for wrap-around.
 
-use crate::engine::{Checked, Engine, compose, under};
+use crate::engine::{Checked, Engine, under};
 use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::limits;
@@ -159,7 +159,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Ok(Part::Inside(elem, rest))
             }
             Layout::Struct(id, args) => {
-                let env = self.term_env(args, &lay.env)?;
+                let env = self.compose(args, &lay.env)?;
                 let fields = &program.types.strukt(*id).fields;
                 self.field(fields, &env, off)
             }
@@ -168,16 +168,12 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
     }
 
-    fn term_env(&self, args: &[Term], env: &Env) -> Checked<Env> {
-        compose(args, env).ok_or_else(|| self.fail(Code::Limit, "a term is too large"))
-    }
-
     /// The last field that evidently starts at or before `off`.
     fn field(&mut self, fields: &[LayoutId], env: &Env, off: &Term) -> Checked<Part> {
         let mut start = Term::zero();
         let mut best = None;
         for &id in fields {
-            self.spend(1)?;
+            self.spend(1 + off.summands().len() as u64)?;
             let rest = self.term(off.sub(&start))?;
             if best.is_some() && self.state.facts.range(&rest).lo < 0 {
                 break;

@@ -152,7 +152,8 @@ impl<'a> Program<'a> {
 
     /// Whether two signatures are the same.
     pub fn same_sig(&self, a: SigId, b: SigId) -> bool {
-        a == b || same_sig(&self.types, a, b, EQ_STEPS)
+        let mut fuel = EQ_STEPS;
+        a == b || same_sig(&self.types, a, b, &mut fuel)
     }
 
     /// The kind of a layout, and for a struct which: what can be told without comparing terms.
@@ -171,4 +172,4 @@ impl<'a> Program<'a> {
 }
 
 /// Steps that one comparison of two signatures may take inside a function.
-const EQ_STEPS: u64 = 4096;
+pub const EQ_STEPS: u64 = 4096;

@@ -65,7 +65,9 @@ impl Shapes {
             types,
             arch,
             done: vec![None; types.layouts.len()],
-            structs: vec![0; types.structs.len()],
+            structs: vec![Progress::None; types.structs.len()],
+            word_scopes: vec![None; types.words.len()],
+            layout_scopes: vec![None; types.layouts.len()],
         };
         m.everything()?;
         let done = core::mem::take(&mut m.done);
@@ -139,9 +141,20 @@ fn block(types: &mut Types) -> (LayoutId, WordId) {
 struct Measure<'t> {
     types: &'t Types,
     arch: Arch,
+    // Everything is worked out once: what nests 64 deep may have more paths than there are bytes.
     done: Vec<Option<Info>>,
-    /// 0 not looked at, 1 being measured, 2 measured.
-    structs: Vec<u8>,
+    structs: Vec<Progress>,
+    /// One past the largest variable.
+    word_scopes: Vec<Option<u32>>,
+    layout_scopes: Vec<Option<u32>>,
+}
+
+/// How far a struct is.
+#[derive(Clone)]
+enum Progress {
+    None,
+    Begun,
+    Done(Info),
 }
 
 impl Measure<'_> {
@@ -239,14 +252,15 @@ impl Measure<'_> {
 
     fn fields(&mut self, id: StructId, depth: usize) -> Result<Info, Bad> {
         match self.structs.get(id.index()) {
-            Some(1) => return Err("a struct contains itself"),
+            Some(Progress::Done(info)) => return Ok(info.clone()),
+            Some(Progress::Begun) => return Err("a struct contains itself"),
             None => return Err("a struct that does not exist"),
-            _ => {}
+            Some(Progress::None) => {}
         }
-        self.structs[id.index()] = 1;
-        let info = self.sequence(&self.types.strukt(id).fields, depth);
-        self.structs[id.index()] = 2;
-        info
+        self.structs[id.index()] = Progress::Begun;
+        let info = self.sequence(&self.types.strukt(id).fields, depth)?;
+        self.structs[id.index()] = Progress::Done(info.clone());
+        Ok(info)
     }
 
     fn sequence(&mut self, parts: &[LayoutId], depth: usize) -> Result<Info, Bad> {
@@ -277,23 +291,31 @@ impl Measure<'_> {
         }
     }
 
-    fn word_scope(&self, id: WordId, depth: usize) -> Result<u32, Bad> {
+    fn word_scope(&mut self, id: WordId, depth: usize) -> Result<u32, Bad> {
         if depth > 2 * limits::NESTING {
             return Err("types are nested too deeply");
         }
-        match self.types.words.get(id.index()).ok_or("a type that does not exist")? {
-            WordTy::Int(t) => Ok(t.scope()),
-            WordTy::Ptr(_, l) => self.layout_scope(*l, depth + 1),
-            WordTy::Opt(w) => self.word_scope(*w, depth + 1),
-            WordTy::Range(_) | WordTy::Fn(_) | WordTy::Var(_) => Ok(0),
+        if let Some(scope) = self.word_scopes.get(id.index()).ok_or("a type that does not exist")? {
+            return Ok(*scope);
         }
+        let scope = match self.types.word(id) {
+            WordTy::Int(t) => t.scope(),
+            WordTy::Ptr(_, l) => self.layout_scope(*l, depth + 1)?,
+            WordTy::Opt(w) => self.word_scope(*w, depth + 1)?,
+            WordTy::Range(_) | WordTy::Fn(_) | WordTy::Var(_) => 0,
+        };
+        self.word_scopes[id.index()] = Some(scope);
+        Ok(scope)
     }
 
-    fn layout_scope(&self, id: LayoutId, depth: usize) -> Result<u32, Bad> {
+    fn layout_scope(&mut self, id: LayoutId, depth: usize) -> Result<u32, Bad> {
         if depth > 2 * limits::NESTING {
             return Err("types are nested too deeply");
         }
-        Ok(match self.types.layouts.get(id.index()).ok_or("a type that does not exist")? {
+        if let Some(scope) = self.layout_scopes.get(id.index()).ok_or("a type that does not exist")? {
+            return Ok(*scope);
+        }
+        let scope = match self.types.layout(id) {
             Layout::Bytes(t) => t.scope(),
             Layout::Cstr(t) => t.as_ref().map_or(0, Term::scope),
             Layout::Cell(w) => self.word_scope(*w, depth + 1)?,
@@ -308,7 +330,9 @@ impl Measure<'_> {
                 }
                 scope
             }
-        })
+        };
+        self.layout_scopes[id.index()] = Some(scope);
+        Ok(scope)
     }
 
     fn sig(&mut self, sig: &Sig) -> Result<(), Bad> {
@@ -365,7 +389,7 @@ impl Measure<'_> {
         Ok(())
     }
 
-    fn sig_word(&self, sig: &Sig, id: WordId, scope: u32) -> Result<(), Bad> {
+    fn sig_word(&mut self, sig: &Sig, id: WordId, scope: u32) -> Result<(), Bad> {
         if self.word_scope(id, 0)? > scope {
             return Err("a signature mentions a variable that it does not bind");
         }
@@ -380,6 +404,10 @@ impl Measure<'_> {
                 Err("an exclusive borrow is of raw bytes")
             }
             WordTy::Opt(inner) => match self.types.word(*inner) {
+                // It would be copied and lent twice before it is tested.
+                WordTy::Ptr(crate::types::Mode::Uniq, _) => {
+                    Err("an exclusive borrow that may be 0 is not typed yet")
+                }
                 WordTy::Ptr(..) | WordTy::Fn(_) => self.sig_word(sig, *inner, scope),
                 _ => Err("`opt` of a word that is no pointer"),
             },

@@ -113,6 +113,12 @@ impl State {
         (self.depth, self.touched) = (other.depth, other.touched);
     }
 
+    /// How many words, pieces, locations, variables and facts it consists of: what copying it costs.
+    pub fn parts(&self) -> usize {
+        let numbers = self.facts.var_count() + self.facts.list().len();
+        self.regs.len() + self.frame.len() + self.incoming.len() + self.locs.len() + numbers
+    }
+
     /// Bytes allocated below the lowest touched address.
     pub fn debt(&self) -> i64 {
         self.touched - self.depth
@@ -125,6 +131,16 @@ impl State {
         }
         self.locs.push(Loc { mode, lay, addr: None });
         Some((self.locs.len() - 1) as LocId)
+    }
+
+    /// Forgets the addresses of locations whose variables do not exist any more, since the facts went
+    /// back to an earlier mark: their numbers will mean something else.
+    pub fn forget_addresses(&mut self) {
+        let vars = self.facts.var_count() as Var;
+        for loc in &mut self.locs {
+            loc.addr = loc.addr.filter(|v| *v < vars);
+        }
+        self.static_addrs.retain(|a| a.1 < vars);
     }
 
     /// A fresh variable as a term.

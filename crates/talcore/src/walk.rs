@@ -40,12 +40,12 @@ pub fn check_function(program: &Program<'_>, index: usize, file: &[u8]) -> Check
     let fuel = crate::check::fuel_for(function.size.saturating_add(stream.len() as u64));
     let start = Engine::new(program, function, NoGuide, fuel)?;
     let reading = Reading::new(stream, program, function, &start.entry).map_err(|b| {
-        Reject::new(
-            Code::Stream,
-            function.stream.start.saturating_add(b.0) as u64,
-            "the annotations cannot be read",
-        )
-        .in_file()
+        let at = function.stream.start.saturating_add(b.at) as u64;
+        let (code, why) = match b.too_much {
+            true => (Code::Limit, "the states of the labels are too large together"),
+            false => (Code::Stream, "the annotations cannot be read"),
+        };
+        Reject::new(code, at, why).in_file()
     })?;
     let labels = reading.label_count() as u64;
     let mut engine = start.guided_by(reading);

@@ -231,13 +231,14 @@ impl<'p> Seams<'p, '_> {
         let address =
             self.bases[object as usize][section as usize].wrapping_add(offset).wrapping_add_signed(r.addend);
         let export = self.exports.get(&address).copied();
+        let mut steps = STEPS;
         let same = match (kind, export) {
             (NoteImportKind::Function(a), Some(Export::Function(b))) => {
-                same_sig(&self.types, a, b, STEPS) && !self.types.sig(b).start
+                same_sig(&self.types, a, b, &mut steps) && !self.types.sig(b).start
             }
             (NoteImportKind::Imm(a), Some(Export::Data(Mode::Imm, b)))
             | (NoteImportKind::Shared(a), Some(Export::Data(Mode::Shared, b))) => {
-                same_layout(&self.types, a, b, STEPS)
+                same_layout(&self.types, a, b, &mut steps)
             }
             _ => false,
         };

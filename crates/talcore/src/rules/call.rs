@@ -45,6 +45,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Builds the state at the function's entry from its signature.
     pub fn start(&mut self) -> Checked {
         let sig = self.sig();
+        self.spend((sig.vars.len() + sig.params.len() + sig.stack.len() + sig.facts.len()) as u64)?;
         let mut state = State::default();
         for range in &sig.vars {
             state.facts.fresh(*range);

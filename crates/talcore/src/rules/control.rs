@@ -96,14 +96,15 @@ impl<'a, G: Guide> Engine<'a, G> {
         let Some(off) = self.local_target(target) else {
             return self.branch_away(target, learn);
         };
-        let saved: Option<State> = self.has_untested().then(|| self.state.clone());
+        let saved: Option<State> = if self.has_untested() { Some(self.copy()?) } else { None };
+        self.spend(self.state.frame.len() as u64)?;
         let mark = self.state.facts.mark();
         learn(self, true);
         self.resolve()?;
         self.edge(off)?;
         match saved {
             Some(state) => self.state = state,
-            None => self.state.facts.rollback(mark),
+            None => self.rollback(mark),
         }
         learn(self, false);
         self.resolve()
@@ -114,13 +115,19 @@ impl<'a, G: Guide> Engine<'a, G> {
         let Some(sig) = self.program.sig_at(target) else {
             return self.reject(Code::NoLabel, "the jump leaves the function, and not to another one");
         };
-        let saved = self.state.clone();
+        let saved = self.copy()?;
         learn(self, true);
         self.resolve()?;
         self.tail_call(sig)?;
         self.state = saved;
         learn(self, false);
         self.resolve()
+    }
+
+    /// A copy of the state, which is paid for: straight code piles up variables without end.
+    fn copy(&mut self) -> Checked<State> {
+        self.spend(self.state.parts() as u64)?;
+        Ok(self.state.clone())
     }
 
     fn has_untested(&self) -> bool {
@@ -254,7 +261,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 }
             }
             let followed = self.edge(off);
-            self.state.facts.rollback(mark);
+            self.rollback(mark);
             followed?;
         }
         Ok(Flow::Away)

@@ -6,6 +6,7 @@ use crate::guide::{Edge, Guide};
 use crate::matching::{Blame, Subst};
 use crate::state::{LocId, STATIC, Slot, State, Word};
 use crate::term::Term;
+use crate::types::{Mode, WordId, WordTy};
 use crate::verdict::Code;
 
 /// Failures at labels.
@@ -97,6 +98,9 @@ impl<'a, G: Guide> Engine<'a, G> {
                     Word::Int(t) if t.as_const() == Some(0) => {
                         self.unify(s, &Term::var(*v), &Term::zero(), false, LABEL)?;
                     }
+                    Word::Ptr(l, _) if !self.keeps_mode(ty.0, *l)? => {
+                        return bad(self, "the object is of another mode on this edge");
+                    }
                     Word::Ptr(..) | Word::Fn(_) => {
                         let address = self.fresh(self.pointer_range());
                         self.unify(s, &Term::var(*v), &address, false, LABEL)?;
@@ -105,12 +109,23 @@ impl<'a, G: Guide> Engine<'a, G> {
                 }
                 self.match_word(s, ty, actual, LABEL)
             }
-            (Word::Fn(p), Word::Fn(a)) if self.program.same_sig(*p, *a) => Ok(()),
+            (Word::Fn(p), Word::Fn(a)) if self.same_sig(*p, *a)? => Ok(()),
             (Word::Entry(_), _) => bad(self, "the register does not hold the caller's value any more"),
             (Word::Ptr(..), Word::Opt(..)) => bad(self, "the pointer may be 0 on this edge"),
             (Word::Ptr(..), _) => bad(self, "the word is not a pointer on this edge"),
             _ => bad(self, "the word has another type on this edge"),
         }
+    }
+
+    /// Whether an `opt` type is one of pointers of the location's mode. A weaker one would be a second
+    /// view of the memory beside the pointer itself: see [`Engine::match_loc`].
+    fn keeps_mode(&self, opt: WordId, l: LocId) -> Checked<bool> {
+        let mode = self.loc(l)?.mode;
+        let types = &self.program.types;
+        Ok(match types.word(opt) {
+            WordTy::Opt(inner) => matches!(types.word(*inner), WordTy::Ptr(m, _) if *m == mode),
+            _ => false,
+        } && mode != Mode::Uniq)
     }
 
     /// A location of a label: the parameters' stand for themselves, others for whatever the first
@@ -138,6 +153,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         // No weakening of modes here: a frozen view of memory that somebody writes would lie.
         if have.mode != want.mode {
             return self.reject(LABEL.shape, "the object is of another mode on this edge");
+        }
+        // Exclusive memory is that of parameters and has one name: with a second one a call could
+        // borrow it twice.
+        if have.mode == Mode::Uniq {
+            return self.reject(LABEL.shape, "an exclusive borrow gets a second name on this edge");
         }
         self.match_lay(s, &want.lay, &have.lay, LABEL)?;
         s.locs[i] = Some(actual);

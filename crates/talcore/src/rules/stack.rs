@@ -16,10 +16,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         let Some(at) = e.as_const().and_then(|c| i64::try_from(c).ok()) else {
             return self.reject(Code::StackPointer, "rsp may only move by constants");
         };
-        match at.checked_sub(self.state.depth) {
-            Some(up) if up > 0 => self.release(up),
-            Some(down) => self.allocate(-down),
-            None => self.reject(Code::StackPointer, "rsp would leave the stack"),
+        let up = at.checked_sub(self.state.depth);
+        match (up, up.and_then(i64::checked_neg)) {
+            (Some(up), _) if up > 0 => self.release(up),
+            (_, Some(down)) => self.allocate(down),
+            _ => self.reject(Code::StackPointer, "rsp would leave the stack"),
         }
     }
 

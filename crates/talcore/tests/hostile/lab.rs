@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use talcore::abi::Abi;
 use talcore::arch::Arch;
+use talcore::data;
 use talcore::engine::Engine;
 use talcore::facts::{Cert, Facts, Interval};
 use talcore::guide::{Edge, Guide};
-use talcore::program::{Function, Object, Program, Segment};
+use talcore::program::{Function, Object, ObjectKind, Program, Segment};
 use talcore::shapes::Shapes;
 use talcore::state::State;
 use talcore::term::Term;
@@ -30,14 +31,17 @@ pub(crate) fn code(body: impl FnOnce(&mut CodeAssembler) -> Result<(), iced_x86:
     a.assemble(CODE).unwrap()
 }
 
+/// Makes the state of a label from the one at the entry.
+pub(crate) type Label = fn(&State) -> State;
+
 /// Types and objects of a program with one function to check.
 #[derive(Default)]
 pub(crate) struct Lab {
     pub(crate) types: Types,
     pub(crate) objects: Vec<Object>,
     pub(crate) others: Vec<SigId>,
-    /// The states of labels, made from the state at the entry.
-    pub(crate) labels: Vec<(u64, fn(&State) -> State)>,
+    /// Labels by their offsets.
+    pub(crate) labels: Vec<(u64, Label)>,
     pub(crate) witnesses: Vec<Term>,
 }
 
@@ -69,8 +73,43 @@ impl Lab {
         OTHERS + self.others.len() as u64 - 1
     }
 
-    /// Checks a function of this signature with this code.
+    /// A shared object of this layout at [`DATA`], which is zero in the file.
+    pub(crate) fn shared(&mut self, layout: LayoutId, size: u64) {
+        self.objects.push(Object { addr: DATA, size, kind: ObjectKind::Data(Mode::Shared, layout) });
+    }
+
+    /// Checks a function of this signature with this code and the lying guide.
     pub(crate) fn check(mut self, sig: Sig, code: &[u8]) -> Result<(), Reject> {
+        let labels = std::mem::take(&mut self.labels);
+        let witnesses = std::mem::take(&mut self.witnesses).into_iter();
+        self.program(sig, code, |program| {
+            let function = &program.functions[0];
+            let entry = Engine::new(program, function, walk::NoGuide, 1 << 20)?.entry;
+            let labels = labels.iter().map(|(at, make)| (*at, Rc::new(make(&entry)))).collect();
+            let mut engine = Engine::new(program, function, Liar { labels, witnesses }, 1 << 20)?;
+            walk::run(&mut engine).map(|_| ())
+        })
+    }
+
+    /// Checks it with a stream of annotations.
+    pub(crate) fn check_stream(self, sig: Sig, code: &[u8], stream: &[u8]) -> Result<(), Reject> {
+        self.program(sig, code, |program| {
+            program.functions[0].stream = 0..stream.len();
+            walk::check_function(program, 0, stream).map(|_| ())
+        })
+    }
+
+    /// Checks the initial data alone.
+    pub(crate) fn check_data(self) -> Result<(), Reject> {
+        self.program(Sig::default(), &[0xc3], |program| data::check_objects(program))
+    }
+
+    fn program(
+        mut self,
+        sig: Sig,
+        code: &[u8],
+        body: impl FnOnce(&mut Program<'_>) -> Result<(), Reject>,
+    ) -> Result<(), Reject> {
         self.types.sigs.push(sig);
         let sig = SigId(self.types.sigs.len() as u32 - 1);
         let abi = Abi::amd64(&mut self.types);
@@ -87,7 +126,7 @@ impl Lab {
         let mut functions = vec![function(CODE, code.len() as u64, sig)];
         functions.extend(self.others.iter().zip(OTHERS..).map(|(&sig, at)| function(at, 1, sig)));
         let exec = |addr, bytes| Segment { addr, bytes, size: 4096, write: false, exec: true };
-        let program = Program {
+        let mut program = Program {
             arch: Arch::Amd64,
             segments: vec![
                 Segment { size: code.len() as u64, ..exec(CODE, code) },
@@ -105,16 +144,11 @@ impl Lab {
             abi,
             shapes,
         };
-        let function = &program.functions[0];
-        let entry = Engine::new(&program, function, walk::NoGuide, 1 << 20)?.entry;
-        let labels = self.labels.iter().map(|(at, make)| (*at, Rc::new(make(&entry)))).collect();
-        let guide = Liar { labels, witnesses: self.witnesses.into_iter() };
-        let mut engine = Engine::new(&program, function, guide, 1 << 20)?;
-        walk::run(&mut engine).map(|_| ())
+        body(&mut program)
     }
 }
 
-/// Answers what the attacker wants; proofs are tried from single facts and pairs.
+/// Answers what the attacker wants: all constants are numbers, proofs are tried from single facts and pairs.
 struct Liar {
     labels: BTreeMap<u64, Rc<State>>,
     witnesses: std::vec::IntoIter<Term>,
@@ -140,7 +174,7 @@ impl Guide for Liar {
         self.witnesses.next()
     }
     fn addend(&mut self, _: u64) -> Option<i64> {
-        Some(0)
+        None
     }
     fn edge(&mut self, _: u64, _: &State) -> Edge {
         Edge::Match

@@ -5,8 +5,10 @@ mod lab;
 
 use iced_x86::code_asm::*;
 use lab::{Lab, accepted, code, rejected};
+use talcore::facts::Interval;
+use talcore::state::{Slot, State, Word};
 use talcore::term::Term;
-use talcore::types::{Mode, Sig};
+use talcore::types::{Layout, Mode, Sig, WordId, WordTy};
 use talcore::verdict::Code;
 
 /// `fn f[n](rdi: &mut [8], rcx, rdx: any)`
@@ -86,5 +88,199 @@ fn noreturn_ends_in_noreturn() {
         let jump = code(|a| a.jmp(target));
         let verdict = lab.check(Sig { noreturn: true, ..Sig::default() }, &jump);
         if safe { accepted(verdict) } else { rejected(verdict, Code::TailCall) }
+    }
+}
+
+/// A label that gives two names to one exclusive object: a call could then borrow it twice.
+#[test]
+fn exclusive_memory_has_one_name_at_a_label() {
+    // rdi: &uniq [8]; both rdi and rsi point to it.
+    let calls = |second: bool| {
+        code(|a| {
+            a.mov(rsi, rdi)?;
+            a.nop()?;
+            if second {
+                a.mov(byte_ptr(rsi), 1)?;
+            }
+            a.mov(byte_ptr(rdi), 1)?;
+            a.ret()
+        })
+    };
+    let two: fn(&State) -> State = |entry| {
+        let mut label = entry.clone();
+        label.locs.push(label.locs[0].clone());
+        label.regs[6] = Word::Ptr(1, Term::zero());
+        label
+    };
+    let one: fn(&State) -> State = |entry| {
+        let mut label = entry.clone();
+        label.regs[6] = Word::Ptr(0, Term::zero());
+        label
+    };
+    for (mode, label, safe) in [(Mode::Uniq, two, false), (Mode::Uniq, one, true), (Mode::Mut, two, true)] {
+        let mut lab = Lab::default();
+        let p = lab.bytes(mode, Term::from(8));
+        lab.labels.push((3, label));
+        let verdict = lab.check(Sig { params: vec![(7, p)], ..Sig::default() }, &calls(true));
+        if safe { accepted(verdict) } else { rejected(verdict, Code::LabelType) }
+    }
+}
+
+/// A label that turns a pointer into an untested one of a weaker mode, beside the pointer itself.
+#[test]
+fn labels_do_not_weaken_modes() {
+    let body = code(|a| {
+        a.nop()?;
+        a.ret()
+    });
+    for (have, want, safe) in [
+        (Mode::Uniq, Mode::Frozen, false),
+        (Mode::Uniq, Mode::Uniq, false),
+        (Mode::Shared, Mode::Mut, false),
+        (Mode::Mut, Mode::Mut, true),
+    ] {
+        let mut lab = Lab::default();
+        let target = lab.bytes(want, Term::from(8));
+        lab.word(WordTy::Opt(target));
+        let p = lab.bytes(have, Term::from(8));
+        // The label says `opt` of the first word type.
+        lab.labels.push((0, |entry| {
+            let mut label = entry.clone();
+            let v = label.facts.fresh(Interval::unsigned(56));
+            label.regs[6] = Word::Opt(v, WordId(1), None);
+            label
+        }));
+        let moved = [&[0x48, 0x89, 0xfe], &body[..]].concat(); // mov rsi, rdi
+        lab.labels[0].0 = 3;
+        let verdict = lab.check(Sig { params: vec![(7, p)], ..Sig::default() }, &moved);
+        if safe { accepted(verdict) } else { rejected(verdict, Code::LabelType) }
+    }
+    for (mode, safe) in [(Mode::Uniq, false), (Mode::Mut, true)] {
+        let mut lab = Lab::default();
+        let p = lab.bytes(mode, Term::from(8));
+        let p = lab.word(WordTy::Opt(p));
+        let verdict = lab.check(Sig { params: vec![(7, p)], ..Sig::default() }, &[0xc3]);
+        if safe { accepted(verdict) } else { rejected(verdict, Code::IllFormedType) }
+    }
+}
+
+/// Numbers at the edge of what the checker counts with: a verdict, not a panic.
+#[test]
+fn extreme_numbers() {
+    let leap = code(|a| {
+        a.mov(rax, i64::MIN)?;
+        a.add(rsp, rax)?;
+        a.ret()
+    });
+    rejected(Lab::default().check(Sig::default(), &leap), Code::StackPointer);
+    // After the branch that is always taken everything is provable, and nothing happens.
+    let dead = |width: bool| {
+        code(|a| {
+            let mut end = a.create_label();
+            a.push(rax)?;
+            a.mov(rax, i64::MAX - 2)?;
+            a.xor(ecx, ecx)?;
+            a.test(ecx, ecx)?;
+            a.je(end)?;
+            if width {
+                a.mov(dword_ptr(rsp + rax + 8), ecx)?;
+            }
+            a.set_label(&mut end)?;
+            a.pop(rax)?;
+            a.ret()
+        })
+    };
+    for width in [true, false] {
+        let mut lab = Lab::default();
+        let body = dead(width);
+        lab.labels.push((body.len() as u64 - 2, |entry| {
+            let mut label = entry.clone();
+            label.frame.push(Slot { off: -8, size: 8, word: None });
+            label.depth = -8;
+            label.touched = -8;
+            label
+        }));
+        accepted(lab.check(Sig::default(), &body));
+    }
+}
+
+/// Types with more paths than bytes are measured once.
+#[test]
+fn types_with_many_paths() {
+    let mut lab = Lab::default();
+    let mut layout = lab.layout(Layout::Bytes(Term::from(8)));
+    let mut word = WordId(0);
+    for _ in 0..40 {
+        word = lab.word(WordTy::Ptr(Mode::Imm, layout));
+        let cell = lab.layout(Layout::Cell(word));
+        layout = lab.layout(Layout::Seq([cell, cell, cell].into()));
+    }
+    let sig = Sig { params: vec![(7, word)], ..Sig::default() };
+    accepted(lab.check(sig, &[0xc3]));
+}
+
+/// A few bytes for each label, which stand for a thousand words: the checker does not hold them all.
+#[test]
+fn labels_that_are_larger_than_they_look() {
+    let stream = |labels: u32| {
+        // The first label: 1000 words of the frame, of which nothing is known.
+        let mut s = vec![];
+        leb(&mut s, labels);
+        s.extend([0, 16, 0, 0, 0]);
+        leb(&mut s, 1000);
+        s.extend([1; 1000]);
+        s.push(0);
+        for _ in 1..labels {
+            s.extend([1, 0, 0, 0, 0]); // the same frame
+        }
+        s.push(0);
+        s
+    };
+    // A jump over code that nothing reaches; the labels claim that something does.
+    let body = [&[0xeb, 0x00][..], &[0x90; 2_000], &[0x0f, 0x0b]].concat();
+    let verdict =
+        |labels| Lab::default().check_stream(Sig::default(), &body, &stream(labels)).map_err(|r| r.code);
+    assert_eq!(verdict(2_000), Err(Code::Limit));
+    assert_eq!(verdict(100), Err(Code::LabelStack)); // read, and refused for what it says
+}
+
+/// A variable whose number is the largest one.
+#[test]
+fn variables_that_cannot_be() {
+    for tag in [3, 14] {
+        // One label at offset 0, flags 0, register rax: int of the variable 2^32 - 1.
+        let stream = [1, 0, 0, 1, 0, tag, 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0];
+        rejected(Lab::default().check_stream(Sig::default(), &[0xc3], &stream), Code::Stream);
+    }
+    let known = [1, 0, 0, 1, 0, 2, 1, 2, 0]; // rax: int of a new variable
+    accepted(Lab::default().check_stream(Sig::default(), &[0xc3], &known));
+}
+
+fn leb(to: &mut Vec<u8>, mut n: u32) {
+    while n >= 0x80 {
+        to.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    to.push(n as u8);
+}
+
+/// Parts of negative size: the others lie behind the end of the object.
+#[test]
+fn objects_with_negative_parts() {
+    for (sizes, safe) in [
+        (vec![1 << 60, 1 << 60, -(1 << 61) + 1], false),
+        (vec![-1, 2], false),
+        (vec![2, -1], false),
+        (vec![0, 1], true),
+    ] {
+        let mut lab = Lab::default();
+        let pointer = lab.bytes(Mode::Shared, Term::from(8));
+        let word = lab.word(WordTy::Opt(pointer));
+        let cell = lab.layout(Layout::Cell(word));
+        let parts: Vec<_> = sizes.iter().map(|n| lab.layout(Layout::Array(Term::from(*n), cell))).collect();
+        let whole = lab.layout(Layout::Seq(parts.into()));
+        lab.shared(whole, 8);
+        let verdict = lab.check_data();
+        if safe { accepted(verdict) } else { rejected(verdict, Code::Data) }
     }
 }
