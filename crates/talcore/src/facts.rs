@@ -216,9 +216,32 @@ impl Facts {
                     return false;
                 }
                 let Some(fact) = tighten(fact) else { return false };
+                self.round(&fact);
                 self.list.push(fact);
                 true
             }
+        }
+    }
+
+    /// A variable with a large coefficient is bounded by the others' intervals, rounded to integers,
+    /// which no combination of facts would find: `b - 48 + 2^32*q <= 9` for a byte `b` is `q <= 0`.
+    fn round(&mut self, fact: &Term) {
+        const LARGE: u64 = 1 << 16;
+        for &(v, c) in fact.summands().iter().filter(|s| s.1.unsigned_abs() >= LARGE) {
+            let size = i128::from(c.unsigned_abs());
+            let rest = fact.add_scaled(&Term::var(v), -i128::from(c)).map_or(POS_INF, |t| self.range(&t).hi);
+            if rest == POS_INF {
+                continue;
+            }
+            // `c*v + rest >= 0` for the largest value that the rest can have.
+            let bound = rest.div_euclid(size);
+            let old = self.interval(v);
+            let new = match bound.checked_neg() {
+                Some(lo) if c > 0 => Interval { lo: old.lo.max(lo), hi: old.hi },
+                Some(_) => Interval { lo: old.lo, hi: old.hi.min(bound) },
+                None => continue,
+            };
+            self.narrow(v, old, new);
         }
     }
 

@@ -346,6 +346,13 @@ impl Label {
             // Against where it came from.
             offer(z.sub(&g.was));
             offer(g.was.sub(&z));
+            // The word as a number: a counter's interval says nothing about it.
+            let range = old.state.facts.range(&g.was);
+            for low in [1, 0, range.lo] {
+                if low != NEG_INF {
+                    offer(z.offset(-low));
+                }
+            }
             for &u in others.iter().filter(|u| g.term.coefficient(**u) == 0) {
                 let u = Term::var(u);
                 for gap in [1, 0] {

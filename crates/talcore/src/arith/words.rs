@@ -107,13 +107,17 @@ impl Num<'_> {
     /// written to it.
     ///
     /// - Full width: the word is congruent to `value`; no side condition.
-    /// - 32 bits in a larger word: the rest becomes 0, so the word is [`Num::read`] of the result.
+    /// - 32 bits in a larger word: the rest becomes 0, so the word is [`Num::read`] of the result; a
+    ///   result that can wrap once at most, such as `b - '0'` of a byte, keeps its relation to the operands
+    ///   ([`Num::write_wrapped`]).
     /// - Less: the rest stays; see [`Num::merge`].
     pub fn write(&mut self, bits: u32, old: &Term, value: &Term) -> Term {
         if bits >= self.word_bits {
             self.whole(value)
         } else if bits >= 32 {
-            self.read(bits, value)
+            let range = self.facts.range(value);
+            let small = range.lo > -pow2(bits - 1) && range.hi < pow2(bits - 1);
+            if small { self.write_wrapped(bits, value) } else { self.read(bits, value) }
         } else {
             self.merge(bits, old, value)
         }
