@@ -40,7 +40,7 @@ impl Default for Budget {
 /// Complete for what follows over the rationals (so also for difference constraints over the
 /// integers), up to the budget and to overflow of 128-bit numbers.
 pub fn prove(facts: &Facts, goal: &Term, budget: Budget) -> Option<Cert> {
-    let nothing = Cert { goal_factor: 1, uses: Vec::new() };
+    let nothing = Cert { goal_factor: 1, ..Cert::default() };
     if facts.certified(goal, &nothing) {
         return Some(nothing);
     }

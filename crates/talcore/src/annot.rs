@@ -33,7 +33,7 @@
 //! A label's variables are the entry state's, then its own; its facts are the entry state's (they
 //! hold everywhere), then its own. Types of the function's note are numbered as in the note.
 
-use crate::facts::{Cert, Facts, Interval};
+use crate::facts::{Cert, Facts, Interval, Uses};
 use crate::guide::{Edge, Guide};
 use crate::limits;
 use crate::program::{Function, Program};
@@ -164,24 +164,26 @@ fn proof(r: &mut Reader<'_>, facts: &Facts) -> Option<Cert> {
     let p: u64 = r.num()?;
     let last = facts.list().len().checked_sub(1)?;
     let back = |n: u64| Some(last.checked_sub(usize::try_from(n).ok()?)? as u32);
-    Some(match p & 3 {
-        0 => Cert { goal_factor: 1, uses: alloc::vec![(back(p >> 2)?, 1)] },
-        1 => Cert { goal_factor: 1, uses: alloc::vec![(back(p >> 2)?, 1), (back(r.num()?)?, 1)] },
+    let mut cert = Cert { goal_factor: 1, uses: Uses::default() };
+    match p & 3 {
+        0 => cert.uses.push(back(p >> 2)?, 1),
+        1 => {
+            cert.uses.push(back(p >> 2)?, 1);
+            cert.uses.push(back(r.num()?)?, 1);
+        }
         2 => {
             let n = usize::try_from(p >> 2).ok().filter(|n| *n <= limits::CERT_FACTS)?;
-            let goal_factor = r.num()?;
-            let mut uses = Vec::with_capacity(n);
+            cert.goal_factor = r.num()?;
             for _ in 0..n {
-                uses.push((back(r.num()?)?, r.num()?));
+                cert.uses.push(back(r.num()?)?, r.num()?);
             }
-            Cert { goal_factor, uses }
         }
         _ => {
-            let fact = back(p >> 2)?;
-            let multiplier = r.num()?;
-            Cert { goal_factor: r.num()?, uses: alloc::vec![(fact, multiplier)] }
+            cert.uses.push(back(p >> 2)?, r.num()?);
+            cert.goal_factor = r.num()?;
         }
-    })
+    }
+    Some(cert)
 }
 
 struct Labels<'a, 'p> {

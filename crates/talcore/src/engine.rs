@@ -155,6 +155,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// A rejection of the present instruction.
+    #[cold]
     pub fn fail(&self, code: Code, why: &'static str) -> Reject {
         Reject::new(code, self.ip, why)
     }
@@ -165,6 +166,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// The value, or a rejection because the arithmetic of terms overflowed.
+    #[inline]
     pub fn term(&self, t: Option<Term>) -> Checked<Term> {
         t.ok_or_else(|| self.fail(Code::Limit, "a term is too large"))
     }
@@ -176,8 +178,12 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// Pays for `steps` steps.
+    #[inline]
     pub fn spend(&mut self, steps: u64) -> Checked {
-        self.fuel = self.fuel.checked_sub(steps).ok_or_else(|| self.fail(Code::Fuel, "out of fuel"))?;
+        match self.fuel.checked_sub(steps) {
+            Some(left) => self.fuel = left,
+            None => return self.reject(Code::Fuel, "out of fuel"),
+        }
         Ok(())
     }
 
@@ -202,8 +208,13 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Proves `goal >= 0` or rejects with `code`.
     pub fn require(&mut self, goal: &Term, code: Code, why: &'static str) -> Checked {
         self.spend(1 + goal.summands().len() as u64)?;
+        if self.state.facts.evident(goal) { Ok(()) } else { self.demand(goal, code, why) }
+    }
+
+    /// Proves a goal that is not evident.
+    fn demand(&mut self, goal: &Term, code: Code, why: &'static str) -> Checked {
         // Where no execution comes, everything holds.
-        if self.state.facts.evident(goal) || self.state.facts.contradictory() {
+        if self.state.facts.contradictory() {
             return Ok(());
         }
         if let Some(cert) = self.guide.required(&self.state.facts, goal) {
@@ -218,17 +229,15 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Proves `lo <= t <= hi` or rejects.
     pub fn require_in(&mut self, t: &Term, range: Interval, code: Code, why: &'static str) -> Checked {
-        self.spend(1 + t.summands().len() as u64)?;
-        if self.state.facts.evidently_in(t, range) {
-            return Ok(());
-        }
-        if range.lo != crate::facts::NEG_INF {
+        self.spend(2 + 2 * t.summands().len() as u64)?;
+        let known = self.state.facts.range(t);
+        if known.lo < range.lo {
             let goal = self.term(range.lo.checked_neg().and_then(|c| t.offset(c)))?;
-            self.require(&goal, code, why)?;
+            self.demand(&goal, code, why)?;
         }
-        if range.hi != crate::facts::POS_INF {
+        if known.hi > range.hi {
             let goal = self.term(t.neg().and_then(|n| n.offset(range.hi)))?;
-            self.require(&goal, code, why)?;
+            self.demand(&goal, code, why)?;
         }
         Ok(())
     }

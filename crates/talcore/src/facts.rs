@@ -54,7 +54,62 @@ pub struct Cert {
     /// The positive multiplier of the goal.
     pub goal_factor: u64,
     /// `(index into the facts, multiplier)`.
-    pub uses: Vec<(u32, u64)>,
+    pub uses: Uses,
+}
+
+/// The facts that a proof uses with their multipliers: nearly always two at most, which are kept without
+/// allocating.
+#[derive(Clone, Debug, Default)]
+pub struct Uses {
+    few: [(u32, u64); 2],
+    /// All, if there are more than two.
+    many: Vec<(u32, u64)>,
+    len: usize,
+}
+
+impl Uses {
+    /// Appends a fact and its multiplier.
+    pub fn push(&mut self, fact: u32, multiplier: u64) {
+        if let Some(slot) = self.few.get_mut(self.len) {
+            *slot = (fact, multiplier);
+        } else {
+            if self.many.is_empty() {
+                self.many.extend(self.few);
+            }
+            self.many.push((fact, multiplier));
+        }
+        self.len += 1;
+    }
+}
+
+impl core::ops::Deref for Uses {
+    type Target = [(u32, u64)];
+    fn deref(&self) -> &[(u32, u64)] {
+        self.few.get(..self.len).unwrap_or(&self.many)
+    }
+}
+
+impl PartialEq for Uses {
+    fn eq(&self, other: &Uses) -> bool {
+        **self == **other
+    }
+}
+impl Eq for Uses {}
+
+impl FromIterator<(u32, u64)> for Uses {
+    fn from_iter<I: IntoIterator<Item = (u32, u64)>>(all: I) -> Uses {
+        let mut uses = Uses::default();
+        for (fact, multiplier) in all {
+            uses.push(fact, multiplier);
+        }
+        uses
+    }
+}
+
+impl From<Vec<(u32, u64)>> for Uses {
+    fn from(all: Vec<(u32, u64)>) -> Uses {
+        all.into_iter().collect()
+    }
 }
 
 /// Variables with their intervals, and linear facts `e >= 0`.
@@ -163,6 +218,12 @@ impl Facts {
         self.bound(goal, NEG_INF) >= 0
     }
 
+    /// Makes room for a number of variables and facts.
+    pub fn reserve(&mut self, vars: usize, facts: usize) {
+        self.intervals.reserve(vars);
+        self.list.reserve(facts);
+    }
+
     /// Whether `lo <= t <= hi` follows from intervals alone.
     pub fn evidently_in(&self, t: &Term, range: Interval) -> bool {
         self.range(t).within(&range)
@@ -178,8 +239,11 @@ impl Facts {
             return None;
         }
         let k = cert.goal_factor as i128;
-        let mut rest = tighten(goal)?.scale(k)?;
-        for &(i, m) in &cert.uses {
+        let mut rest = match (content(goal), k) {
+            (0 | 1, 1) => goal.clone(),
+            _ => tighten(goal)?.scale(k)?,
+        };
+        for &(i, m) in cert.uses.iter() {
             rest.accumulate(self.list.get(i as usize)?, -i128::from(m))?;
         }
         (self.bound(&rest, NEG_INF) > -k).then_some(())

@@ -489,17 +489,12 @@ fn divide(t: &Term, c: i128) -> Option<Term> {
     if c == 1 {
         return Some(t.clone());
     }
-    if t.konst().checked_rem(c)? != 0 {
-        return None;
-    }
-    let mut parts = Vec::new();
+    let exact = |n: i128| if n.checked_rem(c)? == 0 { n.checked_div(c) } else { None };
+    let mut quotient = Term::from(exact(t.konst())?);
     for &(v, k) in t.summands() {
-        if (k as i128).checked_rem(c)? != 0 {
-            return None;
-        }
-        parts.push((v, i64::try_from((k as i128).checked_div(c)?).ok()?));
+        quotient.append(v, i64::try_from(exact(k.into())?).ok()?)?;
     }
-    Term::from_parts(t.konst().checked_div(c)?, &parts)
+    Some(quotient)
 }
 
 /// Why a pointer of mode `have` is not one of mode `want`.

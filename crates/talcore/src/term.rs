@@ -159,37 +159,46 @@ impl Term {
 
     fn accumulate_summands(&mut self, summands: &[(Var, i64)], k: i64) -> Option<()> {
         for &(v, c) in summands {
-            let c = c.checked_mul(k)?;
-            match self.summands().iter().position(|s| s.0 >= v) {
-                None => self.push((v, c))?,
-                Some(i) => self.insert(i, v, c)?,
-            }
+            self.add_summand(v, c.checked_mul(k)?)?;
         }
         Some(())
     }
 
-    /// Adds `c * v`; `i` is the place of the first summand whose variable is `v` or comes after it.
-    fn insert(&mut self, i: usize, v: Var, c: i64) -> Option<()> {
-        let here = *self.summands().get(i)?;
-        if here.0 != v {
-            // Makes room: the last summand moves up, then those before it.
-            let last = *self.summands().last()?;
-            self.push(last)?;
-            let n = self.len as usize;
-            let all = self.all_mut();
-            all.copy_within(i..n - 1, i + 1);
-            *all.get_mut(i)? = (v, c);
-            return Some(());
-        }
-        let sum = here.1.checked_add(c)?;
+    /// Adds `c * v`.
+    #[inline]
+    fn add_summand(&mut self, v: Var, c: i64) -> Option<()> {
         let n = self.len as usize;
-        if sum != 0 {
-            self.all_mut().get_mut(i)?.1 = sum;
-        } else {
-            self.all_mut().copy_within(i + 1..n, i);
-            self.len -= 1;
+        // It goes to the end, or to its place by exchanging neighbours: there are few.
+        let mut i = n;
+        let all = self.all_mut();
+        while let Some(before) = i.checked_sub(1)
+            && let Some(s) = all.get_mut(before)
+            && s.0 >= v
+        {
+            if s.0 == v {
+                s.1 = s.1.checked_add(c)?;
+                if s.1 == 0 {
+                    self.remove(before);
+                }
+                return Some(());
+            }
+            i = before;
+        }
+        self.push((v, c))?;
+        let all = self.all_mut();
+        for j in (i..n).rev() {
+            all.swap(j, j + 1);
         }
         Some(())
+    }
+
+    fn remove(&mut self, i: usize) {
+        let n = self.len as usize;
+        let all = self.all_mut();
+        for j in i + 1..n {
+            all.swap(j - 1, j);
+        }
+        self.len -= 1;
     }
 
     /// `self + k * other`.

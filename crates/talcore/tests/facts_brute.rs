@@ -117,7 +117,7 @@ fn certificates_are_sound() {
             random_term(&mut rng, vars, 3)
         };
         let used = !uses.is_empty();
-        let cert = Cert { goal_factor: factor, uses };
+        let cert = Cert { goal_factor: factor, uses: uses.into() };
         if facts.certified(&goal, &cert) {
             assert!(factor > 0);
             accepted += 1;
@@ -137,12 +137,12 @@ fn a_remainder_of_minus_the_factor_is_refused() {
     let [x, y] = [0; 2].map(|_| facts.fresh(Interval::new(0, 10)));
     let fact = Term::var(x).sub(&Term::var(y)).unwrap();
     facts.assume(&fact);
-    let cert = Cert { goal_factor: 3, uses: vec![(0, 3)] };
+    let cert = Cert { goal_factor: 3, uses: vec![(0, 3)].into() };
     assert!(facts.certified(&fact, &cert));
     assert!(!facts.certified(&fact.offset(-1).unwrap(), &cert));
     // Without the goal anything would follow; facts that do not exist prove nothing.
-    assert!(!facts.certified(&fact, &Cert { goal_factor: 0, uses: vec![(0, 1)] }));
-    assert!(!facts.certified(&fact, &Cert { goal_factor: 1, uses: vec![(1, 1)] }));
+    assert!(!facts.certified(&fact, &Cert { goal_factor: 0, uses: vec![(0, 1)].into() }));
+    assert!(!facts.certified(&fact, &Cert { goal_factor: 1, uses: vec![(1, 1)].into() }));
 }
 
 /// Forgetting restores intervals, facts and variables.
@@ -195,7 +195,7 @@ fn extremes() {
                     // y may be anything.
                     assert!(!facts.evident(&both));
                     for factor in [1, u64::MAX] {
-                        let cert = Cert { goal_factor: factor, uses: vec![(0, u64::MAX)] };
+                        let cert = Cert { goal_factor: factor, uses: vec![(0, u64::MAX)].into() };
                         assert!(!facts.certified(&Term::from_parts(0, &[(y, -1)]).unwrap(), &cert));
                         facts.certified(&both, &cert);
                     }

@@ -57,7 +57,7 @@ impl Answers {
 fn proof(out: &mut Vec<u8>, facts: &Facts, cert: &Cert) {
     let last = facts.list().len().saturating_sub(1) as u128;
     let back = |i: u32| last - u128::from(i);
-    match (cert.goal_factor, cert.uses.as_slice()) {
+    match (cert.goal_factor, &*cert.uses) {
         (1, [(a, 1)]) => wire::uleb(out, back(*a) << 2),
         (1, [(a, 1), (b, 1)]) => {
             wire::uleb(out, back(*a) << 2 | 1);

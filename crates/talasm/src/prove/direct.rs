@@ -67,7 +67,7 @@ impl Search<'_> {
             } else if self.facts.range(&next).lo > -i128::from(factor) {
                 let mut uses = self.uses.clone();
                 uses.sort_unstable();
-                let cert = Cert { goal_factor: factor, uses };
+                let cert = Cert { goal_factor: factor, uses: uses.into() };
                 self.facts.certified(self.goal, &cert).then_some(cert)
             } else {
                 None

@@ -59,7 +59,7 @@ pub(super) fn prove(problem: &Problem, steps: &mut u64) -> Option<Cert> {
     for _ in 0..=zero {
         if at == from {
             uses.sort_unstable();
-            return Some(Cert { goal_factor: 1, uses });
+            return Some(Cert { goal_factor: 1, uses: uses.into() });
         }
         let edge = edges.get(best[at]?.1)?;
         uses.extend(edge.fact.map(|i| (i, 1)));
