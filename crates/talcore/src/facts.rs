@@ -156,7 +156,7 @@ impl Facts {
 
     /// A new variable in `range`.
     pub fn fresh(&mut self, range: Interval) -> Var {
-        self.intervals.push(range);
+        self.intervals.push(without_far_bounds(range));
         (self.intervals.len() - 1) as Var
     }
 
@@ -203,14 +203,26 @@ impl Facts {
     #[inline(always)]
     fn bound(&self, t: &Term, missing: i128) -> i128 {
         let upper = missing == POS_INF;
-        let mut sum = near(t.konst(), missing);
+        let mut sum = t.konst();
+        if !near(sum) {
+            return missing;
+        }
         for &(v, c) in t.summands() {
             let i = self.interval(v);
             let bound = if (c > 0) == upper { i.hi } else { i.lo };
-            // What is missing once is so far away that nothing brings the sum back.
-            sum = sum.saturating_add(near(times(bound, c), missing));
+            // Finite bounds are near, and so are these products: their sum does not overflow.
+            let product = match c {
+                _ if bound == NEG_INF || bound == POS_INF => return missing,
+                1 => bound,
+                -1 => -bound,
+                _ => match bound.checked_mul(c.into()) {
+                    Some(product) if near(product) => product,
+                    _ => return missing,
+                },
+            };
+            sum += product;
         }
-        if (-SUM_FAR..=SUM_FAR).contains(&sum) { sum } else { missing }
+        sum
     }
 
     /// Whether `goal >= 0` follows from intervals alone.
@@ -335,7 +347,7 @@ impl Facts {
                 self.trail.push((v, old));
             }
             self.absurd |= new.lo > new.hi;
-            self.intervals[v as usize] = new;
+            self.intervals[v as usize] = without_far_bounds(new);
         }
     }
 
@@ -346,25 +358,20 @@ impl Facts {
     }
 }
 
-/// How far a bound of one summand may lie from 0; further away it is missing.
+/// How far the finite bounds of variables may lie from 0. The sum of a constant and of
+/// [`limits::TERM_VARS`] such numbers does not overflow.
 const FAR: i128 = 1 << 120;
-/// More than the sum of a constant and [`limits::TERM_VARS`] bounds, and far less than with one missing.
-const SUM_FAR: i128 = 1 << 125;
 
-/// The bound, or `missing`.
-fn near(bound: i128, missing: i128) -> i128 {
-    if (-FAR..=FAR).contains(&bound) { bound } else { missing }
+fn near(bound: i128) -> bool {
+    (-FAR..=FAR).contains(&bound)
 }
 
-/// `c * bound`, or something further away than [`FAR`] if that or the bound is.
-fn times(bound: i128, c: i64) -> i128 {
-    match (c, i64::try_from(bound)) {
-        (1, _) => bound,
-        (-1, _) => bound.wrapping_neg(),
-        // One multiplication, which cannot overflow.
-        (_, Ok(bound)) => i128::from(bound) * i128::from(c),
-        _ => bound.checked_mul(c.into()).unwrap_or(NEG_INF),
-    }
+/// The interval with bounds beyond [`FAR`] taken away, which is sound.
+fn without_far_bounds(i: Interval) -> Interval {
+    // A bound that excludes everything near stays near, and excludes as much.
+    let lo = if i.lo < -FAR { NEG_INF } else { i.lo.min(FAR) };
+    let hi = if i.hi > FAR { POS_INF } else { i.hi.max(-FAR) };
+    Interval { lo, hi }
 }
 
 /// Divides a fact or goal `e >= 0` by the gcd of its coefficients and rounds the constant down:
