@@ -20,6 +20,9 @@ use world::{World, value};
 
 /// The widths of instructions on words of `word` bits.
 fn width(rng: &mut fastrand::Rng, word: u32) -> u32 {
+    if word == 64 {
+        return *rng.choice(&[8, 16, 32, 64, 64, 64]).unwrap();
+    }
     if rng.bool() { word } else { rng.u32(2..=word) }
 }
 
@@ -232,11 +235,13 @@ fn multiply_wide() {
             rng,
             |num| {
                 let p = if is_signed { num.imul_wide(w, &a, &b) } else { num.mul(w, &a, &b) };
-                (vec![(p.low, w), (p.high, w), (p.whole, 2 * w)], p.flags)
+                // Of the widest product no more than 64 bits are compared.
+                (vec![(p.low, w), (p.high, w), (p.whole, (2 * w).min(64))], p.flags)
             },
             |p, _| {
                 let (lo, hi, f) = model::mul(operand_word(&a, p, w), operand_word(&b, p, w), w, is_signed);
-                vec![(vec![lo, hi, hi << w | lo], f)]
+                let whole = if w < 64 { hi << w | lo } else { lo };
+                vec![(vec![lo, hi, whole], f)]
             },
         )
         .map_err(|why| format!("{a:?} * {b:?}, {w} bits, signed {is_signed}: {why}"))
@@ -392,7 +397,8 @@ fn bit_scans() {
                     _ => {
                         let mut set = (0..w).filter(|i| x >> i & 1 == 1);
                         let i = if forward { set.next() } else { set.next_back() };
-                        old & !mask(w) | u64::from(i.unwrap()) & mask(w)
+                        let kept = if w < 32 { old & !mask(w) } else { 0 };
+                        kept | u64::from(i.unwrap()) & mask(w)
                     }
                 };
                 vec![(vec![register], fl)]

@@ -101,6 +101,13 @@ pub(crate) fn rotate(left: bool, a: u64, count: u64, w: u32) -> u64 {
 /// The double-width product, low and high half, by shifting and adding.
 pub(crate) fn mul(a: u64, b: u64, w: u32, is_signed: bool) -> (u64, u64, Fl) {
     let (x, y) = if is_signed { (signed(a, w), signed(b, w)) } else { (i128::from(a), i128::from(b)) };
+    if w > 8 {
+        // The lower 128 bits are all that matters.
+        let p = x.wrapping_mul(y);
+        let (lo, hi) = (word(p, w), word(p >> w, w));
+        let lost = if is_signed { p != signed(lo, w) } else { hi != 0 };
+        return (lo, hi, Fl { cf: Some(lost), of: Some(lost), ..Fl::default() });
+    }
     // Repeated addition, so that it does not rely on a multiplication.
     let mut p = 0i128;
     for _ in 0..y.abs() {
@@ -113,6 +120,11 @@ pub(crate) fn mul(a: u64, b: u64, w: u32, is_signed: bool) -> (u64, u64, Fl) {
 
 /// Quotient and remainder; `None` if it traps.
 pub(crate) fn div(hi: u64, lo: u64, d: u64, w: u32, is_signed: bool) -> Option<(u64, u64)> {
+    if w == 64 && !is_signed {
+        let (n, d) = (u128::from(hi) << 64 | u128::from(lo), u128::from(d));
+        let q = n.checked_div(d)?;
+        return Some((u64::try_from(q).ok()?, (n % d) as u64));
+    }
     let n = if is_signed {
         (signed(hi, w) << w) + i128::from(lo)
     } else {
@@ -124,6 +136,9 @@ pub(crate) fn div(hi: u64, lo: u64, d: u64, w: u32, is_signed: bool) -> Option<(
     }
     // Truncating division of magnitudes by repeated subtraction.
     let (mut q, mut r) = (0i128, n.abs());
+    if w > 8 {
+        (q, r) = (r / d.abs(), r % d.abs());
+    }
     while r >= d.abs() {
         r -= d.abs();
         q += 1;

@@ -21,6 +21,12 @@ pub(crate) fn value(t: &Term, point: &[i128]) -> i128 {
 
 fn interval(rng: &mut fastrand::Rng, word: u32) -> Interval {
     let size = 1i128 << word;
+    if word > 16 {
+        // A few numbers where something overflows.
+        let k = 1i128 << rng.choice([0, 8, 31, 32, 48, 62, 63, 64, 65]).unwrap();
+        let lo = *rng.choice(&[0, k, -k, size - k, k - size]).unwrap() - rng.i128(0..4);
+        return Interval::new(lo, lo + rng.i128(0..5));
+    }
     let half = size / 2;
     let small = 1i128 << rng.u32(0..=word);
     let at = *rng.choice(&[0, half, size, -half, -size, small, -small, 2 * size]).unwrap();
@@ -132,6 +138,9 @@ pub(crate) struct Congruence {
     pub(crate) value: u64,
 }
 
+/// How far from 0 values of fresh variables are looked for.
+const FAR: i128 = (1 << 126) - 1;
+
 /// Whether the point extends to values of the fresh variables such that all intervals and facts,
 /// all of `extra >= 0` and all congruences hold.
 pub(crate) fn extends(facts: &Facts, point: &[i128], extra: &[Term], congruences: &[Congruence]) -> bool {
@@ -139,7 +148,12 @@ pub(crate) fn extends(facts: &Facts, point: &[i128], extra: &[Term], congruences
     let mut bounds: Vec<(i128, i128)> = (0..n)
         .map(|v| {
             let i = facts.interval(v as u32);
-            (i.lo, i.hi)
+            match (i.lo.max(-FAR), i.hi.min(FAR)) {
+                _ if i.lo > i.hi => (1, 0),
+                // Enough for every word.
+                (lo, _) if i.hi > FAR => (lo, lo + (1 << 66)),
+                bounds => bounds,
+            }
         })
         .collect();
     for (b, &x) in bounds.iter_mut().zip(point) {
@@ -152,10 +166,13 @@ pub(crate) fn extends(facts: &Facts, point: &[i128], extra: &[Term], congruences
         return false;
     }
     let rows: Vec<&Term> = facts.list().iter().chain(extra).collect();
-    dive(&rows, congruences, bounds)
+    // Of words of 64 bits not all values can be tried.
+    let wide = point.iter().any(|x| x.abs() > 4096) || congruences.iter().any(|c| c.bits > 16);
+    let most = if wide { 64 } else { 1 << 16 };
+    dive(&rows, congruences, bounds, most)
 }
 
-fn dive(rows: &[&Term], congruences: &[Congruence], mut bounds: Vec<(i128, i128)>) -> bool {
+fn dive(rows: &[&Term], congruences: &[Congruence], mut bounds: Vec<(i128, i128)>, most: i128) -> bool {
     if !narrow(rows, &mut bounds) || !congruences.iter().all(|c| possible(c, &bounds)) {
         return false;
     }
@@ -164,29 +181,31 @@ fn dive(rows: &[&Term], congruences: &[Congruence], mut bounds: Vec<(i128, i128)
         return true;
     };
     let (lo, hi) = bounds[v];
-    assert!(hi - lo < 1 << 16, "too wide to enumerate");
     // A congruence that needs only this variable leaves one value in each 2^bits.
     let (first, step) = congruences.iter().find_map(|c| only(c, v, &bounds)).unwrap_or((lo, 1));
-    (first..=hi).step_by(step).any(|x| {
+    if (hi - first) / step >= most {
+        return true;
+    }
+    (0..).map(|i| first + i * step).take_while(|x| *x <= hi).any(|x| {
         let mut next = bounds.clone();
         next[v] = (x, x);
-        congruences.iter().all(|c| possible(c, &next)) && dive(rows, congruences, next)
+        congruences.iter().all(|c| possible(c, &next)) && dive(rows, congruences, next, most)
     })
 }
 
 /// If all variables but `v` are fixed and `v` has coefficient 1: its least value and the step.
-fn only(c: &Congruence, v: usize, bounds: &[(i128, i128)]) -> Option<(i128, usize)> {
+fn only(c: &Congruence, v: usize, bounds: &[(i128, i128)]) -> Option<(i128, i128)> {
     let mut rest = i128::from(c.value) - c.term.konst();
     for &(u, k) in c.term.summands() {
         let (lo, hi) = bounds[u as usize];
         if u as usize != v {
             (lo == hi).then_some(())?;
-            rest -= i128::from(k) * lo;
+            rest = rest.wrapping_sub(i128::from(k).wrapping_mul(lo));
         }
     }
     (c.term.coefficient(v as u32) == 1).then_some(())?;
     let lo = bounds[v].0;
-    Some((lo + (rest - lo).rem_euclid(1 << c.bits), 1 << c.bits))
+    Some((lo + rest.wrapping_sub(lo).rem_euclid(1 << c.bits), 1 << c.bits))
 }
 
 /// False only if all variables of the congruence are fixed and it does not hold.
@@ -197,30 +216,31 @@ fn possible(c: &Congruence, bounds: &[(i128, i128)]) -> bool {
         if lo != hi {
             return true;
         }
-        sum += i128::from(k) * lo;
+        sum = sum.wrapping_add(i128::from(k).wrapping_mul(lo));
     }
-    (sum - i128::from(c.value)).rem_euclid(1 << c.bits) == 0
+    sum.wrapping_sub(i128::from(c.value)).rem_euclid(1 << c.bits) == 0
 }
 
 fn narrow(rows: &[&Term], bounds: &mut [(i128, i128)]) -> bool {
     for _ in 0..4 {
         let mut changed = false;
         for row in rows {
-            let mut most = row.konst();
-            for &(v, c) in row.summands() {
+            let reach = |(v, c): (u32, i64)| {
                 let (lo, hi) = bounds[v as usize];
-                most += i128::from(c) * if c > 0 { hi } else { lo };
-            }
+                i128::from(c).checked_mul(if c > 0 { hi } else { lo })
+            };
+            let most = row.summands().iter().try_fold(row.konst(), |m, s| m.checked_add(reach(*s)?));
+            let Some(most) = most else { continue };
             if most < 0 {
                 return false;
             }
             for &(v, c) in row.summands() {
                 let (lo, hi) = &mut bounds[v as usize];
                 let reach = most.div_euclid(i128::from(c.abs()));
-                if c > 0 && *hi - reach > *lo {
+                if c > 0 && hi.saturating_sub(reach) > *lo {
                     *lo = *hi - reach;
                     changed = true;
-                } else if c < 0 && *lo + reach < *hi {
+                } else if c < 0 && lo.saturating_add(reach) < *hi {
                     *hi = *lo + reach;
                     changed = true;
                 }
