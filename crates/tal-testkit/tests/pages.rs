@@ -1,7 +1,9 @@
-//! The programs of the error pages do what the pages say.
+//! The programs of the error pages and of the pages about the types, the inference and the first steps do what the
+//! pages say.
 
 use tal_testkit::patch;
 use tal_testkit::toolchain::{Refusal, build, check};
+use taldiag::Code;
 use taldiag::codes::{ALL, Entry, Example};
 
 /// The first thing that a page says and that is not so.
@@ -49,7 +51,10 @@ fn wrong(entry: &Entry) -> Vec<String> {
 }
 
 fn place(entry: &Entry, example: &Example) -> String {
-    format!("docs/errors/{}.md:{}", entry.code, example.line)
+    match entry.code {
+        Code(0) => format!("docs/{}:{}", entry.title, example.line),
+        code => format!("docs/errors/{code}.md:{}", example.line),
+    }
 }
 
 fn told(entry: &Entry, example: &Example, what: &str, refusal: &Refusal) -> String {
@@ -59,6 +64,18 @@ fn told(entry: &Entry, example: &Example, what: &str, refusal: &Refusal) -> Stri
 #[test]
 fn programs_of_the_error_pages() {
     let problems: Vec<String> = ALL.iter().flat_map(wrong).collect();
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
+
+/// Pages that explain no code: they are looked at as one of code 0.
+#[test]
+fn programs_of_other_pages() {
+    let page = |title, page| Entry { code: Code(0), title, page };
+    let pages = [page("types.md", include_str!("../../../docs/types.md"))];
+    for page in &pages {
+        assert!(!page.examples().is_empty(), "docs/{} has no program", page.title);
+    }
+    let problems: Vec<String> = pages.iter().flat_map(wrong).collect();
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }
 
