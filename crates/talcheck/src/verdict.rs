@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use talcore::check::{load, load_module, summary};
 use talcore::program::Program;
 use talcore::verdict::{Accept, Reject, Verdict};
-use talcore::walk;
+use talcore::walk::{Workspace, check_function_in};
 use tallink::Module;
 
 /// Decides whether the executable with this content is safe: [`talcore::check::check`], with functions in
@@ -32,14 +32,17 @@ pub(crate) fn load_image(module: &Module) -> Result<Program<'_>, Reject> {
 }
 
 fn functions(program: &Program<'_>, file: &[u8]) -> Verdict {
-    let one = |index: usize| match walk::check_function(program, index, file) {
+    let one = |workspace: &mut Workspace, index| match check_function_in(workspace, program, index, file) {
         Ok(stats) => {
             let (instructions, labels, certificates) = (stats.instructions, stats.labels, stats.certificates);
             Part { accept: Accept { instructions, labels, certificates, ..Accept::default() }, first: None }
         }
         Err(reject) => Part { accept: Accept::default(), first: Some((index, Box::new(reject))) },
     };
-    let whole = (0..program.functions.len()).into_par_iter().map(one).reduce(Part::default, Part::and);
+    let whole = (0..program.functions.len())
+        .into_par_iter()
+        .map_init(Workspace::default, one)
+        .reduce(Part::default, Part::and);
     match whole.first {
         Some((_, reject)) => Err(*reject),
         None => {

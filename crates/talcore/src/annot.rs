@@ -41,6 +41,7 @@ use crate::reader::Reader;
 use crate::state::{Env, Lay, Loc, STATIC, Slot, State, Word};
 use crate::term::Term;
 use crate::types::{LayoutId, Mode, SigId, WordId};
+use crate::x86::insn::Reg;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -62,6 +63,8 @@ fn in_base(base: (u32, u32), id: u32) -> Option<u32> {
 /// The checking guide: answers come from the file and are verified by the rules.
 pub struct Reading<'a> {
     labels: Vec<(u64, Rc<State>)>,
+    /// How many labels there are; what lies behind them in `labels` is memory for another function.
+    count: usize,
     answers: Reader<'a>,
     optional: Reader<'a>,
     /// Optional questions until the next answer; `None` before it has been read.
@@ -85,32 +88,49 @@ impl<'a> Reading<'a> {
         function: &Function,
         entry: &State,
     ) -> Result<Self, BadStream> {
+        Reading::in_place_of(Vec::new(), bytes, program, function, entry)
+    }
+
+    /// The same in the memory of labels that are not needed any more.
+    pub fn in_place_of(
+        old: Vec<(u64, Rc<State>)>,
+        bytes: &'a [u8],
+        program: &Program<'_>,
+        function: &Function,
+        entry: &State,
+    ) -> Result<Self, BadStream> {
         let size = usize::try_from(function.size).unwrap_or(usize::MAX).saturating_add(bytes.len());
         let room = size.saturating_mul(limits::LABEL_PARTS_PER_BYTE).saturating_add(limits::LABEL_PARTS_BASE);
         let room = Some(room.min(limits::LABEL_PARTS));
-        let mut labels = Labels { r: Reader::new(bytes), program, function, entry, room };
-        let read = labels.all();
+        let mut labels =
+            Labels { r: Reader::new(bytes), program, function, entry, room, mentioned: Mentioned::default() };
+        let read = labels.all(old);
         let mut r = labels.r;
         let bad = BadStream { at: r.position(), too_much: labels.room.is_none() };
-        let labels = read.ok_or(bad)?;
+        let (labels, count) = read.ok_or(bad)?;
         let size: usize = r.num().ok_or(bad)?;
         let answers = Reader::new(r.take(size).ok_or(bad)?);
         let optional = Reader::new(r.take(r.left()).ok_or(bad)?);
-        Ok(Reading { labels, answers, optional, skip: None })
+        Ok(Reading { labels, count, answers, optional, skip: None })
     }
 
     /// The number of labels.
     pub fn label_count(&self) -> usize {
-        self.labels.len()
+        self.count
     }
 
     /// The labels with their offsets.
     pub fn labels(&self) -> &[(u64, Rc<State>)] {
-        &self.labels
+        self.labels.get(..self.count).unwrap_or(&self.labels)
+    }
+
+    /// The memory of the labels, for another function.
+    pub fn into_labels(self) -> Vec<(u64, Rc<State>)> {
+        self.labels
     }
 
     fn find(&self, at: u64) -> Result<usize, usize> {
-        self.labels.binary_search_by_key(&at, |l| l.0)
+        self.labels().binary_search_by_key(&at, |l| l.0)
     }
 }
 
@@ -135,12 +155,12 @@ impl Guide for Reading<'_> {
 
     fn label(&mut self, at: u64) -> Option<Rc<State>> {
         let i = self.find(at).ok()?;
-        self.labels.get(i).map(|l| l.1.clone())
+        self.labels().get(i).map(|l| l.1.clone())
     }
 
     fn next_label(&mut self, at: u64) -> Option<u64> {
         let i = self.find(at).unwrap_or_else(|i| i);
-        self.labels.get(i).map(|l| l.0)
+        self.labels().get(i).map(|l| l.0)
     }
 
     fn witness(&mut self, facts: &Facts, _var: usize) -> Option<Term> {
@@ -194,38 +214,85 @@ struct Labels<'a, 'p> {
     /// How many parts of states may still be made; `None` once they were too many. States are told as
     /// differences, so a few bytes may stand for thousands of parts.
     room: Option<usize>,
+    /// What the words of the present label mention.
+    mentioned: Mentioned,
+}
+
+/// One more than the highest variable and location that words mention (static objects do not count).
+#[derive(Clone, Copy, Default)]
+struct Mentioned {
+    vars: u32,
+    locs: u32,
+}
+
+impl Mentioned {
+    fn word(&mut self, w: &Word) {
+        match w {
+            Word::Int(t) | Word::Sp(t) => self.term(t),
+            Word::Ptr(l, t) => {
+                if *l < STATIC {
+                    self.locs = self.locs.max(l + 1);
+                }
+                self.term(t);
+            }
+            Word::Opt(v, _, env) => {
+                self.term(&Term::var(*v));
+                env.iter().flat_map(|e| e.iter()).for_each(|t| self.term(t));
+            }
+            Word::Any | Word::Fn(_) | Word::Entry(_) | Word::Var(_) => {}
+        }
+    }
+
+    fn term(&mut self, t: &Term) {
+        self.vars = self.vars.max(t.scope());
+    }
+
+    /// Whether all of them are among the first `vars` variables and `locs` locations.
+    fn within(&self, vars: usize, locs: usize) -> bool {
+        self.vars as usize <= vars && self.locs as usize <= locs
+    }
 }
 
 impl Labels<'_, '_> {
-    fn all(&mut self) -> Option<Vec<(u64, Rc<State>)>> {
+    /// Reads all labels, in the memory of old ones; their number.
+    fn all(&mut self, mut labels: Vec<(u64, Rc<State>)>) -> Option<(Vec<(u64, Rc<State>)>, usize)> {
         let n = self.r.count(limits::LABELS)?;
-        let mut labels: Vec<(u64, Rc<State>)> = Vec::with_capacity(n);
+        labels.reserve(n.saturating_sub(labels.len()));
         let mut at = 0u64;
         for i in 0..n {
             let step: u64 = self.r.num()?;
             (i == 0 || step > 0).then_some(())?;
             at = at.checked_add(step).filter(|a| *a < self.function.size)?;
-            let mut state = State::default();
-            self.state(&mut state, labels.last().map(|l| &*l.1))?;
-            labels.push((at, Rc::new(state)));
+            if i == labels.len() {
+                labels.push((0, Rc::default()));
+            }
+            let (before, rest) = labels.split_at_mut(i);
+            let label = rest.first_mut()?;
+            label.0 = at;
+            self.state(Rc::make_mut(&mut label.1), before.last().map(|l| &*l.1))?;
         }
-        Some(labels)
+        Some((labels, n))
     }
 
-    /// Reads a label's state into one that is empty.
+    /// Reads a label's state into an old one.
     fn state(&mut self, s: &mut State, previous: Option<&State>) -> Option<()> {
         let flags = self.r.u8().filter(|f| *f < 32)?;
         let mask = self.r.u16()?;
         let entry_vars = self.entry.facts.var_count() as u32;
-        s.regs.clone_from(&self.entry.regs);
+        s.clear();
         s.incoming.clone_from(&self.entry.incoming);
         s.locs.extend(self.entry.locs.iter().map(|l| Loc { addr: None, ..l.clone() }));
-        s.facts.copy_from(&self.entry.facts);
+        self.mentioned = Mentioned::default();
         let mut next = entry_vars;
-        for r in 0..16 {
-            if mask >> r & 1 == 1 {
-                (r != 4 && r < self.program.arch.registers()).then_some(())?;
-                *s.regs.get_mut(r as usize)? = self.word(&mut next)?;
+        let changed = |r: usize| mask >> r & 1 == 1;
+        let registers = self.program.arch.registers() as usize;
+        (0..16).all(|r| !changed(r) || r != Reg::SP.index() && r < registers).then_some(())?;
+        for (r, (word, entry)) in s.regs.iter_mut().zip(&self.entry.regs).enumerate() {
+            if changed(r) {
+                *word = self.word(&mut next)?;
+                self.mentioned.word(word);
+            } else if *entry != Word::Any {
+                *word = entry.clone();
             }
         }
         let debt: i64 = if flags & 1 != 0 { self.r.num()? } else { 0 };
@@ -234,6 +301,7 @@ impl Labels<'_, '_> {
         s.touched = s.depth + debt;
         let n = self.r.count(limits::FRAME_CELLS)?;
         let word = self.program.arch.word_bytes();
+        s.facts.copy_from(&self.entry.facts, n);
         for _ in 0..n {
             let range = self.r.interval(word)?;
             s.facts.fresh(range);
@@ -264,7 +332,7 @@ impl Labels<'_, '_> {
             }
         }
         self.room = self.room?.checked_sub(s.parts());
-        (self.room.is_some() && self.well_formed(s)).then_some(())
+        (self.room.is_some() && self.mentioned.within(vars as usize, s.locs.len())).then_some(())
     }
 
     fn frame(
@@ -274,16 +342,14 @@ impl Labels<'_, '_> {
         differs: bool,
         next: &mut u32,
     ) -> Option<()> {
-        let entry_vars = self.entry.facts.var_count() as u32;
         let before = previous.map_or(&[][..], |p| &p.frame);
         let keep = if differs { self.r.count_to(before.len())? } else { before.len() };
-        for slot in before.get(..keep)? {
-            // What is kept speaks of nothing but the entry state.
-            let rigid =
-                slot.word.as_ref().is_none_or(|w| mentions(w, entry_vars, self.entry.locs.len() as u32));
-            rigid.then_some(())?;
-            s.frame.push(slot.clone());
-        }
+        let kept = before.get(..keep)?;
+        s.frame.extend_from_slice(kept);
+        // What is kept speaks of nothing but the entry state.
+        let mut mentioned = Mentioned::default();
+        kept.iter().filter_map(|slot| slot.word.as_ref()).for_each(|w| mentioned.word(w));
+        mentioned.within(self.entry.facts.var_count(), self.entry.locs.len()).then_some(())?;
         s.depth = s.frame.last().map_or(0, |f| f.off);
         if differs {
             let n = self.r.count(limits::FRAME_CELLS)?;
@@ -295,6 +361,7 @@ impl Labels<'_, '_> {
                 } else {
                     (i64::from(self.program.arch.word_bytes()), Some(self.word(next)?))
                 };
+                word.iter().for_each(|w| self.mentioned.word(w));
                 s.depth = s.depth.checked_sub(size).filter(|d| *d >= -limits::FRAME_BYTES)?;
                 s.frame.push(Slot { off: s.depth, size, word });
             }
@@ -368,23 +435,6 @@ impl Labels<'_, '_> {
     fn object(&mut self) -> Option<u32> {
         let i: usize = self.r.num()?;
         self.function.statics.get(i).copied().flatten().map(|o| STATIC + o)
-    }
-
-    fn well_formed(&self, s: &State) -> bool {
-        let vars = s.facts.var_count() as u32;
-        let locs = s.locs.len() as u32;
-        let words = s.regs.iter().chain(s.frame.iter().filter_map(|f| f.word.as_ref()));
-        words.into_iter().all(|w| mentions(w, vars, locs))
-    }
-}
-
-/// Whether a word mentions only the first `vars` variables and `locs` locations (and statics).
-fn mentions(w: &Word, vars: u32, locs: u32) -> bool {
-    match w {
-        Word::Int(t) | Word::Sp(t) => t.scope() <= vars,
-        Word::Ptr(l, t) => (*l >= STATIC || *l < locs) && t.scope() <= vars,
-        Word::Opt(v, _, env) => *v < vars && env.as_ref().is_none_or(|e| e.iter().all(|t| t.scope() <= vars)),
-        Word::Any | Word::Fn(_) | Word::Entry(_) | Word::Var(_) => true,
     }
 }
 

@@ -88,6 +88,19 @@ impl<'a, G: Guide> Engine<'a, G> {
         Ok(engine)
     }
 
+    /// The same in the memory of a state and an entry state that are not needed any more.
+    pub fn in_place_of(
+        (state, entry): (State, Rc<State>),
+        program: &'a Program<'a>,
+        function: &'a Function,
+        guide: G,
+        fuel: u64,
+    ) -> Checked<Self> {
+        let mut engine = Engine { state, entry, ..Engine::blank(program, function, guide, fuel) };
+        engine.start()?;
+        Ok(engine)
+    }
+
     /// With an empty state.
     pub fn blank(program: &'a Program<'a>, function: &'a Function, guide: G, fuel: u64) -> Self {
         Engine {

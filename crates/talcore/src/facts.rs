@@ -160,8 +160,9 @@ impl Facts {
         (self.intervals.len() - 1) as Var
     }
 
-    /// Becomes a copy of `other`, in the memory that it already has.
-    pub fn copy_from(&mut self, other: &Facts) {
+    /// Becomes a copy of `other`, in the memory that it already has, with room for more variables.
+    pub fn copy_from(&mut self, other: &Facts, more: usize) {
+        self.intervals.reserve((other.intervals.len() + more).saturating_sub(self.intervals.len()));
         self.intervals.clone_from(&other.intervals);
         self.list.clone_from(&other.list);
         self.trail.clone_from(&other.trail);
@@ -230,10 +231,12 @@ impl Facts {
         self.bound(goal, NEG_INF) >= 0
     }
 
-    /// Makes room for a number of variables and facts.
-    pub fn reserve(&mut self, vars: usize, facts: usize) {
-        self.intervals.reserve(vars);
-        self.list.reserve(facts);
+    /// Forgets everything, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.intervals.clear();
+        self.list.clear();
+        self.trail.clear();
+        (self.marks, self.absurd) = (0, false);
     }
 
     /// Whether `lo <= t <= hi` follows from intervals alone.

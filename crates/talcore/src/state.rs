@@ -101,14 +101,35 @@ pub struct State {
 }
 
 impl State {
+    /// Forgets everything, and keeps the memory.
+    pub fn clear(&mut self) {
+        for word in &mut self.regs {
+            if !matches!(word, Word::Any) {
+                *word = Word::Any;
+            }
+        }
+        self.frame.clear();
+        self.incoming.clear();
+        self.locs.clear();
+        self.static_addrs.clear();
+        self.facts.clear();
+        self.flags = crate::arith::Flags::default();
+        (self.depth, self.touched) = (0, 0);
+    }
+
     /// Becomes a copy of `other`, in the memory that it already has.
     pub fn copy_from(&mut self, other: &State) {
-        self.regs.clone_from(&other.regs);
+        for (to, from) in self.regs.iter_mut().zip(&other.regs) {
+            // Most hold nothing known.
+            if !(matches!(to, Word::Any) && matches!(from, Word::Any)) {
+                to.clone_from(from);
+            }
+        }
         self.frame.clone_from(&other.frame);
         self.incoming.clone_from(&other.incoming);
         self.locs.clone_from(&other.locs);
         self.static_addrs.clone_from(&other.static_addrs);
-        self.facts.copy_from(&other.facts);
+        self.facts.copy_from(&other.facts, 0);
         self.flags.clone_from(&other.flags);
         (self.depth, self.touched) = (other.depth, other.touched);
     }

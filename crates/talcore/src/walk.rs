@@ -4,9 +4,12 @@ use crate::annot::Reading;
 use crate::engine::{Checked, Engine, Flow};
 use crate::guide::Guide;
 use crate::program::{Function, Program};
+use crate::state::State;
 use crate::verdict::{Code, Reject};
 use crate::x86::decode::{DecodeError, decode};
 use crate::x86::insn::Op;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 /// What checking one function took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,13 +36,32 @@ pub fn code<'a>(program: &Program<'a>, function: &Function) -> Checked<&'a [u8]>
 
 /// Checks one function against its annotation stream, which lies in `file`.
 pub fn check_function(program: &Program<'_>, index: usize, file: &[u8]) -> Checked<FunctionStats> {
+    check_function_in(&mut Workspace::default(), program, index, file)
+}
+
+/// Memory that checking one function leaves to the next. What was in it has no meaning.
+#[derive(Default)]
+pub struct Workspace {
+    state: State,
+    entry: Rc<State>,
+    labels: Vec<(u64, Rc<State>)>,
+}
+
+/// The same in memory that was used before.
+pub fn check_function_in(
+    workspace: &mut Workspace,
+    program: &Program<'_>,
+    index: usize,
+    file: &[u8],
+) -> Checked<FunctionStats> {
     let Some(function) = program.functions.get(index) else {
         return Err(Reject::new(Code::Note, 0, "there is no such function"));
     };
     let stream = file.get(function.stream.clone()).unwrap_or(&[]);
     let fuel = crate::check::fuel_for(function.size.saturating_add(stream.len() as u64));
-    let start = Engine::new(program, function, NoGuide, fuel)?;
-    let reading = Reading::new(stream, program, function, &start.entry).map_err(|b| {
+    let Workspace { state, entry, labels } = core::mem::take(workspace);
+    let start = Engine::in_place_of((state, entry), program, function, NoGuide, fuel)?;
+    let reading = Reading::in_place_of(labels, stream, program, function, &start.entry).map_err(|b| {
         let at = function.stream.start.saturating_add(b.at) as u64;
         let (code, why) = match b.too_much {
             true => (Code::Limit, "the states of the labels are too large together"),
@@ -50,7 +72,9 @@ pub fn check_function(program: &Program<'_>, index: usize, file: &[u8]) -> Check
     let labels = reading.label_count() as u64;
     let mut engine = start.guided_by(reading);
     let instructions = run(&mut engine)?;
-    Ok(FunctionStats { instructions, labels, certificates: engine.certificates })
+    let certificates = engine.certificates;
+    *workspace = Workspace { state: engine.state, entry: engine.entry, labels: engine.guide.into_labels() };
+    Ok(FunctionStats { instructions, labels, certificates })
 }
 
 /// Walks over all instructions; answers their number.

@@ -5,7 +5,7 @@ use crate::engine::{Checked, Engine, Flow};
 use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::matching::{Blame, Subst};
-use crate::state::{Env, State, Word};
+use crate::state::{Env, Word};
 use crate::term::Term;
 use crate::types::{Mode, RegSet, Sig, SigId, WordId, WordTy};
 use crate::verdict::Code;
@@ -46,11 +46,10 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub fn start(&mut self) -> Checked {
         let sig = self.sig();
         self.spend((sig.vars.len() + sig.params.len() + sig.stack.len() + sig.facts.len()) as u64)?;
-        let mut state = State::default();
+        self.state.clear();
         for range in &sig.vars {
-            state.facts.fresh(*range);
+            self.state.facts.fresh(*range);
         }
-        self.state = state;
         if sig.start {
             return self.start_process();
         }
@@ -89,7 +88,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     fn close_entry(&mut self) {
         self.rigid_vars = self.state.facts.var_count();
         self.rigid_locs = self.state.locs.len();
-        self.entry = alloc::rc::Rc::new(self.state.clone());
+        alloc::rc::Rc::make_mut(&mut self.entry).copy_from(&self.state);
     }
 
     /// Matches arguments, integers first: they bind variables exactly, while memory may be larger

@@ -159,7 +159,9 @@ impl Guide for Liar {
         let n = facts.list().len() as u32;
         let one = (0..n).map(|i| vec![(i, 1)]);
         let two = (0..n).flat_map(|i| (0..i).map(move |j| vec![(i, 1), (j, 1)]));
-        one.chain(two).map(|uses| Cert { goal_factor: 1, uses: uses.into() }).find(|c| facts.certified(goal, c))
+        one.chain(two)
+            .map(|uses| Cert { goal_factor: 1, uses: uses.into() })
+            .find(|c| facts.certified(goal, c))
     }
     fn optional(&mut self, facts: &Facts, goal: &Term) -> Option<Cert> {
         self.required(facts, goal)
