@@ -5,6 +5,7 @@
 //! into the annotation stream. Nothing here is trusted: the checker verifies the stream with the
 //! same rules and a guide that only reads.
 
+mod advice;
 mod code;
 mod fix;
 mod join;
@@ -15,6 +16,7 @@ mod record;
 mod report;
 mod stream;
 mod terms;
+mod words;
 
 use crate::emit::listing::States;
 use crate::emit::note;
@@ -73,7 +75,7 @@ pub fn run(
         exec: s.kind == SectionKind::Code,
     });
     let program = load_module(talcore::arch::Arch::Amd64, segments.collect(), &[(0, desc)], image.gate)
-        .map_err(|r| vec![report::data(module, encoded, image, types, &r)])?;
+        .map_err(|r| vec![report::data(module, image, &r)])?;
     let by_addr: HashMap<u64, usize> =
         program.functions.iter().enumerate().map(|(i, f)| (f.addr, i)).collect();
 
@@ -91,13 +93,13 @@ pub fn run(
         .map(|(f, index)| {
             let done = function(&program, index, module, encoded, f);
             let states = |d: &Done| match listing {
-                true => report::states(&program, module, encoded, f, types, &d.labels),
+                true => report::states(&program, module, encoded, f, image, &d.labels),
                 false => Vec::new(),
             };
             let done = done.map(|d| (d.stream.clone(), states(&d)));
             let explain = |e: Trouble| match e {
                 Trouble::Source(problem) => *problem,
-                Trouble::Proof(e) => report::failure(&program, module, encoded, image, types, f, &e),
+                Trouble::Proof(e) => report::failure(&program, module, encoded, image, f, &e),
             };
             (f, done.map_err(explain))
         })

@@ -36,6 +36,8 @@ fn lexical(b: &mut Builder, text: &str, e: LexError) {
                 m.help("there is no `!=`; say what holds with `<`, `<=`, `=`");
             } else if found == "#" || found == "/" {
                 m.help("comments begin with `;`");
+            } else if found == "$" || found == "@" {
+                m.help("the syntax is Intel's: `mov eax, 1`, `mov eax, [rdi + 8]`, the destination first");
             } else if found == "\\" {
                 m.help("a `\\` that continues a line is its last character, but for a comment");
             }
