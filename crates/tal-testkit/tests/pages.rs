@@ -71,7 +71,11 @@ fn programs_of_the_error_pages() {
 #[test]
 fn programs_of_other_pages() {
     let page = |title, page| Entry { code: Code(0), title, page };
-    let pages = [page("types.md", include_str!("../../../docs/types.md"))];
+    let pages = [
+        page("types.md", include_str!("../../../docs/types.md")),
+        page("tutorial.md", include_str!("../../../docs/tutorial.md")),
+        page("inference.md", include_str!("../../../docs/inference.md")),
+    ];
     for page in &pages {
         assert!(!page.examples().is_empty(), "docs/{} has no program", page.title);
     }
