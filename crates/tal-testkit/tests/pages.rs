@@ -83,6 +83,24 @@ fn programs_of_other_pages() {
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }
 
+/// The mistakes in `docs/tutorial.md` are reported as it shows.
+#[test]
+fn messages_of_the_tutorial() {
+    let page = include_str!("../../../docs/tutorial.md");
+    let programs = Entry { code: Code(0), title: "tutorial.md", page }.examples();
+    let mistakes = [
+        (0, "hello.tal", "sizeof text", "1000"),
+        (2, "upper.tal", "jb      .next", "jbe     .next"),
+        (3, "name.tal", "        test    rax, rax\n        jz      .out\n", ""),
+    ];
+    for (program, name, right, wrong) in mistakes {
+        let text = &programs[program].text;
+        assert!(text.contains(right), "{name} has no `{right}`");
+        let message = build(&text.replace(right, wrong)).unwrap_err().text.replace("main.tal", name);
+        assert!(page.contains(message.trim_end()), "docs/tutorial.md does not show\n{message}");
+    }
+}
+
 /// The first program in the README is the first example, and is rejected with the change that it proposes.
 #[test]
 fn first_program() {
