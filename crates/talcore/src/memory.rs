@@ -59,13 +59,18 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Accesses that read raw bits of typed memory are [`Leaf::Raw`] if `write` is false.
     pub fn leaf(&mut self, lay: &Lay, off: &Term, width: Width, write: bool) -> Checked<Leaf> {
         let blame = Blame { shape: Code::Straddle, fact: Code::Bounds };
+        if let Some(size) = self.program.shapes.raw_size(lay.id) {
+            let size = self.term(under(size, &lay.env))?;
+            self.inside(off, width, size)?;
+            return Ok(Leaf::Raw);
+        }
         let whole = (lay.clone(), off.clone());
         let (mut lay, mut off) = whole.clone();
         for _ in 0..=limits::NESTING {
             self.spend(2)?;
             if let Some(size) = self.program.shapes.raw_size(lay.id) {
                 let size = self.term(under(size, &lay.env))?;
-                self.inside(&off, width, &size)?;
+                self.inside(&off, width, size)?;
                 return Ok(Leaf::Raw);
             }
             let program = self.program;
@@ -113,14 +118,16 @@ impl<'a, G: Guide> Engine<'a, G> {
         let Some(size) = self.size_of(&whole.0) else {
             return self.reject(Code::Bounds, "the object's size is not known");
         };
-        self.inside(&whole.1, width, &size)?;
+        self.inside(&whole.1, width, size)?;
         Ok(Leaf::Raw)
     }
 
     /// Proves that `width` bytes at `off` lie in an object of `size` bytes.
-    pub fn inside(&mut self, off: &Term, width: Width, size: &Term) -> Checked {
+    pub fn inside(&mut self, off: &Term, width: Width, size: Term) -> Checked {
         self.require(off, Code::Bounds, "the access may lie before the object")?;
-        let last = self.term(size.sub(off).and_then(|t| t.offset(-i128::from(width.bytes()))))?;
+        let mut last = size;
+        let fits = last.accumulate(off, -1).and_then(|()| last.advance(-i128::from(width.bytes())));
+        let last = self.term(fits.map(|()| last))?;
         self.require(&last, Code::Bounds, "the access may run past the end of the object")
     }
 

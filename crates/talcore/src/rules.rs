@@ -16,6 +16,7 @@ pub use place::Place;
 
 use crate::arith::{Flags, Num};
 use crate::engine::{Checked, Engine, Flow};
+use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::state::Word;
 use crate::term::Term;
@@ -61,7 +62,7 @@ pub fn step<G: Guide>(e: &mut Engine<'_, G>, i: &Insn) -> Checked<Flow> {
         Int3 => {}
         Rdtsc => {
             for r in [Reg::AX, Reg::DX] {
-                let t = e.fresh(crate::facts::Interval::unsigned(32));
+                let t = e.fresh(Interval::unsigned(32));
                 e.set(r, Word::Int(t));
             }
         }
@@ -70,7 +71,7 @@ pub fn step<G: Guide>(e: &mut Engine<'_, G>, i: &Insn) -> Checked<Flow> {
         VecLoad => e.vector_load(i)?,
         VecStore => e.vector_store(i)?,
         VecToReg => {
-            let t = e.fresh(crate::facts::Interval::unsigned(i.width.bits().min(64)));
+            let t = e.fresh(Interval::unsigned(i.width.bits().min(64)));
             e.write_arg(i, i.args[0], i.width, t)?;
         }
     }
@@ -93,6 +94,31 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.state.regs.get(r.index()).cloned().unwrap_or_default()
     }
 
+    /// Whether a register holds a pointer or an address in the frame.
+    pub fn points(&self, r: Reg) -> bool {
+        r == Reg::SP || matches!(self.state.regs.get(r.index()), Some(Word::Ptr(..) | Word::Sp(_)))
+    }
+
+    /// A register read as an integer of full width: see [`Engine::integer`].
+    pub fn integer_in(&mut self, r: Reg) -> Checked<Term> {
+        match self.state.regs.get(r.index()) {
+            Some(Word::Int(t)) if r != Reg::SP => Ok(t.clone()),
+            _ => {
+                let w = self.get(r);
+                self.integer(&w)
+            }
+        }
+    }
+
+    /// Whether a result of this width becomes the word of a register just as it is.
+    pub fn stays(&self, width: Width, value: &Term) -> bool {
+        if self.full(width) {
+            value.as_const().is_none()
+        } else {
+            width.bits() >= 32 && self.state.facts.evidently_in(value, Interval::unsigned(width.bits()))
+        }
+    }
+
     /// Changes a register other than rsp.
     pub fn set(&mut self, r: Reg, w: Word) {
         if r != Reg::SP
@@ -110,13 +136,9 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// The operand as a term congruent to its bits modulo 2^width.
     pub fn read_arg(&mut self, i: &Insn, arg: Arg, width: Width) -> Checked<Term> {
         match arg {
-            Arg::Reg(r) => {
-                let w = self.get(r);
-                self.integer(&w)
-            }
+            Arg::Reg(r) => self.integer_in(r),
             Arg::High(r) => {
-                let w = self.get(r);
-                let t = self.integer(&w)?;
+                let t = self.integer_in(r)?;
                 Ok(self.num(|n| n.read_high(&t)))
             }
             Arg::Imm | Arg::Rel => Ok(Term::from(i128::from(i.imm))),
@@ -124,7 +146,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 let w = self.load(i, width)?;
                 self.integer(&w)
             }
-            Arg::Xmm(_) => Ok(self.fresh(crate::facts::Interval::unsigned(width.bits().min(64)))),
+            Arg::Xmm(_) => Ok(self.fresh(Interval::unsigned(width.bits().min(64)))),
             Arg::None => self.reject(Code::NotAllowed, "an operand is missing"),
         }
     }
@@ -154,7 +176,9 @@ impl<'a, G: Guide> Engine<'a, G> {
             return self
                 .reject(Code::StackPointer, "rsp may only move by constants, `push`, `pop` and `leave`");
         }
-        let whole = if self.full(width) {
+        let whole = if self.stays(width, &value) {
+            value
+        } else if self.full(width) {
             self.num(|n| n.write(width.bits(), &Term::zero(), &value))
         } else {
             let old = self.get(r);

@@ -193,6 +193,18 @@ impl State {
         true
     }
 
+    /// Puts a word of `size` bytes below all that is there, and touches it.
+    pub fn push(&mut self, size: i64, word: Word) -> bool {
+        let Some(depth) = self.depth.checked_sub(size) else { return false };
+        if depth < -limits::FRAME_BYTES || self.frame.len() >= limits::FRAME_CELLS {
+            return false;
+        }
+        self.depth = depth;
+        self.touched = self.touched.min(depth);
+        self.frame.push(Slot { off: depth, size, word: Some(word) });
+        true
+    }
+
     /// Makes rsp go up by `size` bytes; false if that leaves the frame. What was there is gone.
     pub fn release(&mut self, size: i64) -> bool {
         let Some(depth) = self.depth.checked_add(size) else { return false };

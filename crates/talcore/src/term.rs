@@ -218,6 +218,13 @@ impl Term {
         self.add_scaled(other, -1)
     }
 
+    /// Adds `c`. If that fails with `None`, the term means nothing any more.
+    #[inline]
+    pub fn advance(&mut self, c: i128) -> Option<()> {
+        self.konst = self.konst.checked_add(c)?;
+        Some(())
+    }
+
     /// `self + c`.
     #[inline]
     pub fn offset(&self, c: i128) -> Option<Term> {

@@ -115,6 +115,11 @@ impl Flags {
         self.kept()
     }
 
+    /// From here on they are those of an instruction that has written its result as it was.
+    pub fn keep(&mut self) {
+        self.of_result = false;
+    }
+
     /// The same flags, as those of an instruction that leaves them.
     pub(super) fn kept(self) -> Flags {
         Flags { of_result: false, ..self }

@@ -71,12 +71,14 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// `jcc rel`: both edges learn what the condition says.
     pub fn branch(&mut self, i: &Insn) -> Checked {
-        let flags = self.state.flags.clone();
+        let flags = core::mem::take(&mut self.state.flags);
         let cond = i.cond;
         self.fork(i.imm as u64, |e, taken| {
             let cond = if taken { cond } else { cond.negate() };
             e.num(|n| n.assume(&flags, cond));
-        })
+        })?;
+        self.state.flags = flags;
+        Ok(())
     }
 
     /// `jrcxz`: jumps if the whole count register is 0. Flags stay.

@@ -42,7 +42,18 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// Writes a result and sets the flags, which then speak of the written register.
-    fn finish(&mut self, i: &Insn, dst: Arg, value: Term, flags: Flags) -> Checked {
+    fn finish(&mut self, i: &Insn, dst: Arg, value: Term, mut flags: Flags) -> Checked {
+        if let Arg::Reg(r) = dst
+            && r != Reg::SP
+            && self.stays(i.width, &value)
+            && !matches!(self.state.regs.get(r.index()), Some(Word::Opt(..)))
+        {
+            // The usual case: the register's word is the value itself, of which the flags speak.
+            flags.keep();
+            self.state.flags = flags;
+            self.set(r, Word::Int(value));
+            return Ok(());
+        }
         let flags = match dst {
             // A register that keeps its word keeps its type: `or rax, rax`, `add rdi, 0`.
             Arg::Reg(r) if self.full(i.width) && self.unchanged(r, &value) => flags,
@@ -74,11 +85,14 @@ impl<'a, G: Guide> Engine<'a, G> {
         else {
             return Ok(false);
         };
-        let word = self.get(dst);
         let other = match i.args[1] {
-            Arg::Reg(r) => Some(self.get(r)),
+            Arg::Reg(r) => Some(r),
             _ => None,
         };
+        if !self.points(dst) && !other.is_some_and(|r| self.points(r)) {
+            return Ok(false);
+        }
+        let (word, other) = (self.get(dst), other.map(|r| self.get(r)));
         let pointer = |w: &Word| matches!(w, Word::Ptr(..) | Word::Sp(_));
         // `add int, ptr` gives a pointer too; `ptr - ptr` and `ptr + ptr` are integers.
         let (base, swap) = match &other {
@@ -113,7 +127,9 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// `inc`, `dec`, `neg`, `not`, `bswap`.
     pub fn unary(&mut self, i: &Insn) -> Checked {
-        if let (Arg::Reg(r), true, Op::Inc | Op::Dec) = (i.args[0], self.full(i.width), i.op) {
+        if let (Arg::Reg(r), true, Op::Inc | Op::Dec) = (i.args[0], self.full(i.width), i.op)
+            && self.points(r)
+        {
             let by = if i.op == Op::Inc { 1 } else { -1 };
             let moved = match self.get(r) {
                 Word::Ptr(l, e) => e.offset(by).map(|e| Word::Ptr(l, e)),
@@ -221,9 +237,15 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// `setcc` and `cmovcc`. The flags stay.
     pub fn conditional(&mut self, i: &Insn) -> Checked {
-        let flags = self.state.flags.clone();
+        let flags = core::mem::take(&mut self.state.flags);
+        let done = self.choice(i, &flags);
+        self.state.flags = flags;
+        done
+    }
+
+    fn choice(&mut self, i: &Insn, flags: &Flags) -> Checked {
         if i.op == Op::Setcc {
-            let t = self.num(|n| n.setcc(&flags, i.cond));
+            let t = self.num(|n| n.setcc(flags, i.cond));
             return self.write_arg(i, i.args[0], i.width, t);
         }
         // Memory is read whatever the condition.
@@ -240,14 +262,14 @@ impl<'a, G: Guide> Engine<'a, G> {
                 && l == k
             {
                 let (l, a, b) = (*l, a.clone(), b.clone());
-                let e = self.num(|n| n.choose(&flags, i.cond, &b, &a));
+                let e = self.num(|n| n.choose(flags, i.cond, &b, &a));
                 self.set(dst, Word::Ptr(l, e));
                 return Ok(());
             }
         }
         let old = self.read_arg(i, i.args[0], i.width)?;
         let new = self.read_arg(i, i.args[1], i.width)?;
-        let t = self.num(|n| n.cmov(i.width.bits(), &flags, i.cond, &old, &new));
+        let t = self.num(|n| n.cmov(i.width.bits(), flags, i.cond, &old, &new));
         self.write_arg(i, i.args[0], i.width, t)
     }
 

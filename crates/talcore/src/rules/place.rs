@@ -47,49 +47,43 @@ impl<'a, G: Guide> Engine<'a, G> {
                 None => self.reject(Code::NotPointer, "no object or function lies at this address"),
             };
         }
-        let base = mem.base.map(|r| self.get(r));
-        let index = mem.index.map(|r| self.get(r));
         let scale = i128::from(mem.scale.max(1));
         let mut off = Term::from(i128::from(mem.disp));
         // The pointer is the base, or an unscaled index whose base is an integer.
-        let pointer = |w: &Option<Word>| matches!(w, Some(Word::Ptr(..) | Word::Sp(_)));
-        let (first, second) = if !pointer(&base) && scale == 1 && pointer(&index) {
-            (index, base.map(|w| (w, 1)))
+        let pointer = |r: Option<Reg>| r.is_some_and(|r| self.points(r));
+        let (first, second) = if !pointer(mem.base) && scale == 1 && pointer(mem.index) {
+            (mem.index, mem.base.map(|r| (r, 1)))
         } else {
-            (base, index.map(|w| (w, scale)))
+            (mem.base, mem.index.map(|r| (r, scale)))
         };
-        if let Some((w, k)) = second {
-            let t = self.integer(&w)?;
-            off = self.address_sum(off.add_scaled(&t, k))?;
+        if let Some((r, k)) = second {
+            let t = self.integer_in(r)?;
+            off = self.address_sum(&t, k, off);
         }
-        match first {
-            Some(Word::Ptr(l, e)) => {
-                let off = self.address_sum(off.add(&e))?;
-                Ok(Place::Object(l, off))
-            }
-            Some(Word::Sp(e)) => {
-                let off = self.address_sum(off.add(&e))?;
+        let Some(first) = first else { return self.absolute_place(mem, off, access) };
+        match self.get(first) {
+            Word::Ptr(l, e) => Ok(Place::Object(l, self.address_sum(&e, 1, off))),
+            Word::Sp(e) => {
+                let off = self.address_sum(&e, 1, off);
                 Ok(self.stack_place(off))
             }
-            Some(Word::Opt(..)) if access => {
+            Word::Opt(..) if access => {
                 self.reject(Code::NotPointer, "the pointer may be 0 here: test it first")
             }
-            other => {
-                if let Some(w) = other {
-                    let t = self.integer(&w)?;
-                    off = self.address_sum(off.add(&t))?;
-                }
+            w => {
+                let t = self.integer(&w)?;
+                let off = self.address_sum(&t, 1, off);
                 self.absolute_place(mem, off, access)
             }
         }
     }
 
-    /// Terms of an address that overflow leave an unknown number.
-    fn address_sum(&mut self, t: Option<Term>) -> Checked<Term> {
-        Ok(match t {
-            Some(t) => t,
+    /// `off + k*t`. Terms of an address that overflow leave an unknown number.
+    fn address_sum(&mut self, t: &Term, k: i128, mut off: Term) -> Term {
+        match off.accumulate(t, k) {
+            Some(()) => off,
             None => self.fresh(self.word_range()),
-        })
+        }
     }
 
     /// Without a pointer: the displacement is the address.
@@ -104,9 +98,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         match addend.and_then(|addend| Some((addend, self.absolute_behind(mem.disp, addend)?))) {
             Some((addend, Place::Object(l, start))) => {
                 let base = i128::from(mem.disp) - i128::from(addend);
-                let rest = self.address_sum(off.offset(-base))?;
-                let off = self.address_sum(rest.add(&start))?;
-                Ok(Place::Object(l, off))
+                let rest = self.address_sum(&Term::from(-base), 1, off);
+                Ok(Place::Object(l, self.address_sum(&start, 1, rest)))
             }
             _ => self.reject(Code::NotPointer, "the address is an integer, not a pointer to an object"),
         }

@@ -59,10 +59,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Puts a word on the stack.
     pub fn push_word(&mut self, word: Word) -> Checked {
         let size = self.word();
-        self.allocate(size)?;
-        let at = self.state.depth;
-        self.state.touched = self.state.touched.min(at);
-        if !self.state.put_word(at, size, word) {
+        if !self.state.push(size, word) {
             return self.reject(Code::Limit, "the frame has too many cells");
         }
         Ok(())
@@ -76,10 +73,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         if at > -size {
             return self.reject(Code::StackPointer, "there is nothing of this function on the stack");
         }
-        let word = match self.state.slot_at(at).and_then(|i| self.state.frame.get(i)) {
-            Some(s) if s.off == at && s.size == size && s.word.is_some() => {
-                s.word.clone().unwrap_or_default()
-            }
+        let word = match self.state.frame.last_mut() {
+            Some(s) if s.off == at && s.size == size => s.word.take().unwrap_or_default(),
             _ => Word::Any,
         };
         self.release(size)?;
