@@ -135,7 +135,7 @@ pub(crate) fn div(hi: u64, lo: u64, d: u64, w: u32, is_signed: bool) -> Option<(
         return None;
     }
     // Truncating division of magnitudes by repeated subtraction.
-    let (mut q, mut r) = (0i128, n.abs());
+    let (mut q, mut r) = (0i128, n.checked_abs()?);
     if w > 8 {
         (q, r) = (r / d.abs(), r % d.abs());
     }

@@ -236,7 +236,7 @@ fn narrow(rows: &[&Term], bounds: &mut [(i128, i128)]) -> bool {
             }
             for &(v, c) in row.summands() {
                 let (lo, hi) = &mut bounds[v as usize];
-                let reach = most.div_euclid(i128::from(c.abs()));
+                let reach = most.div_euclid(i128::from(c).abs());
                 if c > 0 && hi.saturating_sub(reach) > *lo {
                     *lo = *hi - reach;
                     changed = true;
