@@ -39,6 +39,9 @@ pub fn check_function(program: &Program<'_>, index: usize, file: &[u8]) -> Check
     check_function_in(&mut Workspace::default(), program, index, file)
 }
 
+/// The most labels whose memory is kept for the next function: each keeps that of the largest of its kind.
+const KEPT_LABELS: usize = 256;
+
 /// Memory that checking one function leaves to the next. What was in it has no meaning.
 #[derive(Default)]
 pub struct Workspace {
@@ -73,7 +76,9 @@ pub fn check_function_in(
     let mut engine = start.guided_by(reading);
     let instructions = run(&mut engine)?;
     let certificates = engine.certificates;
-    *workspace = Workspace { state: engine.state, entry: engine.entry, labels: engine.guide.into_labels() };
+    let mut kept = engine.guide.into_labels();
+    kept.truncate(KEPT_LABELS);
+    *workspace = Workspace { state: engine.state, entry: engine.entry, labels: kept };
     Ok(FunctionStats { instructions, labels, certificates })
 }
 
