@@ -10,6 +10,7 @@ mod code;
 mod fix;
 mod join;
 mod label;
+mod node;
 mod pin;
 mod project;
 mod record;
@@ -154,15 +155,15 @@ fn function(
     let entry_label = jumps_to_entry(module, encoded, f);
     let places = pin::places(module, encoded, f, entry_label).map_err(Trouble::Source)?;
     let code = Code::read(program, function, entry_label, places.keys().copied())?;
-    let entry = Engine::new(program, function, NoGuide, u64::MAX)?.entry;
+    let start = Engine::new(program, function, NoGuide, u64::MAX)?;
     let names = &module.functions[f].var_names;
     let names = &names[..names.len().min(program.types.sig(function.sig).vars.len())];
     let mut pins = Pins::new();
     for (at, annotation) in places {
-        let pin = pin::resolve(annotation, names, entry.facts.var_count() as u32);
+        let pin = pin::resolve(annotation, names, start.entry.facts.var_count() as u32);
         pins.insert(at, Rc::new(pin.map_err(Trouble::Source)?));
     }
-    let mut solution = fix::solve(program, function, &code, &addresses, &pins, entry)?;
+    let mut solution = fix::solve(start, &code, &addresses, &pins)?;
     let stream = record::record(program, function, &code, &mut solution, &addresses)?;
     Ok(Done { stream, labels: solution.labels })
 }

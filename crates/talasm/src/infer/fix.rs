@@ -1,24 +1,24 @@
 //! Looks for the states of all labels of a function: a fixed point over its control flow.
 
 use super::code::Code;
-use super::label::{Clash, Frame, Label};
+use super::label::{Clash, Frame, Landmarks};
+use super::node::{Blamed, Node, Waiting};
 use super::pin::Pins;
 use crate::prove::{Budget, prove};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use talcore::engine::{Engine, Flow};
 use talcore::facts::{Cert, Facts};
-use talcore::guide::{Edge, Guide};
-use talcore::program::{Function, Program};
+use talcore::guide::{self, Guide};
+use talcore::program::Program;
 use talcore::state::State;
 use talcore::term::Term;
 use talcore::verdict::{Code as Reason, Reject};
-use talcore::x86::insn::Arg;
+use talcore::walk::NoGuide;
+use talcore::x86::insn::{Arg, Op};
 
 /// Rounds over one block before the search gives up.
 const ROUNDS: u32 = 200;
-/// How often a label may start afresh when a forward edge brings something else than before.
-const RESETS: u32 = 4;
 const OPTIONAL: Budget = Budget(40_000);
 
 /// What could not be inferred or proved.
@@ -34,15 +34,13 @@ pub(super) struct Failure {
 /// address of the symbol, in bytes.
 pub(super) type Addresses = BTreeMap<u64, i64>;
 
-/// A back edge that waits: inner targets first, then by block and instruction.
-type Waiting = (std::cmp::Reverse<usize>, Option<u64>, u64);
-
 /// Collects edges instead of matching them.
 struct Scout<'f> {
-    labels: &'f BTreeMap<u64, Label>,
     wanted: &'f Code,
     addresses: &'f Addresses,
     edges: Vec<(u64, State)>,
+    /// For questions whether there is a label.
+    some: Rc<State>,
 }
 
 impl Guide for Scout<'_> {
@@ -54,10 +52,7 @@ impl Guide for Scout<'_> {
     }
     fn label(&mut self, at: u64) -> Option<Rc<State>> {
         // Only asked whether there is one.
-        match self.labels.get(&at) {
-            Some(l) => Some(l.state()),
-            None => self.wanted.labels.contains_key(&at).then(|| Rc::new(State::default())),
-        }
+        self.wanted.labels.contains_key(&at).then(|| self.some.clone())
     }
     fn next_label(&mut self, at: u64) -> Option<u64> {
         self.wanted.labels.range(at..).next().map(|l| *l.0)
@@ -68,9 +63,9 @@ impl Guide for Scout<'_> {
     fn addend(&mut self, at: u64) -> Option<i64> {
         self.addresses.get(&at).copied()
     }
-    fn edge(&mut self, target: u64, state: &State) -> Edge {
+    fn edge(&mut self, target: u64, state: &State) -> guide::Edge {
         self.edges.push((target, state.clone()));
-        Edge::Taken
+        guide::Edge::Taken
     }
 }
 
@@ -80,162 +75,121 @@ pub(super) struct Solution {
     pub entry: Rc<State>,
 }
 
-/// Finds the states of all labels that some path reaches.
+/// Finds the states of all labels that some path reaches. `start`: at the function's entry.
 pub(super) fn solve(
-    program: &Program<'_>,
-    function: &Function,
+    start: Engine<'_, NoGuide>,
     code: &Code,
     addresses: &Addresses,
     pins: &Pins,
-    entry: Rc<State>,
 ) -> Result<Solution, Failure> {
-    let frame =
-        Frame { program, entry: entry.clone(), landmarks: landmarks(program, function, code, &entry) };
-    let mut labels: BTreeMap<u64, Label> = BTreeMap::new();
+    let (program, function, entry) = (start.program, start.function, start.entry.clone());
+    if code.labels.is_empty() {
+        return Ok(Solution { labels: Vec::new(), entry });
+    }
+    let frame = Frame { program, entry: entry.clone(), landmarks: landmarks(program, code, &entry) };
+    let some = Rc::new(State::default());
+    let mut engine = start.guided_by(Scout { wanted: code, addresses, edges: Vec::new(), some });
     // A block starts at a label; `None` is the function's entry. They are looked at in their order.
     let order = code.order(program, function);
     let rank: BTreeMap<Option<u64>, usize> = order.iter().enumerate().map(|(i, b)| (*b, i)).collect();
-    let rank_of = |b: &Option<u64>| rank.get(b).copied().unwrap_or(usize::MAX);
+    let rank_of = |b: u64| rank.get(&Some(b)).copied().unwrap_or(usize::MAX);
+    let mut nodes: BTreeMap<u64, Node> =
+        code.labels.iter().map(|(at, live)| (*at, Node::new(*live, pins.get(at).cloned()))).collect();
     let mut dirty: BTreeSet<(usize, Option<u64>)> = BTreeSet::from([(0, None)]);
-    let mut from: BTreeMap<u64, BTreeSet<Option<u64>>> = BTreeMap::new();
     let mut rounds: BTreeMap<Option<u64>, u32> = BTreeMap::new();
     // Blocks that a rule has rejected, each in its present state. States only get weaker, but while
     // they are still too narrow a block may be looked at in a way in which it never runs.
     let mut failed: BTreeMap<usize, Failure> = BTreeMap::new();
-    // The latest state of each forward edge, by target.
-    let mut arrived: BTreeMap<u64, BTreeMap<(Option<u64>, u64), State>> = BTreeMap::new();
-    let mut resets: BTreeMap<u64, u32> = BTreeMap::new();
-    // Back edges wait until everything in front of them has settled, inner loops first: what leaves a
-    // loop is then known as well as it can be.
-    let mut waiting: BTreeMap<Waiting, (u64, State)> = BTreeMap::new();
+    let mut waiting = Waiting::default();
+    // Labels that a back edge has changed.
+    let mut widened: BTreeSet<u64> = BTreeSet::new();
+    let explain = |target: u64, (c, ip, state): Blamed| Failure {
+        reject: clash(c, ip, function.addr + target),
+        state: Box::new(State::clone(&state)),
+    };
     loop {
-        let mut edges = Vec::new();
-        if let Some((position, block)) = dirty.pop_first() {
-            let round = rounds.entry(block).or_default();
-            *round += 1;
-            if *round > ROUNDS {
-                let at = function.addr + block.unwrap_or(0);
-                let reject = Reject::new(Reason::LabelFact, at, "the states of the labels do not settle");
-                return Err(Failure { reject, state: Box::default() });
+        let next = dirty.first().map_or(usize::MAX, |d| d.0);
+        if let Some((target, source, state)) = waiting.pop(next) {
+            let Some(node) = nodes.get_mut(&target) else { continue };
+            if node.join_back(&frame, source, state).map_err(|b| explain(target, b))? {
+                widened.insert(target);
+                dirty.insert((rank_of(target), Some(target)));
             }
-            let state = match block {
-                None => entry.clone(),
-                Some(at) => labels[&at].state(),
-            };
-            failed.remove(&position);
-            let ran = run_block(program, function, code, addresses, &labels, &state, block);
-            let ran = ran.unwrap_or_else(|failure| {
-                failed.insert(position, failure);
-                Vec::new()
-            });
-            for (target, state, ip) in ran {
-                from.entry(target).or_default().insert(block);
-                let rank = rank_of(&Some(target));
-                if position < rank {
-                    arrived.entry(target).or_default().insert((block, ip), state.clone());
-                    edges.push((target, state, ip, Some(block)));
-                } else {
-                    waiting.insert((std::cmp::Reverse(rank), block, ip), (target, state));
-                }
-            }
-        } else if let Some(((_, _, ip), (target, state))) = waiting.pop_first() {
-            edges.push((target, state, ip, None));
-        } else {
-            break;
+            continue;
         }
-        for (target, state, ip, forward) in edges {
-            let clash = |c: Clash| Failure {
-                reject: clash(c, ip, function.addr + target),
-                state: Box::new(state.clone()),
-            };
-            let live = code.labels.get(&target).copied().unwrap_or(0);
-            let pin = pins.get(&target).cloned();
-            let dirty_target = (rank_of(&Some(target)), Some(target));
-            let Some(label) = labels.get_mut(&target) else {
-                labels.insert(target, Label::first(&frame, live, &state, pin).map_err(clash)?);
-                dirty.insert(dirty_target);
-                continue;
-            };
-            // Joining makes a label weaker, or adds facts that held before: what was joined earlier
-            // still matches.
-            if !label.join(&frame, &state).map_err(clash)? {
+        let Some((position, block)) = dirty.pop_first() else { break };
+        if let Some(at) = block {
+            let Some(node) = nodes.get_mut(&at) else { continue };
+            let widened = widened.remove(&at);
+            let settled = node.settle(&frame, (at, position), &mut waiting).map_err(|b| explain(at, b))?;
+            if !settled && !widened {
                 continue;
             }
-            dirty.insert(dirty_target);
-            let count = resets.entry(target).or_insert(0u32);
-            if let Some(block) = forward
-                && *count < RESETS
-            {
-                // What arrived before may be out of date: an outer loop has learnt better. The label
-                // starts afresh, and its back edges are looked at again.
-                *count += 1;
-                *label = Label::first(&frame, live, &state, pin).map_err(clash)?;
-                for (key, other) in &arrived[&target] {
-                    if *key != (block, ip) {
-                        label.join(&frame, other).map_err(clash)?;
-                    }
-                }
-                dirty.extend(from[&target].iter().map(|b| (rank_of(b), *b)));
+        }
+        let round = rounds.entry(block).or_default();
+        *round += 1;
+        if *round > ROUNDS {
+            let at = function.addr + block.unwrap_or(0);
+            let reject = Reject::new(Reason::LabelFact, at, "the states of the labels do not settle");
+            return Err(Failure { reject, state: Box::default() });
+        }
+        let label = block.and_then(|at| nodes.get(&at)?.label.as_ref());
+        engine.enter(label.map_or(&*entry, |l| &l.state));
+        failed.remove(&position);
+        let ran = match run_block(&mut engine, code, block) {
+            Ok(ran) => ran,
+            Err(reject) => {
+                // Failures may leave half of an instruction's effect, but the variables of what was
+                // known before come first.
+                engine.guide.edges.clear();
+                failed.insert(position, Failure { reject, state: Box::new(engine.state.clone()) });
+                Vec::new()
+            }
+        };
+        let mut last = (0, 0, 0);
+        for (target, ip, state) in ran {
+            last = (target, ip, if (last.0, last.1) == (target, ip) { last.2 + 1 } else { 0 });
+            let source = (block, ip, last.2);
+            let (rank, state) = (rank_of(target), Rc::new(state));
+            if position >= rank {
+                waiting.push(position, rank, source, target, state);
+            } else if nodes.get_mut(&target).is_some_and(|n| n.arrive(source, state)) {
+                dirty.insert((rank, Some(target)));
             }
         }
     }
     if let Some((_, failure)) = failed.pop_first() {
         return Err(failure);
     }
-    let labels = labels.into_iter().map(|(at, l)| (at, l.finish(&frame))).collect();
+    let labels = nodes.into_iter().filter_map(|(at, n)| Some((at, n.label?.finish(&frame)))).collect();
     Ok(Solution { labels, entry })
 }
 
-/// Runs from the start of a block to where it ends; answers the edges to labels with the address of
-/// the instruction that each comes from.
+/// Runs from the start of a block to where it ends; answers the edges to labels: target, address of the
+/// instruction that each comes from, state.
 fn run_block(
-    program: &Program<'_>,
-    function: &Function,
+    engine: &mut Engine<'_, Scout<'_>>,
     code: &Code,
-    addresses: &Addresses,
-    labels: &BTreeMap<u64, Label>,
-    state: &State,
     block: Option<u64>,
-) -> Result<Vec<(u64, State, u64)>, Failure> {
-    let scout = Scout { labels, wanted: code, addresses, edges: Vec::new() };
-    let mut engine = Engine::new(program, function, scout, u64::MAX)
-        .map_err(|reject| Failure { reject, state: Box::default() })?;
-    engine.enter(state);
+) -> Result<Vec<(u64, u64, State)>, Reject> {
     let mut edges = Vec::new();
-    let first = block.unwrap_or(0);
-    let Some(mut i) = code.index_of(first) else { return Ok(edges) };
-    let mut fresh_start = true;
-    while let Some((at, insn)) = code.insns.get(i) {
-        engine.ip = function.addr + at;
-        let is_start = std::mem::take(&mut fresh_start) && block.is_some();
-        if !is_start && code.labels.contains_key(at) {
+    let Some(first) = code.index_of(block.unwrap_or(0)) else { return Ok(edges) };
+    for (i, (at, insn)) in code.insns.iter().enumerate().skip(first) {
+        engine.ip = engine.function.addr + at;
+        if (i != first || block.is_none()) && code.labels.contains_key(at) {
             if !engine.state.facts.contradictory() {
-                edges.push((*at, engine.state, engine.ip));
+                edges.push((*at, engine.ip, engine.state.clone()));
             }
-            return Ok(edges);
+            break;
         }
-        let before = needs_memory(insn.args).then(|| engine.state.clone());
-        let flow = engine.step(insn);
+        let flow = engine.step(insn)?;
         let ip = engine.ip;
-        edges.extend(engine.guide.edges.drain(..).map(|(t, s)| (t, s, ip)));
-        match flow {
-            Ok(Flow::Next) => i += 1,
-            Ok(Flow::Away | Flow::Trap) => return Ok(edges),
-            Err(reject) => {
-                // Failures may leave half of an instruction's effect; what was known before is
-                // what a person wants to see, and its variables come first.
-                let state = Box::new(before.unwrap_or(engine.state));
-                return Err(Failure { reject, state });
-            }
+        edges.extend(engine.guide.edges.drain(..).map(|(t, s)| (t, ip, s)));
+        if flow != Flow::Next {
+            break;
         }
     }
     Ok(edges)
-}
-
-/// States are kept only where failures are explained by them anyway; a clone of every state is too
-/// slow for long functions.
-fn needs_memory(_: [Arg; 3]) -> bool {
-    false
 }
 
 fn clash(c: Clash, from: u64, target: u64) -> Reject {
@@ -252,38 +206,46 @@ fn clash(c: Clash, from: u64, target: u64) -> Reject {
     .target(target)
 }
 
-/// Bounds that are worth trying: powers of two, and the constants of the function.
-fn landmarks(program: &Program<'_>, function: &Function, code: &Code, entry: &State) -> Vec<i128> {
-    let _ = function;
+/// Bounds that are worth trying: the ends of types, and what the function compares with.
+fn landmarks(program: &Program<'_>, code: &Code, entry: &State) -> Landmarks {
+    const MOST: usize = 128;
     let w = program.arch.word_bits();
-    let mut set: BTreeSet<i128> = BTreeSet::from([0, 1, -1, -4095, 255, 65535]);
-    for bits in [31, 32, 47, w - 1, w] {
-        set.insert((1 << bits) - 1);
-        set.insert(1 << bits);
-        set.insert(-(1 << bits));
+    let mut general: BTreeSet<i128> = BTreeSet::from([0, 1, -1, -4095, 255, 65535]);
+    for bits in [31, 32, w - 1, w] {
+        general.extend([(1 << bits) - 1, -(1 << bits)]);
     }
-    for (_, insn) in &code.insns {
-        if insn.args.contains(&Arg::Imm) {
-            let c = i128::from(insn.imm);
-            set.extend([c - 1, c, c + 1, -c - 1, -c, 1 - c]);
-        }
-    }
-    for o in &program.objects {
-        set.insert(i128::from(o.size));
-    }
+    general.extend([program.arch.max_address(), program.arch.max_object()]);
     for v in 0..entry.facts.var_count() {
         let range = entry.facts.interval(v as u32);
-        set.extend([range.lo, range.hi]);
+        general.extend([range.lo, range.hi]);
     }
-    set.remove(&i128::MIN);
-    set.remove(&i128::MAX);
-    // Sizes of many objects would make widening slow: keep it to a few dozen.
-    if set.len() > 256 {
-        let keep: BTreeSet<i128> =
-            [0, 1, -1, -4095, 255, 65535, (1 << 31) - 1, (1 << 32) - 1, (1 << (w - 1)) - 1]
-                .into_iter()
-                .collect();
-        set = keep;
+    general.remove(&i128::MIN);
+    general.remove(&i128::MAX);
+    let mut own: BTreeSet<i128> = BTreeSet::from([0]);
+    let mut steps: BTreeSet<i128> = BTreeSet::from([1]);
+    for (_, insn) in &code.insns {
+        let c = i128::from(insn.imm);
+        if insn.args.contains(&Arg::Imm) && matches!(insn.op, Op::Cmp | Op::Sub) {
+            own.extend([c, -c]);
+        }
+        if insn.args.contains(&Arg::Imm) && matches!(insn.op, Op::Add | Op::Sub) && steps.len() < 4 {
+            steps.insert(c.abs().max(1));
+        }
+        let address = if insn.args.contains(&Arg::Mem) { insn.mem.disp } else { insn.imm };
+        if let Some((o, _)) = program.object_at(address as u64)
+            && let Some(o) = program.objects.get(o as usize)
+        {
+            own.insert(i128::from(o.size));
+        }
+        if own.len() > MOST {
+            break;
+        }
     }
-    set.into_iter().collect()
+    // A counter of steps gets as far as the number of steps.
+    let own: BTreeSet<i128> = own
+        .iter()
+        .flat_map(|c| steps.iter().map(|s| c.div_euclid(*s)))
+        .flat_map(|c| [c - 1, c, c + 1])
+        .collect();
+    Landmarks { own: own.into_iter().collect(), general: general.into_iter().collect() }
 }

@@ -23,14 +23,42 @@ use talcore::types::RegSet;
 /// Own variables beyond which pairs are not tried.
 const MOST_PAIRED: usize = 16;
 /// Facts that one label may weaken; after that they are dropped, so that the search ends.
-const MOST_WEAKENED: u32 = 32;
+const MOST_WEAKENED: usize = 32;
+
+/// How often bounds go to the next landmark of the function; after that only to ends of types.
+const MOST_WIDENED: u32 = 12;
 
 /// What does not change within a function.
 pub(super) struct Frame<'p> {
     pub(super) program: &'p Program<'p>,
     pub(super) entry: Rc<State>,
-    /// Bounds worth trying, in increasing order.
-    pub(super) landmarks: Vec<i128>,
+    pub(super) landmarks: Landmarks,
+}
+
+/// Bounds worth trying, in increasing order.
+#[derive(Default)]
+pub(super) struct Landmarks {
+    /// Those that the function itself speaks of.
+    pub(super) own: Vec<i128>,
+    /// The ends of types.
+    pub(super) general: Vec<i128>,
+}
+
+impl Landmarks {
+    /// The least one that is greater than `low`, less than `high` and holds as an upper bound; if one holds,
+    /// all greater ones do.
+    fn upper(marks: &[i128], low: i128, high: i128, mut holds: impl FnMut(i128) -> bool) -> Option<i128> {
+        let marks = &marks[marks.partition_point(|m| *m <= low)..];
+        let marks = &marks[..marks.partition_point(|m| *m < high)];
+        marks.get(marks.partition_point(|m| !holds(*m))).copied()
+    }
+
+    /// The same for lower bounds.
+    fn lower(marks: &[i128], low: i128, high: i128, mut holds: impl FnMut(i128) -> bool) -> Option<i128> {
+        let marks = &marks[..marks.partition_point(|m| *m < high)];
+        let marks = &marks[marks.partition_point(|m| *m <= low)..];
+        marks.get(marks.partition_point(|m| holds(*m)).checked_sub(1)?).copied()
+    }
 }
 
 impl Frame<'_> {
@@ -54,8 +82,10 @@ pub(super) struct Label {
     facts: Vec<Term>,
     /// Of all variables, the entry state's first.
     pub(super) vars: Vec<Interval>,
-    /// How often a fact has been weakened instead of dropped.
-    weakened: u32,
+    /// Facts that have been weakened instead of dropped: next time they are.
+    weakened: Vec<Term>,
+    /// How often a back edge has widened bounds.
+    widened: u32,
     /// What is written by hand; its variables are the first own ones.
     pin: Option<Rc<Pin>>,
 }
@@ -127,7 +157,15 @@ impl Label {
         }
         let named = |v: Var| v < f.vars() || p.names.contains_key(&v);
         let facts = eliminate(&known, &list, named).iter().filter_map(|t| p.named(t)).collect();
-        let mut label = Label { live, state, facts, vars: std::mem::take(&mut p.vars), weakened: 0, pin };
+        let mut label = Label {
+            live,
+            state,
+            facts,
+            vars: std::mem::take(&mut p.vars),
+            weakened: Vec::new(),
+            widened: 0,
+            pin,
+        };
         let names = std::mem::take(&mut p.names);
         label.pairs(f, s, &names);
         label.rebuild(f);
@@ -228,8 +266,9 @@ impl Label {
         Rc::new(self.state.clone())
     }
 
-    /// Joins another edge; answers whether the label changed.
-    pub(super) fn join(&mut self, f: &Frame<'_>, s: &State) -> Result<bool, Clash> {
+    /// Joins another edge; answers whether the label changed. `widen`: bounds that the edge does not keep
+    /// go to the next landmark, so that a loop settles.
+    pub(super) fn join(&mut self, f: &Frame<'_>, s: &State, widen: bool) -> Result<bool, Clash> {
         if s.depth != self.state.depth {
             return Err(Clash::Depth(self.state.depth, s.depth));
         }
@@ -270,7 +309,7 @@ impl Label {
             self.state.incoming[i] = p;
         }
         self.keep_facts(&mut j);
-        self.keep_bounds(&mut j);
+        self.keep_bounds(&mut j, widen);
         if !j.general.is_empty() {
             self.propose(&mut j, &old);
         }
@@ -290,20 +329,25 @@ impl Label {
                 continue;
             }
             j.changed = true;
-            if self.weakened >= MOST_WEAKENED {
+            if self.weakened.len() >= MOST_WEAKENED || self.weakened.contains(&fact) {
                 continue;
             }
             let weaker = [1, 2, 4, 8, 16].into_iter().filter_map(|c| fact.offset(c)).find(|t| j.proves(t));
             if let Some(weaker) = weaker.filter(|t| !self.facts.contains(t)) {
-                self.weakened += 1;
+                self.weakened.push(weaker.clone());
                 self.facts.push(weaker);
             }
         }
     }
 
-    /// Widens the bounds that the edge does not prove.
-    fn keep_bounds(&mut self, j: &mut Join<'_, '_>) {
+    /// Widens the bounds that the edge does not prove: just as far as needed, or, if a loop shall settle, to
+    /// the next landmark of the function, else to what facts say, else to the next end of a type.
+    fn keep_bounds(&mut self, j: &mut Join<'_, '_>, widen: bool) {
         let rigid = j.f.vars();
+        let all = Interval::new(i128::MIN + 1, i128::MAX - 1);
+        let own = if self.widened < MOST_WIDENED { &j.f.landmarks.own[..] } else { &[] };
+        let general = &j.f.landmarks.general[..];
+        let mut wider = false;
         for v in 0..self.vars.len() as u32 {
             let range = self.vars[v as usize];
             let Some(t) = j.apply(&Term::var(v)) else { continue };
@@ -311,14 +355,29 @@ impl Label {
             if have.within(&range) {
                 continue;
             }
+            let implied = if widen { self.implied(v) } else { Interval::ALL };
             let mut wide = range;
             if have.lo < range.lo && !j.at_least(&t, range.lo) {
-                let marks = j.f.landmarks.iter().rev().copied().filter(|m| *m < range.lo);
-                wide.lo = first_proved(marks, |m| j.at_least(&t, m)).unwrap_or(NEG_INF);
+                let holds = |m: i128| j.at_least(&t, m);
+                let low = if widen { implied.lo } else { have.lo };
+                let find = |marks: &[i128], low: i128| {
+                    Landmarks::lower(marks, low.max(all.lo), range.lo, |m| m <= have.lo || holds(m))
+                };
+                wide.lo = find(own, low)
+                    .or(Some(implied.lo).filter(|m| *m != NEG_INF && holds(*m)))
+                    .or_else(|| find(general, low))
+                    .unwrap_or(if widen { NEG_INF } else { have.lo });
             }
             if have.hi > range.hi && !j.at_most(&t, range.hi) {
-                let marks = j.f.landmarks.iter().copied().filter(|m| *m > range.hi);
-                wide.hi = first_proved(marks, |m| j.at_most(&t, m)).unwrap_or(POS_INF);
+                let holds = |m: i128| j.at_most(&t, m);
+                let high = if widen { implied.hi } else { have.hi };
+                let find = |marks: &[i128], high: i128| {
+                    Landmarks::upper(marks, range.hi, high.min(all.hi), |m| m >= have.hi || holds(m))
+                };
+                wide.hi = find(own, high)
+                    .or(Some(implied.hi).filter(|m| *m != POS_INF && holds(*m)))
+                    .or_else(|| find(general, high))
+                    .unwrap_or(if widen { POS_INF } else { have.hi });
             }
             if v < rigid {
                 // An argument keeps at least what the signature says.
@@ -330,9 +389,35 @@ impl Label {
             }
             if wide != range {
                 self.vars[v as usize] = wide;
-                j.changed = true;
+                wider = true;
             }
         }
+        j.changed |= wider;
+        self.widened += u32::from(wider && widen);
+    }
+
+    /// What the facts say about a variable, given the intervals of the others.
+    fn implied(&self, v: Var) -> Interval {
+        let mut bare = Facts::default();
+        for range in &self.vars {
+            bare.fresh(*range);
+        }
+        let mut out = Interval::ALL;
+        for fact in &self.facts {
+            let c = i128::from(fact.coefficient(v));
+            let Some(rest) = fact.add_scaled(&Term::var(v), -c).filter(|_| c != 0) else { continue };
+            // c*v + rest >= 0.
+            let most = bare.range(&rest).hi;
+            if most == POS_INF {
+                continue;
+            }
+            if c > 0 {
+                out.lo = out.lo.max((-most).div_euclid(c) + i128::from((-most).rem_euclid(c) != 0));
+            } else {
+                out.hi = out.hi.min(most.div_euclid(-c));
+            }
+        }
+        out
     }
 
     /// Proposes facts about the words that were just generalised.
@@ -416,11 +501,8 @@ impl Label {
         let known = |v: Var| v < f.vars() || p.names.contains_key(&v);
         let facts = eliminate(&from.facts, &std::mem::take(&mut self.facts), known);
         self.facts = facts.iter().filter_map(|t| p.named(t)).collect();
+        self.weakened = self.weakened.iter().filter_map(|t| p.named(t)).collect();
         self.vars = std::mem::take(&mut p.vars);
         self.state = state;
     }
-}
-
-fn first_proved(marks: impl Iterator<Item = i128>, mut proved: impl FnMut(i128) -> bool) -> Option<i128> {
-    marks.into_iter().find(|m| proved(*m))
 }

@@ -3,7 +3,7 @@
 use super::code::Code;
 use super::fix::{Addresses, Failure, Solution};
 use super::join::substitution;
-use super::label::Frame;
+use super::label::{Frame, Landmarks};
 use super::stream::{self, Answers};
 use super::terms::own_facts;
 use crate::prove::{Budget, prove};
@@ -185,7 +185,7 @@ fn walk<'s>(
     solution: &'s Solution,
     addresses: &'s Addresses,
 ) -> Result<Recorder<'s>, Failure> {
-    let frame = Frame { program, entry: solution.entry.clone(), landmarks: Vec::new() };
+    let frame = Frame { program, entry: solution.entry.clone(), landmarks: Landmarks::default() };
     let recorder = Recorder {
         solution,
         addresses,

@@ -9,6 +9,8 @@ use talcore::term::{Term, Var};
 /// an upper and a lower bound giving a fact without it (Fourier and Motzkin), as far as that stays small.
 pub(super) fn eliminate(facts: &Facts, list: &[Term], kept: impl Fn(Var) -> bool) -> Vec<Term> {
     const MOST: usize = 128;
+    // Sums with larger coefficients say little, and proofs about them overflow.
+    const LARGE: u64 = 1 << 32;
     let mut work: Vec<Term> = list.to_vec();
     loop {
         let gone = work.iter().flat_map(|t| t.summands()).map(|s| s.0).find(|v| !kept(*v));
@@ -29,6 +31,7 @@ pub(super) fn eliminate(facts: &Facts, list: &[Term], kept: impl Fn(Var) -> bool
                 let (a, b) = (i128::from(l.coefficient(v)), -i128::from(u.coefficient(v)));
                 let sum = l.scale(b).and_then(|t| t.add_scaled(u, a)).and_then(|t| tighten(&t));
                 if let Some(t) = sum
+                    && t.summands().iter().all(|s| s.1.unsigned_abs() <= LARGE)
                     && rest.len() < MOST
                     && !t.summands().is_empty()
                     && !rest.contains(&t)
