@@ -2,7 +2,8 @@
 
 use super::label::{Frame, Label};
 use super::terms::{divided, gcd, under};
-use crate::prove::{Budget, prove};
+use crate::prove::{Budget, Models, prove};
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use talcore::facts::{Interval, NEG_INF, POS_INF};
@@ -14,6 +15,8 @@ use super::terms::Name;
 
 /// Work for one proof while looking for states.
 pub(super) const BUDGET: Budget = Budget(40_000);
+/// How many points are tried before a proof is looked for.
+pub(super) const POINTS: usize = 4;
 
 /// A word that was generalised.
 #[derive(Clone, Debug)]
@@ -41,13 +44,14 @@ pub(super) struct Join<'a, 'p> {
     pub(super) locs: Vec<Option<LocId>>,
     pub(super) general: Vec<General>,
     pub(super) changed: bool,
+    models: OnceCell<Models>,
 }
 
 impl<'a, 'p> Join<'a, 'p> {
     /// Nothing is matched yet: so many own variables and locations are open.
     pub(super) fn new(f: &'a Frame<'p>, s: State, vars: usize, locs: usize) -> Self {
         let (theta, locs) = (vec![None; vars], vec![None; locs]);
-        Join { f, s, theta, locs, general: Vec::new(), changed: false }
+        Join { f, s, theta, locs, general: Vec::new(), changed: false, models: OnceCell::new() }
     }
 
     pub(super) fn bound(&self, v: Var) -> bool {
@@ -66,7 +70,13 @@ impl<'a, 'p> Join<'a, 'p> {
     }
 
     pub(super) fn follows(&self, goal: &Term) -> bool {
-        self.s.facts.evident(goal) || prove(&self.s.facts, goal, BUDGET).is_some()
+        let facts = &self.s.facts;
+        if facts.evident(goal) {
+            return true;
+        }
+        // Most goals are false, which some points show at once.
+        let models = self.models.get_or_init(|| Models::whole(facts, POINTS));
+        !models.refute(goal) && prove(facts, goal, BUDGET).is_some()
     }
 
     pub(super) fn proves(&self, fact: &Term) -> bool {

@@ -7,11 +7,11 @@
 //! both prove them. Everything only ever gets weaker but for those proposals, of which there is one
 //! round for each generalised word; so it ends.
 
-use super::join::{BUDGET, Join, in_step};
+use super::join::{BUDGET, Join, POINTS, in_step};
 use super::pin::{Pin, renamed};
 use super::project::{Projection, concrete, push_slot};
 use super::terms::{eliminate, own_facts, rename, replace};
-use crate::prove::prove;
+use crate::prove::{Models, prove};
 use std::collections::HashMap;
 use std::rc::Rc;
 use talcore::facts::{Facts, Interval, NEG_INF, POS_INF, tighten};
@@ -182,6 +182,8 @@ impl Label {
         own.sort_unstable_by_key(|p| p.1);
         let mut all = own.clone();
         all.extend((0..f.vars()).map(|v| (v, v)));
+        let vars: Vec<Var> = all.iter().map(|p| p.0).collect();
+        let models = Models::of(&s.facts, &vars, POINTS);
         for &(a, x) in &own {
             for &(b, y) in &all {
                 if a == b {
@@ -195,7 +197,10 @@ impl Label {
                             if self.facts.contains(&fact) {
                                 break;
                             }
-                            if !s.facts.evident(&goal) && prove(&s.facts, &goal, BUDGET).is_some() {
+                            if models.refute(&goal) || s.facts.evident(&goal) {
+                                continue;
+                            }
+                            if prove(&s.facts, &goal, BUDGET).is_some() {
                                 self.facts.push(fact);
                                 break;
                             }
@@ -472,6 +477,7 @@ impl Label {
         for fact in eliminate(&j.s.facts, own_facts(&j.f.entry, &j.s.facts), kept) {
             offer(rename(&fact, &names, j.f.vars()));
         }
+        let mut models: Option<Models> = None;
         for c in candidates {
             let Some(c) = tighten(&c) else { continue };
             if c.summands().len() < 2 || self.facts.contains(&c) {
@@ -479,7 +485,10 @@ impl Label {
             }
             let then = general.iter().try_fold(c.clone(), |t, g| replace(&t, g.var, &g.at));
             let Some(then) = then.filter(|t| t.scope() as usize <= old.vars.len()) else { continue };
-            let held = old.state.facts.evident(&then) || prove(&old.state.facts, &then, BUDGET).is_some();
+            let facts = &old.state.facts;
+            let models = models.get_or_insert_with(|| Models::whole(facts, POINTS));
+            let held =
+                !models.refute(&then) && (facts.evident(&then) || prove(facts, &then, BUDGET).is_some());
             if held && j.proves(&c) {
                 self.facts.push(c);
             }

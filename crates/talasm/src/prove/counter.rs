@@ -47,6 +47,12 @@ pub struct Models {
 }
 
 impl Models {
+    /// The same for all variables.
+    pub fn whole(facts: &Facts, count: usize) -> Models {
+        let vars: Vec<Var> = (0..facts.var_count() as Var).collect();
+        Models::of(facts, &vars, count)
+    }
+
     /// Up to `count` points for the variables `vars`. They are models of these facts only: what is
     /// assumed later may not hold at them.
     pub fn of(facts: &Facts, vars: &[Var], count: usize) -> Models {
