@@ -146,10 +146,11 @@ pub(super) fn solve(
                 Vec::new()
             }
         };
-        let mut last = (0, 0, 0);
+        let mut numbers: BTreeMap<(u64, u64), u32> = BTreeMap::new();
         for (target, ip, state) in ran {
-            last = (target, ip, if (last.0, last.1) == (target, ip) { last.2 + 1 } else { 0 });
-            let source = (block, ip, last.2);
+            let n = numbers.entry((target, ip)).or_default();
+            let source = (block, ip, *n);
+            *n += 1;
             let (rank, state) = (rank_of(target), Rc::new(state));
             if position >= rank {
                 waiting.push(position, rank, source, target, state);
@@ -222,30 +223,51 @@ fn landmarks(program: &Program<'_>, code: &Code, entry: &State) -> Landmarks {
     general.remove(&i128::MIN);
     general.remove(&i128::MAX);
     let mut own: BTreeSet<i128> = BTreeSet::from([0]);
+    let mut of: [BTreeSet<i128>; 16] = Default::default();
     let mut steps: BTreeSet<i128> = BTreeSet::from([1]);
     for (_, insn) in &code.insns {
         let c = i128::from(insn.imm);
-        if insn.args.contains(&Arg::Imm) && matches!(insn.op, Op::Cmp | Op::Sub) {
+        let compared = matches!(insn.op, Op::Cmp | Op::Sub) || insn.op == Op::And && is_mask(insn.imm);
+        if insn.args.contains(&Arg::Imm) && compared {
             own.extend([c, -c]);
+            if let Arg::Reg(r) = insn.args[0] {
+                of[usize::from(r.0 & 15)].extend([c, -c]);
+            }
         }
         if insn.args.contains(&Arg::Imm) && matches!(insn.op, Op::Add | Op::Sub) && steps.len() < 4 {
             steps.insert(c.abs().max(1));
         }
-        let address = if insn.args.contains(&Arg::Mem) { insn.mem.disp } else { insn.imm };
+        let memory = insn.args.contains(&Arg::Mem);
+        let address = if memory { insn.mem.disp } else { insn.imm };
         if let Some((o, _)) = program.object_at(address as u64)
             && let Some(o) = program.objects.get(o as usize)
         {
-            own.insert(i128::from(o.size));
+            let size = i128::from(o.size);
+            own.insert(size);
+            if let Some(r) = insn.mem.index.filter(|_| memory) {
+                of[usize::from(r.0 & 15)].insert(size / i128::from(insn.mem.scale.max(1)));
+            }
+            if let Some(r) = insn.mem.base.filter(|_| memory) {
+                of[usize::from(r.0 & 15)].insert(size);
+            }
         }
         if own.len() > MOST {
             break;
         }
     }
     // A counter of steps gets as far as the number of steps.
-    let own: BTreeSet<i128> = own
-        .iter()
-        .flat_map(|c| steps.iter().map(|s| c.div_euclid(*s)))
-        .flat_map(|c| [c - 1, c, c + 1])
-        .collect();
-    Landmarks { own: own.into_iter().collect(), general: general.into_iter().collect() }
+    let around = |set: &BTreeSet<i128>, steps: &BTreeSet<i128>| -> Vec<i128> {
+        let parts = set.iter().flat_map(|c| steps.iter().map(|s| c.div_euclid(*s)));
+        parts.flat_map(|c| [c - 1, c, c + 1]).collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    Landmarks {
+        of: of.map(|set| around(&set, &steps)),
+        own: around(&own, &steps),
+        general: general.into_iter().collect(),
+    }
+}
+
+/// Whether `and` with the constant keeps the lowest bits, or all but those.
+fn is_mask(c: i64) -> bool {
+    (c as u64).wrapping_add(1).is_power_of_two() || (c as u64).wrapping_neg().is_power_of_two()
 }

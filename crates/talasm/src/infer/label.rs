@@ -25,7 +25,7 @@ const MOST_PAIRED: usize = 16;
 /// Facts that one label may weaken; after that they are dropped, so that the search ends.
 const MOST_WEAKENED: usize = 32;
 
-/// How often bounds go to the next landmark of the function; after that only to ends of types.
+/// How often bounds go to the next landmark of the function; after that only to those of the variable.
 const MOST_WIDENED: u32 = 12;
 
 /// What does not change within a function.
@@ -38,6 +38,8 @@ pub(super) struct Frame<'p> {
 /// Bounds worth trying, in increasing order.
 #[derive(Default)]
 pub(super) struct Landmarks {
+    /// Those that the function compares a register with.
+    pub(super) of: [Vec<i128>; 16],
     /// Those that the function itself speaks of.
     pub(super) own: Vec<i128>,
     /// The ends of types.
@@ -361,6 +363,9 @@ impl Label {
                 continue;
             }
             let implied = if widen { self.implied(v) } else { Interval::ALL };
+            let mut near: Vec<i128> =
+                self.holders(v).flat_map(|r| &j.f.landmarks.of[r]).chain(own).copied().collect();
+            near.sort_unstable();
             let mut wide = range;
             if have.lo < range.lo && !j.at_least(&t, range.lo) {
                 let holds = |m: i128| j.at_least(&t, m);
@@ -368,7 +373,7 @@ impl Label {
                 let find = |marks: &[i128], low: i128| {
                     Landmarks::lower(marks, low.max(all.lo), range.lo, |m| m <= have.lo || holds(m))
                 };
-                wide.lo = find(own, low)
+                wide.lo = find(&near, low)
                     .or(Some(implied.lo).filter(|m| *m != NEG_INF && holds(*m)))
                     .or_else(|| find(general, low))
                     .unwrap_or(if widen { NEG_INF } else { have.lo });
@@ -379,7 +384,7 @@ impl Label {
                 let find = |marks: &[i128], high: i128| {
                     Landmarks::upper(marks, range.hi, high.min(all.hi), |m| m >= have.hi || holds(m))
                 };
-                wide.hi = find(own, high)
+                wide.hi = find(&near, high)
                     .or(Some(implied.hi).filter(|m| *m != POS_INF && holds(*m)))
                     .or_else(|| find(general, high))
                     .unwrap_or(if widen { POS_INF } else { have.hi });
@@ -399,6 +404,12 @@ impl Label {
         }
         j.changed |= wider;
         self.widened += u32::from(wider && widen);
+    }
+
+    /// The registers whose values depend on a variable.
+    fn holders(&self, v: Var) -> impl Iterator<Item = usize> {
+        let regs = self.state.regs.iter().enumerate();
+        regs.filter(move |(_, w)| matches!(w, Word::Int(t) if t.coefficient(v) != 0)).map(|r| r.0)
     }
 
     /// What the facts say about a variable, given the intervals of the others.
