@@ -42,6 +42,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         if self.state.debt() > label.debt() {
             return self.reject(Code::ProbeDebt, "stack was allocated but not touched before the label");
         }
+        // Words that become untested are matched like arguments, but nothing is lent here.
+        self.lent.clear();
         // The memory of the last one.
         let mut s = core::mem::take(&mut self.subst);
         s.begin((rigid, vars), (self.rigid_locs, label.locs.len()));

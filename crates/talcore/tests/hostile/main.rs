@@ -4,9 +4,9 @@
 mod lab;
 
 use iced_x86::code_asm::*;
-use lab::{Lab, accepted, code, rejected};
+use lab::{Lab, Label, accepted, code, rejected};
 use talcore::facts::Interval;
-use talcore::state::{Slot, State, Word};
+use talcore::state::{Loc, Slot, State, Word};
 use talcore::term::Term;
 use talcore::types::{Layout, Mode, Sig, WordId, WordTy};
 use talcore::verdict::Code;
@@ -283,4 +283,41 @@ fn objects_with_negative_parts() {
         let verdict = lab.check_data();
         if safe { accepted(verdict) } else { rejected(verdict, Code::Data) }
     }
+}
+
+/// The variable for an address, made while a branch was followed, goes with what the branch taught: its
+/// number means something else afterwards.
+#[test]
+fn addresses_are_forgotten_with_their_variables() {
+    let attack = |label_names_the_address: bool| {
+        let body = code(|a| {
+            let mut end = a.create_label();
+            a.test(rsi, rsi)?;
+            a.je(end)?;
+            a.movzx(eax, byte_ptr(rdi))?; // a variable in 0 .. 255
+            a.mov(rcx, rdi)?;
+            a.neg(rcx)?;
+            a.neg(rcx)?; // the address as a number
+            a.mov(byte_ptr(rdi + rcx), 1)?;
+            a.set_label(&mut end)?;
+            a.ret()
+        });
+        let mut lab = Lab::default();
+        let any = lab.any();
+        let p = lab.bytes(Mode::Mut, Term::from(256));
+        let at = body.len() as u64 - 1;
+        let named: Label = |entry| {
+            let mut label = entry.clone();
+            let v = label.facts.fresh(Interval::new(1, u64::MAX.into()));
+            label.locs.push(Loc { addr: Some(v), ..label.locs[0].clone() });
+            label.regs = Default::default();
+            label.regs[7] = Word::Ptr(1, Term::zero());
+            label
+        };
+        let plain: Label = |entry| State { regs: Default::default(), ..entry.clone() };
+        lab.labels.push((at, if label_names_the_address { named } else { plain }));
+        lab.check(Sig { params: vec![(6, any), (7, p)], ..Sig::default() }, &body)
+    };
+    rejected(attack(true), Code::Bounds);
+    rejected(attack(false), Code::Bounds);
 }
