@@ -64,6 +64,16 @@ impl Case {
         build(&self.text).map_err(|r| format!("is refused:\n{}", r.text))
     }
 
+    /// The text of the accepted program that it names.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn twin(&self) -> Result<String, String> {
+        let twin = self.values("twin").next().ok_or("names no twin")?;
+        let twin = self.path.parent().unwrap_or(Path::new(".")).join(twin);
+        std::fs::read_to_string(&twin).map_err(|e| format!("its twin {}: {e}", twin.display()))
+    }
+
     /// Must be refused where and as it says.
     ///
     /// # Errors
@@ -73,9 +83,7 @@ impl Case {
         if expected.is_empty() {
             return Err("expects no error".into());
         }
-        let twin = self.values("twin").next().ok_or("names no twin")?;
-        let twin = self.path.parent().unwrap_or(Path::new(".")).join(twin);
-        let twin = std::fs::read_to_string(&twin).map_err(|e| format!("its twin {}: {e}", twin.display()))?;
+        let twin = self.twin()?;
         let differing = difference(&code_lines(&self.text), &code_lines(&twin));
         if differing == 0 || differing > FEW {
             return Err(format!("differs from its twin in {differing} lines, not in 1 to {FEW}"));

@@ -3,5 +3,6 @@
 pub mod build;
 pub mod filetest;
 pub mod forge;
+pub mod interp;
 pub mod patch;
 pub mod toolchain;

@@ -8,6 +8,7 @@ use talasm::problem::Problem;
 use talasm::{driver, front};
 use talcore::abi::Abi;
 use talcore::arch::Arch;
+use talcore::program::Program;
 use talcore::types::Types;
 use talcore::verdict::{Accept, Reject};
 use taldiag::render::{Format, Renderer};
@@ -162,16 +163,73 @@ pub fn build(text: &str) -> Result<Option<Vec<u8>>, Refusal> {
 /// # Errors
 /// What the linker or the checker says.
 pub fn finish(modules: &[Module], objects: Vec<InputFile>) -> Result<Option<Vec<u8>>, Refusal> {
+    let mut program = None;
+    for image in images(modules, objects)? {
+        image.check()?;
+        if let Image::Program(bytes) = image {
+            program = Some(bytes);
+        }
+    }
+    Ok(program)
+}
+
+/// What was linked, and is not checked yet.
+pub enum Image {
+    /// An executable.
+    Program(Vec<u8>),
+    /// A module by itself.
+    Module(Box<tallink::Module>),
+}
+
+impl Image {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Image::Program(bytes) => bytes,
+            Image::Module(module) => &module.image,
+        }
+    }
+
+    /// Everything but the functions' code, checked.
+    ///
+    /// # Errors
+    /// The reason of the rejection.
+    pub fn load(&self) -> Result<Program<'_>, Reject> {
+        match self {
+            Image::Program(bytes) => talcore::check::load(bytes),
+            Image::Module(module) => {
+                let elf = talcore::elf::read(&module.image)?;
+                talcore::check::load_module(elf.arch, elf.segments, &elf.notes, module.gate)
+            }
+        }
+    }
+
+    /// The verdict.
+    ///
+    /// # Errors
+    /// The rejection.
+    pub fn check(&self) -> Result<Accept, Refusal> {
+        let verdict = match self {
+            Image::Program(bytes) => talcheck::check(bytes),
+            Image::Module(module) => talcheck::check_module(module),
+        };
+        verdict.map_err(|reject| from_checker(self.bytes(), &reject))
+    }
+}
+
+/// Links objects: to a program if the modules have an entry, else each object by itself.
+///
+/// # Errors
+/// What the linker says.
+pub fn images(modules: &[Module], objects: Vec<InputFile>) -> Result<Vec<Image>, Refusal> {
     if modules.iter().any(|m| m.text.contains("fn _start")) {
-        let image = link(objects)?;
-        check(&image)?;
-        return Ok(Some(image));
+        return Ok(vec![Image::Program(link(objects)?)]);
     }
-    for object in objects {
-        let module = tallink::link_module(object).map_err(|errors| from_linker(&errors))?;
-        talcheck::check_module(&module).map_err(|reject| from_checker(&module.image, &reject))?;
-    }
-    Ok(None)
+    let module = |object| match tallink::link_module(object) {
+        Ok(module) => Ok(Image::Module(Box::new(module))),
+        Err(errors) => Err(from_linker(&errors)),
+    };
+    objects.into_iter().map(module).collect()
 }
 
 fn from_linker(errors: &[tallink::Diagnostic]) -> Refusal {

@@ -1,0 +1,203 @@
+//! Arguments that a function may be called with: memory of exactly the size that its type promises.
+
+use super::sigs::{Vars, value};
+use super::step::BACK;
+use super::{Frame, Machine, RSP};
+use talcore::engine::under;
+use talcore::facts::Interval;
+use talcore::program::ObjectKind;
+use talcore::state::Env;
+use talcore::term::Term;
+use talcore::types::{Layout, LayoutId, Mode, WordId, WordTy};
+
+/// How large objects may become, in bytes.
+const LARGE: i128 = 1 << 16;
+/// How deep pointers lead to pointers.
+const DEEP: u32 = 4;
+
+impl Machine<'_> {
+    /// Puts arguments into registers and on the stack, and goes to the function.
+    pub(super) fn arrange(&mut self, function: usize) -> Option<()> {
+        let f = self.program.functions.get(function)?;
+        let sig = self.program.types.sig(f.sig).clone();
+        if sig.start {
+            return None;
+        }
+        let vars = self.variables(&sig.vars, &sig.facts)?;
+        let words: Vec<u64> = (0..sig.word_vars).map(|_| self.rng.u64(..)).collect();
+        // A caller's frame, so that stack arguments have a place.
+        self.regs[RSP] -= 4096;
+        for (i, ty) in sig.stack.iter().enumerate() {
+            let x = self.made(*ty, &None, &vars, &words, 0)?;
+            self.memory.write(self.regs[RSP] + 8 * i as u64, 8, x).ok()?;
+        }
+        for &(r, ty) in &sig.params {
+            self.regs[usize::from(r)] = self.made(ty, &None, &vars, &words, 0)?;
+        }
+        self.regs[RSP] -= 8;
+        let slot = self.regs[RSP];
+        self.memory.write(slot, 8, BACK).ok()?;
+        self.memory.slots.push(slot);
+        let words = words.into_iter().map(Some).collect();
+        let frame =
+            |function, vars, words| Frame { slot, back: BACK, function, regs: self.regs, vars, words };
+        self.frames = vec![frame(self.function, Vec::new(), Vec::new()), frame(function, vars, words)];
+        (self.function, self.rip) = (function, f.addr);
+        self.others_write();
+        Some(())
+    }
+
+    /// Others leave anything in the program's shared objects that their types allow.
+    pub(super) fn others_write(&mut self) {
+        let program = self.program;
+        for object in &program.objects {
+            let ObjectKind::Data(Mode::Shared, layout) = object.kind else { continue };
+            let mut bytes = Vec::new();
+            let small = i128::from(object.size) <= LARGE && self.rng.u8(..4) != 0;
+            if small && self.fill(layout, &Some([].into()), &Vec::new(), 1, &mut bytes).is_some() {
+                for (i, byte) in bytes.iter().enumerate() {
+                    let _ = self.memory.write(object.addr + i as u64, 1, u64::from(*byte));
+                }
+            }
+        }
+    }
+
+    /// Values for index variables that satisfy all facts.
+    fn variables(&mut self, ranges: &[Interval], facts: &[Term]) -> Option<Vars> {
+        for attempt in 0..500u32 {
+            let mut vars = Vars::new();
+            for range in ranges {
+                let x = self.choose(*range, attempt % 4 == 3);
+                vars.push(Some(x));
+            }
+            if facts.iter().all(|f| value(f, &vars).is_some_and(|x| x >= 0)) {
+                return Some(vars);
+            }
+        }
+        None
+    }
+
+    /// A number in an interval: mostly small, often at an end.
+    fn choose(&mut self, range: Interval, wide: bool) -> i128 {
+        let (lo, hi) = (range.lo.max(i64::MIN.into()), range.hi.min(u64::MAX.into()));
+        let near = 0i128.clamp(lo, hi);
+        match self.rng.u8(..8) {
+            0 => near,
+            1 => (near + 1).min(hi),
+            2 if wide => hi,
+            3 if wide => lo,
+            4 if wide => self.rng.i128(lo..=hi),
+            5 if wide => {
+                // What wraps around when it is scaled or cut.
+                let start = 1i128 << [8, 16, 32, 32, 60, 61, 62, 63][self.rng.usize(..8)];
+                (start + self.rng.i128(-2..20)).clamp(lo, hi)
+            }
+            _ => self.rng.i128(near..=hi.min(near + 40)),
+        }
+    }
+
+    /// A word of a type.
+    fn made(&mut self, ty: WordId, env: &Env, vars: &Vars, words: &[u64], depth: u32) -> Option<u64> {
+        let program = self.program;
+        match program.types.word(ty) {
+            WordTy::Int(t) => value(&under(t, env)?, vars).map(|x| x as u64),
+            WordTy::Range(range) => {
+                let wide = self.rng.bool();
+                Some(self.choose(*range, wide) as u64)
+            }
+            WordTy::Var(v) => words.get(*v as usize).copied(),
+            WordTy::Opt(inner) => match depth >= DEEP || self.rng.u8(..3) == 0 {
+                true => Some(0),
+                false => self.made(*inner, env, vars, words, depth),
+            },
+            WordTy::Fn(sig) => {
+                let fits = |f: &&talcore::program::Function| {
+                    program.sig_at(f.addr).is_some_and(|s| program.same_sig(*sig, s))
+                };
+                program.functions.iter().find(fits).map(|f| f.addr)
+            }
+            WordTy::Ptr(mode, layout) => {
+                if depth > DEEP {
+                    return None;
+                }
+                let mut bytes = Vec::new();
+                self.fill(*layout, env, vars, depth, &mut bytes)?;
+                let size = program.shapes.size(*layout).and_then(Term::as_const);
+                Some(self.memory.allocate(bytes, *mode, size.map(|_| *layout)))
+            }
+        }
+    }
+
+    /// Memory of a layout.
+    fn fill(&mut self, id: LayoutId, env: &Env, vars: &Vars, depth: u32, out: &mut Vec<u8>) -> Option<()> {
+        let program = self.program;
+        let size = |t: &Term| {
+            let n = value(&under(t, env)?, vars)?;
+            (0..=LARGE).contains(&n).then_some(n as usize)
+        };
+        match program.types.layout(id) {
+            Layout::Bytes(n) => {
+                for _ in 0..size(n)? {
+                    out.push(self.rng.u8(..));
+                }
+            }
+            Layout::Cstr(m) => {
+                let length = match m {
+                    Some(m) => size(m)?,
+                    None => self.rng.usize(..20),
+                };
+                for _ in 0..length {
+                    out.push(if self.rng.bool() { self.rng.u8(1..) } else { self.rng.u8(b'-'..b':') });
+                }
+                out.push(0);
+            }
+            Layout::Cell(word) => {
+                let x = self.made(*word, env, vars, &[], depth + 1)?;
+                out.extend(x.to_le_bytes());
+            }
+            Layout::Num(width, range) => {
+                let x = self.choose(*range, true) as u64;
+                out.extend(&x.to_le_bytes()[..width.bytes() as usize]);
+            }
+            Layout::Array(n, each) => {
+                for _ in 0..size(n)? {
+                    self.fill(*each, env, vars, depth, out)?;
+                    if out.len() as i128 > LARGE {
+                        return None;
+                    }
+                }
+            }
+            Layout::NullTerm(k, word) => {
+                let length = match k {
+                    Some(k) => size(k)?,
+                    None => self.rng.usize(..5),
+                };
+                for _ in 0..length {
+                    let x = self.made(*word, env, vars, &[], depth + 1)?;
+                    out.extend(x.to_le_bytes());
+                }
+                out.extend([0; 8]);
+            }
+            Layout::Struct(s, args) => {
+                let args = args.iter().map(|t| value(&under(t, env)?, vars).map(Term::from));
+                let args: Option<Vec<Term>> = args.collect();
+                let args = args?;
+                let body = program.types.strukt(*s);
+                let known: Vars = args.iter().map(Term::as_const).collect();
+                if body.facts.iter().any(|f| value(f, &known).is_none_or(|x| x < 0)) {
+                    return None;
+                }
+                let env: Env = Some(args.into());
+                for field in &body.fields {
+                    self.fill(*field, &env, vars, depth, out)?;
+                }
+            }
+            Layout::Seq(parts) => {
+                for part in parts {
+                    self.fill(*part, env, vars, depth, out)?;
+                }
+            }
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,225 @@
+//! Memory that knows what lies where.
+
+use fastrand::Rng;
+use std::ops::Range;
+use talcore::data;
+use talcore::program::{Object, ObjectKind, Program, Segment};
+use talcore::types::{LayoutId, Mode};
+
+/// Where the stack ends, and the argument block begins.
+const TOP: u64 = 0x7ffd_0000_0000;
+const STACK: u64 = 32 << 20;
+/// Where objects lie that arguments point to.
+const GIVEN: u64 = 0x5500_0000_0000;
+
+/// An object that an argument points to.
+struct Given {
+    addr: u64,
+    bytes: Vec<u8>,
+    mode: Mode,
+    /// What it holds, if that can be told without variables.
+    layout: Option<LayoutId>,
+}
+
+/// The memory of a process.
+pub struct Memory {
+    segments: Vec<(u64, Vec<u8>)>,
+    /// From `TOP - STACK`.
+    stack: Vec<u8>,
+    /// The argument block: the words, and the strings; each is an object of its own.
+    block_bytes: Vec<u8>,
+    strings: Vec<Range<u64>>,
+    /// The value of rsp at the entry.
+    pub(crate) block: u64,
+    /// Where return addresses lie, the latest last.
+    pub(crate) slots: Vec<u64>,
+    /// The lowest stack address that was touched.
+    pub(crate) touched: u64,
+    /// Objects that arguments point to.
+    objects: Vec<Given>,
+    /// Whether somebody wrote to an object since the last look at their types.
+    dirty: bool,
+}
+
+impl Memory {
+    pub(crate) fn new(program: &Program<'_>, args: &[&[u8]], rng: &mut Rng) -> Memory {
+        let segments = program.segments.iter().map(|s| {
+            let mut bytes = s.bytes.to_vec();
+            bytes.resize(s.size as usize, 0);
+            (s.addr, bytes)
+        });
+        let mut stack = vec![0; STACK as usize];
+        // What earlier calls left there.
+        stack[STACK as usize - 65536..].fill_with(|| rng.u8(..));
+        // Words: argc, argv, 0, environment, 0. Strings lie apart from each other.
+        let environment: [&[u8]; 2] = [b"PATH=/bin", b"EMPTY="];
+        let mut words = vec![args.len() as u64];
+        let vector = 8 * (1 + args.len() + 1 + environment.len() + 1) as u64;
+        let mut at = TOP + vector + 64;
+        let mut strings = vec![TOP..TOP + vector];
+        let mut bytes = vec![0xaa; 64];
+        for (i, text) in args.iter().chain(&environment).enumerate() {
+            if i == args.len() {
+                words.push(0);
+            }
+            words.push(at);
+            let size = text.len() as u64 + 1;
+            strings.push(at..at + size);
+            bytes.extend(*text);
+            bytes.extend([0, 0xaa, 0xaa]);
+            at += size + 2;
+        }
+        words.push(0);
+        let block_bytes = words.iter().flat_map(|w| w.to_le_bytes()).chain(bytes).collect();
+        Memory {
+            segments: segments.collect(),
+            stack,
+            block_bytes,
+            strings,
+            block: TOP,
+            slots: Vec::new(),
+            touched: TOP,
+            objects: Vec::new(),
+            dirty: true,
+        }
+    }
+
+    /// A new object outside of the program's own memory.
+    pub(crate) fn allocate(&mut self, bytes: Vec<u8>, mode: Mode, layout: Option<LayoutId>) -> u64 {
+        // Far from each other, so that nothing reaches from one to the next.
+        let addr = GIVEN + ((self.objects.len() as u64) << 32);
+        self.objects.push(Given { addr, bytes, mode, layout });
+        addr
+    }
+
+    /// The object at an address.
+    fn given(&mut self, addr: u64) -> Option<&mut Given> {
+        let index = addr.checked_sub(GIVEN)? >> 32;
+        self.objects.get_mut(usize::try_from(index).ok()?)
+    }
+
+    /// Whether `size` bytes at `addr` may be read, or written; `rsp` is where the stack ends.
+    pub(crate) fn allowed(
+        &mut self,
+        program: &Program<'_>,
+        rsp: u64,
+        addr: u64,
+        size: u64,
+        write: bool,
+    ) -> Result<(), String> {
+        if size == 0 {
+            return Ok(());
+        }
+        let verb = if write { "writes" } else { "reads" };
+        let what = format!("{verb} {size} bytes at {addr:#x}");
+        let Some(end) = addr.checked_add(size) else { return Err(format!("{what}: wraps around")) };
+        if (TOP - STACK..TOP).contains(&addr) {
+            if addr < rsp {
+                return Err(format!("{what}: below rsp, {rsp:#x}"));
+            }
+            if end > TOP {
+                return Err(format!("{what}: behind the stack"));
+            }
+            // The slots lie at decreasing addresses.
+            let near = self.slots.partition_point(|s| *s >= end);
+            if self.slots.get(near).is_some_and(|s| s + 8 > addr) {
+                return Err(format!("{what}: a return address"));
+            }
+            return Ok(());
+        }
+        if addr >= TOP {
+            let inside = self.strings.iter().any(|s| s.start <= addr && end <= s.end);
+            return match inside && !write {
+                true => Ok(()),
+                false => Err(format!("{what}: in the argument block")),
+            };
+        }
+        if let Some(o) = self.given(addr) {
+            let (at, have) = (addr - o.addr, o.bytes.len() as u64);
+            return match at <= have && have - at >= size && (o.mode.writable() || !write) {
+                true => Ok(()),
+                false => Err(format!("{what}: at {at} in an argument of {have} bytes")),
+            };
+        }
+        match program.object_at(addr).and_then(|(i, off)| Some((program.objects.get(i as usize)?, off))) {
+            Some((object, off)) if object.size - off >= size => match object.kind {
+                ObjectKind::Data(Mode::Shared, _) => Ok(()),
+                ObjectKind::Data(..) if !write => Ok(()),
+                _ => Err(format!("{what}: in an object that does not allow it")),
+            },
+            Some((object, off)) => Err(format!("{what}: at {off} in an object of {} bytes", object.size)),
+            None => Err(format!("{what}: there is no object")),
+        }
+    }
+
+    fn bytes(&mut self, addr: u64, size: usize) -> Option<&mut [u8]> {
+        if addr >= TOP {
+            let at = (addr - TOP) as usize;
+            return self.block_bytes.get_mut(at..at + size);
+        }
+        if addr >= TOP - STACK {
+            let at = (addr - (TOP - STACK)) as usize;
+            return self.stack.get_mut(at..at + size);
+        }
+        if addr >= GIVEN {
+            let o = self.given(addr)?;
+            let at = (addr - o.addr) as usize;
+            return o.bytes.get_mut(at..at + size);
+        }
+        let (base, bytes) = self.segments.iter_mut().rev().find(|s| s.0 <= addr)?;
+        let at = (addr - *base) as usize;
+        bytes.get_mut(at..at.checked_add(size)?)
+    }
+
+    /// Reads up to 8 bytes, which are allowed.
+    pub(crate) fn read(&mut self, addr: u64, size: usize) -> Result<u64, String> {
+        let bytes = self.bytes(addr, size).ok_or_else(|| format!("nothing is mapped at {addr:#x}"))?;
+        let mut word = [0; 8];
+        word[..size].copy_from_slice(bytes);
+        self.touch(addr);
+        Ok(u64::from_le_bytes(word))
+    }
+
+    /// Writes up to 8 bytes, which are allowed.
+    pub(crate) fn write(&mut self, addr: u64, size: usize, value: u64) -> Result<(), String> {
+        let bytes = self.bytes(addr, size).ok_or_else(|| format!("nothing is mapped at {addr:#x}"))?;
+        bytes.copy_from_slice(&value.to_le_bytes()[..size]);
+        self.touch(addr);
+        self.dirty = true;
+        Ok(())
+    }
+
+    fn touch(&mut self, addr: u64) {
+        if (TOP - STACK..TOP).contains(&addr) {
+            self.touched = self.touched.min(addr);
+        }
+    }
+
+    /// The stack was released up to `rsp`: what lies below counts as untouched.
+    pub(crate) fn release(&mut self, rsp: u64) {
+        self.touched = self.touched.max(rsp.min(TOP));
+    }
+
+    /// Whether all objects hold what their types say.
+    pub(crate) fn typed(&mut self, program: &Program<'_>) -> Result<(), String> {
+        // Where the length of an argument is hidden, its address in a cell could not be judged.
+        let hidden = self.objects.iter().any(|o| o.mode.permanent() && o.layout.is_none());
+        if !std::mem::take(&mut self.dirty) || hidden {
+            return Ok(());
+        }
+        let mut now = program.clone();
+        let memory = self.segments.iter().map(|s| &s.1[..]);
+        now.segments =
+            program.segments.iter().zip(memory).map(|(s, bytes)| Segment { bytes, ..*s }).collect();
+        // Arguments that live for ever may be kept in the program's objects.
+        for o in self.objects.iter().filter(|o| o.mode.permanent() && !o.bytes.is_empty()) {
+            let (addr, size) = (o.addr, o.bytes.len() as u64);
+            let Some(layout) = o.layout else { continue };
+            let write = o.mode.writable();
+            now.segments.push(Segment { addr, bytes: &o.bytes, size, write, exec: false });
+            now.objects.push(Object { addr, size, kind: ObjectKind::Data(o.mode, layout) });
+        }
+        data::check_objects(&now)
+            .map_err(|r| format!("the object at {:#x} is of another type: {}", r.at, r.why))
+    }
+}

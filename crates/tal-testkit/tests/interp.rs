@@ -1,0 +1,72 @@
+//! Programs run by the interpreter that watches: accepted ones never break a rule, and of those that are refused
+//! many do.
+
+use std::path::{Path, PathBuf};
+use tal_testkit::filetest::{Case, cases};
+use tal_testkit::forge::forge;
+use tal_testkit::interp::{Machine, Violation};
+use tal_testkit::toolchain::{Image, assemble, images, modules};
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests").join(name)
+}
+
+/// Runs a program, or every function by itself, several times with different answers of the kernel and different
+/// arguments. Answers how many runs there were.
+fn watch(image: &Image, runs: u64, steps: u64) -> Result<u64, Box<Violation>> {
+    let Ok(program) = image.load() else { return Ok(0) };
+    let mut count = 0;
+    for seed in 0..runs {
+        if matches!(image, Image::Program(_)) {
+            let args: [&[u8]; 4] = [b"prog", b"-n", b"12", b""];
+            Machine::new(&program, &args[..seed as usize % 5], seed).run(steps)?;
+            count += 1;
+        }
+        for function in 0..program.functions.len() {
+            if let Some(mut machine) = Machine::at(&program, function, seed) {
+                machine.run(steps)?;
+                count += 1;
+            }
+        }
+    }
+    Ok(count)
+}
+
+fn built(case: &Case) -> Vec<Image> {
+    let modules = modules(&case.text);
+    let objects = assemble(&modules).unwrap_or_else(|r| panic!("{}", r.text));
+    images(&modules, objects).unwrap_or_else(|r| panic!("{}", r.text))
+}
+
+#[test]
+fn accepted_programs() {
+    let mut count = 0;
+    for case in ["run", "binary", "accept"].iter().flat_map(|name| cases(&folder(name))) {
+        for image in built(&case) {
+            match watch(&image, 12, 5_000) {
+                Ok(n) => count += n,
+                Err(v) => panic!("{}: at {:#x}: {}\n{}", case.path.display(), v.rip, v.what, v.history),
+            }
+        }
+    }
+    assert!(count > 1000, "{count} runs");
+}
+
+/// The interpreter is awake: it finds out about most programs that are refused for what they do.
+#[test]
+fn refused_programs() {
+    let mut found = 0;
+    let mut silent = Vec::new();
+    for case in cases(&folder("reject")) {
+        let twin = case.twin().unwrap_or_else(|e| panic!("{e}"));
+        let modules_of = modules(&case.text);
+        let forged = forge(&modules_of, &modules(&twin)).unwrap_or_else(|r| panic!("{}", r.text));
+        let Some(Ok(all)) = forged.map(|objects| images(&modules_of, objects)) else { continue };
+        match all.iter().any(|image| watch(image, 40, 5_000).is_err()) {
+            true => found += 1,
+            false => silent.push(case.path.file_stem().expect("a name").to_string_lossy().into_owned()),
+        }
+    }
+    println!("{found} found; not found: {}", silent.join(" "));
+    assert!(found > 100, "{found} found; not found: {silent:?}");
+}
