@@ -42,8 +42,8 @@ pub const CERT_FACTS: usize = 64;
 pub const PROBE_DEBT: i64 = 65536;
 /// The lowest address at which a segment may lie.
 pub const LOWEST_ADDRESS: u64 = 65536;
-/// Steps of checking paid for by each byte of input.
-pub const FUEL_PER_BYTE: u64 = 4096;
+/// Steps of checking paid for by each byte of input. Ordinary programs take fewer than 10.
+pub const FUEL_PER_BYTE: u64 = 512;
 /// Steps that every function and every object gets, however small.
 pub const FUEL_BASE: u64 = 1 << 16;
 /// Steps for finding equal structs in different notes, for each byte of notes.
