@@ -13,6 +13,7 @@
 //! - at calls, returns and system calls, what the signature says of words, intervals, facts and sizes is so; preserved
 //!   registers are preserved;
 //! - rsp never runs ahead of what was touched by more than the guard gap allows;
+//!
 //! What an accepted program may not rely on changes at random: shared objects (as signal handlers and other threads
 //! write them), registers and flags after calls, results of the kernel, what fresh stack holds. It watches also that
 //!

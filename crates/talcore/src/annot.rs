@@ -60,9 +60,12 @@ fn in_base(base: (u32, u32), id: u32) -> Option<u32> {
     base.0.checked_add(id).filter(|id| *id < base.1)
 }
 
+/// A label: its offset in the function, and its state.
+type Label = (u64, Rc<State>);
+
 /// The checking guide: answers come from the file and are verified by the rules.
 pub struct Reading<'a> {
-    labels: Vec<(u64, Rc<State>)>,
+    labels: Vec<Label>,
     /// How many labels there are; what lies behind them in `labels` is memory for another function.
     count: usize,
     answers: Reader<'a>,
@@ -93,7 +96,7 @@ impl<'a> Reading<'a> {
 
     /// The same in the memory of labels that are not needed any more.
     pub fn in_place_of(
-        old: Vec<(u64, Rc<State>)>,
+        old: Vec<Label>,
         bytes: &'a [u8],
         program: &Program<'_>,
         function: &Function,
@@ -125,7 +128,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The memory of the labels, for another function.
-    pub fn into_labels(self) -> Vec<(u64, Rc<State>)> {
+    pub fn into_labels(self) -> Vec<Label> {
         self.labels
     }
 
@@ -255,7 +258,7 @@ impl Mentioned {
 
 impl Labels<'_, '_> {
     /// Reads all labels, in the memory of old ones; their number.
-    fn all(&mut self, mut labels: Vec<(u64, Rc<State>)>) -> Option<(Vec<(u64, Rc<State>)>, usize)> {
+    fn all(&mut self, mut labels: Vec<Label>) -> Option<(Vec<Label>, usize)> {
         let n = self.r.count(limits::LABELS)?;
         labels.reserve(n.saturating_sub(labels.len()));
         let mut at = 0u64;

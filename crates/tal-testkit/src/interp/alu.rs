@@ -20,7 +20,7 @@ fn sign(x: u64, bits: u32) -> bool {
 fn result(f: &mut Flags, x: u64, bits: u32) {
     f.zf = x == 0;
     f.sf = sign(x, bits);
-    f.pf = (x as u8).count_ones() % 2 == 0;
+    f.pf = (x as u8).count_ones().is_multiple_of(2);
 }
 
 pub(crate) fn add(f: &mut Flags, a: u64, b: u64, carry: bool, bits: u32) -> u64 {

@@ -56,7 +56,8 @@ impl Memory {
         let mut words = vec![args.len() as u64];
         let vector = 8 * (1 + args.len() + 1 + environment.len() + 1) as u64;
         let mut at = TOP + vector + 64;
-        let mut strings = vec![TOP..TOP + vector];
+        let mut strings = Vec::new();
+        strings.push(TOP..TOP + vector);
         let mut bytes = vec![0xaa; 64];
         for (i, text) in args.iter().chain(&environment).enumerate() {
             if i == args.len() {
