@@ -14,11 +14,11 @@
 //! - `run/*.tal` is verified and run: `; args: a b`, `; stdin: text`, `; stdout: text`, `; exit: 1`. Texts are
 //!   written as in Rust, without quotes; several lines of one kind are put together.
 
+use crate::executable;
 use crate::forge::forge;
 use crate::patch;
 use crate::toolchain::{self, Module, build, modules};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use taldiag::Code;
@@ -160,9 +160,7 @@ impl Case {
         let image = self.accepted()?.ok_or("is no program")?;
         let name = self.path.file_stem().unwrap_or_default();
         let program = directory.join(name);
-        std::fs::write(&program, &image).map_err(|e| e.to_string())?;
-        let rights = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&program, rights).map_err(|e| e.to_string())?;
+        executable::write(&program, &image).map_err(|e| e.to_string())?;
         let mut command = Command::new(&program);
         command.args(self.values("args").flat_map(str::split_whitespace));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

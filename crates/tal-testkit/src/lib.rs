@@ -1,6 +1,7 @@
 //! Tools for testing the toolchain. Nothing here is shipped.
 
 pub mod build;
+pub mod executable;
 pub mod filetest;
 pub mod forge;
 pub mod interp;

@@ -2,10 +2,9 @@
 
 use object::{Object, ObjectSegment, ObjectSymbol};
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use tal_testkit::build;
+use tal_testkit::{build, executable};
 use talasm::encode::Encoded;
 use talcore::abi::Abi;
 use talcore::types::Types;
@@ -58,20 +57,12 @@ fn read(path: &Path) -> String {
 fn run(name: &str, image: &[u8]) -> Option<i32> {
     let folder = tempfile::tempdir().expect("a directory");
     let path = folder.path().join(name);
-    std::fs::write(&path, image).expect("the program can be written");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("permissions");
+    executable::write(&path, image).expect("the program can be written");
     let inside = folder.path().join("inside");
     std::fs::create_dir(&inside).expect("a directory");
     let mut command = Command::new(&path);
     command.current_dir(inside).stdin(Stdio::null());
-    // Another thread's child may hold the file open for writing for a moment: then try again.
-    let status = loop {
-        match command.status() {
-            Err(e) if e.kind() == std::io::ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
-            status => break status.expect("the program can be started"),
-        }
-    };
-    status.code()
+    command.status().expect("the program can be started").code()
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use tal_testkit::executable;
 use talasm::{driver, front};
 use talcore::abi::Abi;
 use talcore::arch::Arch;
@@ -14,9 +14,6 @@ use taldiag::render::{Format, Renderer};
 use tallink::{Input, InputFile};
 
 /// The path of the example of this name, which the checker has accepted.
-///
-/// All are built before the first is given out: a file that is still open for writing in some thread
-/// could not be executed.
 pub(crate) fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<HashMap<String, Result<PathBuf, String>>> = OnceLock::new();
     match BUILT.get_or_init(build_all).get(name) {
@@ -52,8 +49,7 @@ fn build(name: &str, directory: &Path, library: &[Input]) -> Result<PathBuf, Str
     let path = output().join(name);
     // Beside its place first: another run of the tests may be executing the old one.
     let beside = output().join(format!("{name}.{}", std::process::id()));
-    fs::write(&beside, &linked.image).expect("a program can be written");
-    fs::set_permissions(&beside, fs::Permissions::from_mode(0o755)).expect("permissions can be set");
+    executable::write(&beside, &linked.image).expect("a program can be written");
     fs::rename(&beside, &path).expect("a program can be moved");
     Ok(path)
 }

@@ -7,7 +7,6 @@ use object::{
     SymbolKind, SymbolScope, elf,
 };
 use std::collections::HashMap;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use talcore::types::{Layout, Mode, Sig};
@@ -295,8 +294,7 @@ pub fn errors(inputs: &[Input]) -> String {
 /// Runs an image from a directory.
 pub fn run(dir: &Path, image: &[u8]) -> Output {
     let path = dir.join("prog");
-    std::fs::write(&path, image).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    tal_testkit::executable::write(&path, image).unwrap();
     Command::new(path).output().unwrap()
 }
 
