@@ -5,6 +5,23 @@ use std::path::PathBuf;
 use taldiag::Code;
 use taldiag::render::{Color, Format};
 
+/// The shape of the output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// One of those that all tools know.
+    Of(Format),
+    /// For `--list-syscalls`: what the build of a Linux kernel turns into its list of allowed calls.
+    Kernel,
+}
+
+impl std::str::FromStr for Output {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Output, String> {
+        if s == "kernel" { Ok(Output::Kernel) } else { s.parse().map(Output::Of) }
+    }
+}
+
 /// Says whether typed binaries are safe
 ///
 /// Reads ELF files with TAL annotations and verifies, instruction by instruction, that they are memory safe,
@@ -13,16 +30,17 @@ use taldiag::render::{Color, Format};
 #[derive(Parser, Debug)]
 #[command(name = "talcheck", version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 #[command(
-    after_help = "Exit codes: 0 all files accepted, 1 a file rejected, 2 a file could not be read or the command line is wrong."
+    after_help = "Exit codes: 0 all files accepted, 1 a file rejected, 2 a file could not be read or the command line is wrong. \
+                  With --kernel: 42 accepted, anything else refused."
 )]
 pub struct Cli {
     /// Files to verify; `-` is standard input
-    #[arg(value_name = "FILE", required_unless_present_any = ["explain", "list_instructions", "list_syscalls", "list_codes"])]
+    #[arg(value_name = "FILE", required_unless_present_any = ["explain", "list_instructions", "list_syscalls", "list_codes", "kernel"])]
     pub files: Vec<PathBuf>,
 
-    /// How to print: human, short, json, sarif or github
+    /// How to print: human, short, json, sarif or github; with --list-syscalls also kernel
     #[arg(long, value_name = "FORMAT", default_value = "human", global = true)]
-    pub format: Format,
+    pub format: Output,
 
     /// Colours: auto, always or never
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
@@ -52,9 +70,25 @@ pub struct Cli {
     #[arg(long)]
     pub list_codes: bool,
 
+    /// Verify the program on standard input as a kernel does when it executes one: exit code 42 accepts, a
+    /// refusal is one line on standard output
+    #[arg(long, conflicts_with_all = ["files", "explain", "list_instructions", "list_syscalls", "list_codes"])]
+    pub kernel: bool,
+
     /// What to do other than to verify
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+impl Cli {
+    /// The format of diagnostics.
+    #[must_use]
+    pub fn diagnostics(&self) -> Format {
+        match self.format {
+            Output::Of(format) => format,
+            Output::Kernel => Format::Human,
+        }
+    }
 }
 
 /// What to do other than to verify.

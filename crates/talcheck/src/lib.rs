@@ -8,6 +8,7 @@ pub mod cli;
 mod debuginfo;
 mod dump;
 pub mod explain;
+mod kernel;
 mod lists;
 mod read;
 mod replay;

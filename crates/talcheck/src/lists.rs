@@ -57,3 +57,13 @@ pub(crate) fn syscalls() -> String {
     out.push_str(&format!("\n{} forms of {} system calls of AMD64\n", entries.len(), numbers.len()));
     out
 }
+
+/// The system calls that are typed, as lines of C: `KML_SYSCALL(number, name)`. The kernel's own list of what a
+/// verified program may ask for is made of it.
+pub(crate) fn kernel() -> String {
+    let abi = Abi::amd64(&mut Types::default());
+    let mut calls: Vec<_> = abi.iter().map(|e| (e.number, e.name)).collect();
+    calls.sort_unstable();
+    calls.dedup_by_key(|c| c.0);
+    calls.iter().map(|(number, name)| format!("KML_SYSCALL({number}, {name})\n")).collect()
+}

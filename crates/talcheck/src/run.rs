@@ -1,9 +1,9 @@
 //! What the command does: from the command line to the exit code.
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Output};
 use crate::read::{Failure, read};
 use crate::verdict::{check, check_module, load_image};
-use crate::{dump, explain, lists, report};
+use crate::{dump, explain, kernel, lists, report};
 use rayon::prelude::*;
 use std::io::Write;
 use std::path::Path;
@@ -24,6 +24,10 @@ const UNUSABLE: u8 = 2;
 
 /// Does what the command line says. Prints to standard output and standard error.
 pub fn run(cli: &Cli) -> ExitCode {
+    if cli.format == Output::Kernel && !cli.list_syscalls {
+        eprintln!("talcheck: `--format kernel` is for --list-syscalls; see --help");
+        return ExitCode::from(UNUSABLE);
+    }
     let code = match (&cli.command, cli.explain) {
         (Some(Command::Dump { file }), _) => dump_file(cli, file),
         (None, Some(code)) => match explain::explain(code) {
@@ -33,7 +37,11 @@ pub fn run(cli: &Cli) -> ExitCode {
                 UNUSABLE
             }
         },
+        (None, None) if cli.kernel => kernel::run(),
         (None, None) if cli.list_instructions => print(&lists::instructions(), ACCEPTED),
+        (None, None) if cli.list_syscalls && cli.format == Output::Kernel => {
+            print(&lists::kernel(), ACCEPTED)
+        }
         (None, None) if cli.list_syscalls => print(&lists::syscalls(), ACCEPTED),
         (None, None) if cli.list_codes => print(&explain::list(), ACCEPTED),
         (None, None) => verify(cli),
@@ -82,9 +90,9 @@ fn verify(cli: &Cli) -> u8 {
     let code = outcomes.iter().map(|o| o.code).max().unwrap_or(UNUSABLE);
 
     let color = cli.color.wanted(&std::io::stderr());
-    let renderer = Renderer::new("talcheck", cli.format).color(color);
+    let renderer = Renderer::new("talcheck", cli.diagnostics()).color(color);
     let mut out = String::new();
-    if cli.format == Format::Sarif {
+    if cli.diagnostics() == Format::Sarif {
         let rejected = outcomes.iter().filter_map(|o| o.result.as_ref().err());
         let groups: Vec<_> = rejected.map(|(s, d)| (s, d.as_slice())).collect();
         out = renderer.render_groups(&groups);
@@ -95,7 +103,7 @@ fn verify(cli: &Cli) -> u8 {
             Ok(accepted) => out.push_str(&accepted_text(cli, &outcome.name, accepted)),
             Err((sources, d)) => {
                 let text = renderer.render(sources, d);
-                if matches!(cli.format, Format::Human | Format::Short) {
+                if matches!(cli.diagnostics(), Format::Human | Format::Short) {
                     // Keep the order of the command line where both streams end at one terminal.
                     print(&std::mem::take(&mut out), code);
                     eprint!("{text}");
@@ -186,7 +194,7 @@ fn architecture(file: &[u8]) -> &'static str {
 
 fn accepted_text(cli: &Cli, name: &str, a: &Accepted) -> String {
     let c = &a.accept;
-    match cli.format {
+    match cli.diagnostics() {
         Format::Json => {
             let mut v = serde_json::json!({
                 "verdict": "accepted", "file": name, "module": a.module, "architecture": a.architecture,
@@ -247,7 +255,8 @@ fn percent(part: u64, whole: u64) -> String {
 /// Prints what a file contains. The exit code says whether it could be loaded, not whether it is safe.
 fn dump_file(cli: &Cli, path: &Path) -> u8 {
     let show = |outcome: Outcome| {
-        let renderer = Renderer::new("talcheck", cli.format).color(cli.color.wanted(&std::io::stderr()));
+        let renderer =
+            Renderer::new("talcheck", cli.diagnostics()).color(cli.color.wanted(&std::io::stderr()));
         if let Err((sources, all)) = &outcome.result {
             eprint!("{}", renderer.render(sources, all));
         }

@@ -106,6 +106,17 @@ fn damaged_files_are_rejected_in_every_format() {
 }
 
 #[test]
+fn the_kernels_list_is_that_of_the_table() {
+    let out = talcheck(&["--list-syscalls", "--format", "kernel"], b"");
+    assert_eq!(out.status.code(), Some(0));
+    let typed = talcheck::syscalls::all().into_iter().filter(|c| c.2);
+    let expected: String =
+        typed.map(|(number, name, _)| format!("KML_SYSCALL({number}, {name})\n")).collect();
+    assert_eq!(text(&out.stdout), expected);
+    assert_eq!(talcheck(&["--format", "kernel", "-"], b"").status.code(), Some(2));
+}
+
+#[test]
 fn the_trusted_tables_are_printed() {
     let out = talcheck(&["--list-instructions"], b"");
     let lines: Vec<&str> = text(&out.stdout).lines().collect();

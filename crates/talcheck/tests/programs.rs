@@ -188,3 +188,37 @@ fn modules_are_verified_against_their_imports() {
     std::fs::write(&path, &object.bytes[..object.bytes.len() / 2]).unwrap();
     assert_eq!(talcheck(&[], &[&path]).status.code(), Some(1));
 }
+
+/// What a kernel asks at exec: the program on standard input, no other file, the verdict in the exit code.
+#[test]
+fn a_kernel_is_answered_by_exit_code() {
+    let program = Program::new();
+    let ask = |image: &Path| {
+        let file = std::fs::File::open(image).unwrap();
+        let out = Command::new(env!("CARGO_BIN_EXE_talcheck")).arg("--kernel").stdin(file).output().unwrap();
+        assert!(out.stderr.is_empty(), "{out:?}");
+        (out.status.code(), text(&out.stdout).to_string())
+    };
+    assert_eq!(ask(&program.write("good", "")), (Some(42), String::new()));
+
+    // The whole file, byte by byte where it is code, cannot be damaged without an answer.
+    let bad = program.directory.path().join("bad");
+    let mut refused = 0;
+    for at in (0..program.image.len()).step_by(97) {
+        let mut image = program.image.clone();
+        image[at] ^= 0xff;
+        std::fs::write(&bad, &image).unwrap();
+        match ask(&bad) {
+            (Some(42), line) => assert_eq!(line, ""),
+            (Some(1), line) => {
+                refused += 1;
+                assert!(line.starts_with("TAL") && line.ends_with('\n') && line.len() <= 160, "{line:?}");
+                assert_eq!(line.lines().count(), 1);
+            }
+            other => panic!("byte {at:#x}: {other:?}"),
+        }
+    }
+    assert!(refused > 0);
+    std::fs::write(&bad, "").unwrap();
+    assert_eq!(ask(&bad).0, Some(1));
+}
