@@ -125,8 +125,10 @@ pub struct Encoded {
     pub objects: Vec<u64>,
 }
 
-/// Functions start at multiples of this; what lies between is `int3`.
-const FUNCTION_ALIGN: usize = 16;
+/// Functions start at multiples of this; what lies between is [`TRAP`].
+pub(crate) const FUNCTION_ALIGN: usize = 16;
+/// `int3`.
+pub(crate) const TRAP: u8 = 0xcc;
 /// Code and data of a module together stay below this, so that all of a program has a chance to lie
 /// below 2 GiB.
 const MAX_BYTES: u64 = 1 << 30;

@@ -23,7 +23,7 @@ pub const RESTORER: &str = "__tal_restorer";
 /// What messages call the object when the linker brings it.
 pub const NAME: &str = "<gate>";
 
-/// Offset of the restorer in the code section.
+/// Offset of the restorer in the code section, and the section's alignment.
 const RESTORER_AT: u64 = 16;
 
 /// The object as an ELF relocatable; always the same bytes.
@@ -43,6 +43,8 @@ fn build(arch: &Arch) -> object::write::Result<Vec<u8>> {
     let mut code = arch.stub.to_vec();
     code.resize(RESTORER_AT as usize, arch.trap);
     code.extend_from_slice(arch.restorer);
+    // To the end of its alignment, so that no linker fills a gap behind it with zeros.
+    code.resize(code.len().next_multiple_of(RESTORER_AT as usize), arch.trap);
     let text = out.add_section(Vec::new(), b".text.tal_stub".to_vec(), SectionKind::Text);
     out.append_section_data(text, &code, RESTORER_AT);
 

@@ -23,21 +23,25 @@ pub(crate) fn program(name: &str) -> PathBuf {
     }
 }
 
+/// The names of all examples.
+pub(crate) fn names() -> Vec<String> {
+    let examples = entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples"));
+    let programs =
+        examples.into_iter().filter(|(name, path)| path.join(name).with_extension("tal").is_file());
+    programs.map(|(name, _)| name).collect()
+}
+
 fn build_all() -> HashMap<String, Result<PathBuf, String>> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let library = assemble_all(&examples.join("lib"));
-    let names = entries(&examples).into_iter().filter_map(|(name, path)| {
-        let main = path.join(&name).with_extension("tal");
-        main.is_file().then_some((name, path))
-    });
-    let build = |(name, path): (String, PathBuf)| {
+    let build = |name: String| {
         let program = match &library {
-            Ok(library) => build(&name, &path, library),
+            Ok(library) => build(&name, &examples.join(&name), library),
             Err(message) => Err(message.clone()),
         };
         (name, program)
     };
-    names.map(build).collect()
+    names().into_iter().map(build).collect()
 }
 
 fn build(name: &str, directory: &Path, library: &[Input]) -> Result<PathBuf, String> {
@@ -46,12 +50,29 @@ fn build(name: &str, directory: &Path, library: &[Input]) -> Result<PathBuf, Str
     let options = tallink::Options { gc_sections: true, ..tallink::Options::default() };
     let linked = tallink::link(&inputs, &options).map_err(|e| format!("{name} does not link: {e:#?}"))?;
     talcheck::check(&linked.image).map_err(|e| format!("{name} is rejected: {e:?}"))?;
+    write_objects(name, &inputs);
     let path = output().join(name);
     // Beside its place first: another run of the tests may be executing the old one.
     let beside = output().join(format!("{name}.{}", std::process::id()));
     executable::write(&beside, &linked.image).expect("a program can be written");
     fs::rename(&beside, &path).expect("a program can be moved");
     Ok(path)
+}
+
+/// The objects of an example, for other linkers.
+pub(crate) fn objects(name: &str) -> Vec<PathBuf> {
+    program(name); // so that they are there
+    entries(&output().join("objects").join(name)).into_iter().map(|(_, path)| path).collect()
+}
+
+fn write_objects(name: &str, inputs: &[Input]) {
+    let folder = output().join("objects").join(name);
+    fs::create_dir_all(&folder).expect("a directory can be made");
+    for input in inputs {
+        if let Input::File(file) = input {
+            fs::write(folder.join(&file.name), &file.bytes).expect("an object can be written");
+        }
+    }
 }
 
 fn output() -> PathBuf {

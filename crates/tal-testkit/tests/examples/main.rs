@@ -11,6 +11,7 @@ mod fixture;
 mod cat;
 mod echo;
 mod head;
+mod linkers;
 mod sha256sum;
 mod tr;
 mod tutorials;

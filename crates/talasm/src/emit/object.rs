@@ -1,7 +1,7 @@
 //! The object file: an ordinary ELF64 relocatable.
 
 use super::dwarf::{self, DebugSection};
-use crate::encode::{Encoded, Reloc, RelocKind, Target};
+use crate::encode::{Encoded, FUNCTION_ALIGN, Reloc, RelocKind, TRAP, Target};
 use crate::ir::{Module, Place, Section, SymId};
 use object::write::{Object, Relocation, SectionId, Symbol, SymbolId, SymbolSection};
 use object::{
@@ -67,7 +67,11 @@ impl<'a> Writer<'a> {
         for ((slot, section), (name, kind)) in data.iter_mut().zip(&encoded.data).zip(kinds) {
             *slot = (section.size > 0).then(|| add(name, kind));
         }
-        object.set_section_data(text, encoded.text.as_slice(), 16);
+        // Padded to its alignment: some linkers fill the gap to the next object's code with zeros, and the
+        // checker takes only traps and `nop` for padding.
+        let mut code = encoded.text.clone();
+        code.resize(code.len().next_multiple_of(FUNCTION_ALIGN), TRAP);
+        object.set_section_data(text, code, FUNCTION_ALIGN as u64);
         for (id, section) in data.into_iter().zip(&encoded.data) {
             let Some(id) = id else { continue };
             if section.kind == Section::Bss {

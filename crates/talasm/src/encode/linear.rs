@@ -1,7 +1,7 @@
 //! From drafts to code: branches get their lengths, functions their places.
 
 use super::relax::{self, Branch};
-use super::{Draft, DraftPos, FUNCTION_ALIGN, FunctionCode, InsnAt, Reloc, RelocKind, TOO_FAR, Target};
+use super::{Draft, DraftPos, FUNCTION_ALIGN, FunctionCode, InsnAt, Reloc, RelocKind, TOO_FAR, TRAP, Target};
 use crate::ir::{Function, Module, Place};
 use crate::problem::Problem;
 
@@ -47,7 +47,7 @@ impl<'m> Linearizer<'m> {
         if !self.complete || !problems.is_empty() {
             return;
         }
-        self.text.resize(self.text.len().next_multiple_of(FUNCTION_ALIGN), 0xcc);
+        self.text.resize(self.text.len().next_multiple_of(FUNCTION_ALIGN), TRAP);
         let start = self.text.len() as u32;
 
         // Offsets of instructions: those of the buffer, plus the branches before them.
