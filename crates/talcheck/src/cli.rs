@@ -70,8 +70,8 @@ pub struct Cli {
     #[arg(long)]
     pub list_codes: bool,
 
-    /// Verify the program on standard input as a kernel does when it executes one: exit code 42 accepts, a
-    /// refusal is one line on standard output
+    /// Verify the program on standard input as a kernel does when it executes one: exit code 42 accepts, and
+    /// one line on standard output tells the gate slot's address or the reason
     #[arg(long, conflicts_with_all = ["files", "explain", "list_instructions", "list_syscalls", "list_codes"])]
     pub kernel: bool,
 

@@ -2,7 +2,9 @@
 //!
 //! The program comes on standard input and nothing else is opened; one thread does all the work. Only the
 //! exit code [`ACCEPTED`] accepts: a checker that crashes, is killed, or could not even be started ends with
-//! another one. A refusal is told on standard output in one short line, for the kernel's log.
+//! another one. One short line on standard output tells more: of an accepted program the address of its gate
+//! slot (`gate 0x402000`), which the kernel must know from nowhere else, of another one the reason, for the
+//! log.
 
 use crate::read::{Failure, read};
 use std::io::Write;
@@ -17,7 +19,7 @@ const REFUSED: u8 = 1;
 /// The program could not be read.
 const UNUSABLE: u8 = 2;
 
-/// The most bytes of the line that tells a refusal, without its end.
+/// The most bytes of the line, without its end.
 const LINE: usize = 159;
 
 /// The machine, as in the header of an ELF file, that this checker was built for. A kernel runs no programs
@@ -56,7 +58,10 @@ fn verdict(file: &[u8]) -> Verdict {
 
 fn answer(verdict: &Verdict) -> u8 {
     match verdict {
-        Ok(_) => ACCEPTED,
+        Ok(accept) => {
+            tell(&format!("gate {:#x}", accept.gate));
+            ACCEPTED
+        }
         Err(reject) => {
             tell(&line(reject));
             REFUSED
@@ -70,7 +75,7 @@ fn line(reject: &Reject) -> String {
     format!("TAL{:04} at {place} {:#x}: {}", reject.code as u16, reject.at, reject.why)
 }
 
-/// Writes a line for the log. Nobody may be reading: the verdict is the exit code.
+/// Writes the line. Nobody may be reading: the verdict is the exit code.
 fn tell(text: &str) {
     let end = (0..=LINE).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
     let text = text.get(..end).unwrap_or(text);

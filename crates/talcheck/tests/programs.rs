@@ -1,5 +1,6 @@
 //! The command on programs that talasm and tallink made.
 
+use object::{Object, ObjectSymbol};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tal_testkit::{patch, toolchain};
@@ -199,7 +200,10 @@ fn a_kernel_is_answered_by_exit_code() {
         assert!(out.stderr.is_empty(), "{out:?}");
         (out.status.code(), text(&out.stdout).to_string())
     };
-    assert_eq!(ask(&program.write("good", "")), (Some(42), String::new()));
+    let file = object::File::parse(&*program.image).unwrap();
+    let gate = file.symbol_by_name("__tal_gate").expect("the gate slot has a symbol").address();
+    let accepted = format!("gate {gate:#x}\n");
+    assert_eq!(ask(&program.write("good", "")), (Some(42), accepted.clone()));
 
     // The whole file, byte by byte where it is code, cannot be damaged without an answer.
     let bad = program.directory.path().join("bad");
@@ -209,7 +213,7 @@ fn a_kernel_is_answered_by_exit_code() {
         image[at] ^= 0xff;
         std::fs::write(&bad, &image).unwrap();
         match ask(&bad) {
-            (Some(42), line) => assert_eq!(line, ""),
+            (Some(42), line) => assert_eq!(line, accepted),
             (Some(1), line) => {
                 refused += 1;
                 assert!(line.starts_with("TAL") && line.ends_with('\n') && line.len() <= 160, "{line:?}");

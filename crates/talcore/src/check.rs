@@ -32,6 +32,7 @@ pub fn check(file: &[u8]) -> Verdict {
 /// What an accepted program contains, without what only walking over its functions tells.
 pub fn summary(program: &Program<'_>) -> Accept {
     Accept {
+        gate: program.gate,
         functions: program.functions.len() as u64,
         code_bytes: program.functions.iter().map(|f| f.size).sum(),
         data_bytes: program.objects.iter().map(|o| o.size).fold(0, u64::saturating_add),

@@ -171,6 +171,8 @@ impl Reject {
 /// What an accepted file contains.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Accept {
+    /// The address of the gate slot: what starts the program in kernel mode writes there.
+    pub gate: u64,
     /// Functions.
     pub functions: u64,
     /// Instructions.
