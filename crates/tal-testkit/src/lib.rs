@@ -6,4 +6,5 @@ pub mod filetest;
 pub mod forge;
 pub mod interp;
 pub mod patch;
+pub mod script;
 pub mod toolchain;

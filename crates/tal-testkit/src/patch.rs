@@ -11,8 +11,19 @@
 //! word table+8 = helper+1           ; a machine word
 //! ```
 //!
-//! A value is a number, or a symbol, whose address it means, and a number to add.
+//! A value is a number, or a symbol, whose address it means, and a number to add. In an object that was not linked yet
+//! there are also
+//!
+//! ```text
+//! set section .data sh_flags = 7     ; a field of a section's header
+//! set symbol helper st_shndx = 0     ; a field of a symbol
+//! set reloc .text[0] r_type = 9      ; a field of the first relocation of a section
+//! at .note.tal+16 = ff               ; bytes, counted from the start of a section
+//! ```
 
+mod fields;
+
+use fields::{field_place, relocatable_place, section_offset};
 use object::{Object, ObjectSegment, ObjectSymbol};
 
 /// Applies a patch to an ELF file.
@@ -40,10 +51,9 @@ fn apply_line(file: &mut [u8], line: &str) -> Result<(), String> {
             let size = if file.get(4) == Some(&2) { 8 } else { 4 };
             (offset, value.to_le_bytes()[..size].to_vec())
         }
-        ["set", part, field] => {
-            let (offset, size) = field_place(file, part, field)?;
-            let value = value(file, right.trim())?;
-            (offset, value.to_le_bytes()[..size].to_vec())
+        ["set", part, name] => field(field_place(file, part, name)?, value(file, right.trim())?),
+        ["set", kind, part, name] => {
+            field(relocatable_place(file, kind, part, name)?, value(file, right.trim())?)
         }
         _ => {
             return Err(
@@ -59,6 +69,11 @@ fn apply_line(file: &mut [u8], line: &str) -> Result<(), String> {
     }
     to.copy_from_slice(&bytes);
     Ok(())
+}
+
+/// A value in the bytes of a field, of which the place and size are given.
+fn field((offset, size): (usize, usize), value: u64) -> (usize, Vec<u8>) {
+    (offset, value.to_le_bytes()[..size].to_vec())
 }
 
 fn hex(text: &str) -> Result<Vec<u8>, String> {
@@ -91,7 +106,7 @@ fn symbol(file: &[u8], name: &str) -> Result<u64, String> {
     found.ok_or_else(|| format!("there is no symbol `{name}`"))
 }
 
-/// The file offset of `file+N`, `KIND[i]+N` or `symbol+N`.
+/// The file offset of `file+N`, `KIND[i]+N`, `.section+N` or `symbol+N`.
 fn place_offset(file: &[u8], place: &str) -> Result<usize, String> {
     let (base, plus) = place.split_once('+').unwrap_or((place, "0"));
     let plus = number(plus).ok_or_else(|| format!("`{plus}` is no number"))?;
@@ -100,6 +115,8 @@ fn place_offset(file: &[u8], place: &str) -> Result<usize, String> {
     } else if base.ends_with(']') {
         let (at, size) = field_place(file, base, "p_offset")?;
         read(file, at, size)?
+    } else if base.starts_with('.') {
+        section_offset(file, base)?
     } else {
         let address = symbol(file, base)?;
         let elf = object::File::parse(file).map_err(|e| e.to_string())?;
@@ -118,73 +135,6 @@ fn read(file: &[u8], at: usize, size: usize) -> Result<u64, String> {
     let mut word = [0; 8];
     word[..size].copy_from_slice(bytes);
     Ok(u64::from_le_bytes(word))
-}
-
-/// Name, offset and size of a field, for ELF64 and for ELF32.
-type Field = (&'static str, (usize, usize), (usize, usize));
-
-const HEADER: [Field; 8] = [
-    ("e_type", (16, 2), (16, 2)),
-    ("e_machine", (18, 2), (18, 2)),
-    ("e_version", (20, 4), (20, 4)),
-    ("e_entry", (24, 8), (24, 4)),
-    ("e_phoff", (32, 8), (28, 4)),
-    ("e_ehsize", (52, 2), (40, 2)),
-    ("e_phentsize", (54, 2), (42, 2)),
-    ("e_phnum", (56, 2), (44, 2)),
-];
-
-const SEGMENT: [Field; 8] = [
-    ("p_type", (0, 4), (0, 4)),
-    ("p_flags", (4, 4), (24, 4)),
-    ("p_offset", (8, 8), (4, 4)),
-    ("p_vaddr", (16, 8), (8, 4)),
-    ("p_paddr", (24, 8), (12, 4)),
-    ("p_filesz", (32, 8), (16, 4)),
-    ("p_memsz", (40, 8), (20, 4)),
-    ("p_align", (48, 8), (28, 4)),
-];
-
-const KINDS: [(&str, u64); 7] = [
-    ("LOAD", 1),
-    ("DYNAMIC", 2),
-    ("INTERP", 3),
-    ("NOTE", 4),
-    ("PHDR", 6),
-    ("TLS", 7),
-    ("GNU_STACK", 0x6474_e551),
-];
-
-/// The offset and size of a field of `header` or of `KIND[i]`.
-fn field_place(file: &[u8], part: &str, field: &str) -> Result<(usize, usize), String> {
-    let wide = file.get(4) == Some(&2);
-    let find = |table: &[Field]| {
-        let row = table.iter().find(|row| row.0 == field).ok_or(format!("there is no field `{field}`"))?;
-        Ok::<_, String>(if wide { row.1 } else { row.2 })
-    };
-    if part == "header" {
-        return find(&HEADER);
-    }
-    let unknown = || format!("`{part}` is neither `header` nor like `LOAD[0]`");
-    let (kind, index) = part.strip_suffix(']').and_then(|p| p.split_once('[')).ok_or_else(unknown)?;
-    let kind = KINDS.iter().find(|k| k.0 == kind).ok_or_else(unknown)?.1;
-    let mut index = number(index).ok_or_else(unknown)?;
-    let header = |name| {
-        let (at, size) = field_place(file, "header", name)?;
-        read(file, at, size)
-    };
-    let (table, entry, count) = (header("e_phoff")?, header("e_phentsize")?, header("e_phnum")?);
-    for i in 0..count {
-        let start = usize::try_from(table + i * entry).map_err(|e| e.to_string())?;
-        if read(file, start, 4)? == kind {
-            if index == 0 {
-                let (at, size) = find(&SEGMENT)?;
-                return Ok((start + at, size));
-            }
-            index -= 1;
-        }
-    }
-    Err(format!("there is no `{part}`"))
 }
 
 #[cfg(test)]

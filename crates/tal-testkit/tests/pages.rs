@@ -1,53 +1,87 @@
 //! The programs of the error pages and of the pages about the types, the inference and the first steps do what the
 //! pages say.
 
+use std::path::Path;
+use std::sync::OnceLock;
 use tal_testkit::patch;
-use tal_testkit::toolchain::{Refusal, build, check};
+use tal_testkit::script::Shell;
+use tal_testkit::toolchain::{Refusal, assemble, build, check, finish, modules};
 use taldiag::Code;
 use taldiag::codes::{ALL, Entry, Example};
+use tempfile::TempDir;
 
-/// The first thing that a page says and that is not so.
+/// What a page says and that is not so.
 fn wrong(entry: &Entry) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut accepted = None;
     let examples = entry.examples();
-    for example in examples.iter().filter(|e| e.rejected.is_none()) {
-        match build(&example.text) {
-            Ok(image) => accepted = image,
-            Err(r) => problems.push(told(entry, example, "is refused", &r)),
-        }
+    let accepted = examples.iter().find(|e| e.rejected.is_none() && e.language == "tal");
+    let text = accepted.map_or("", |e| &e.text);
+    let files: Vec<(String, Vec<u8>)> = modules(text).into_iter().map(|m| (m.name, m.text.into())).collect();
+    let mut problems = Vec::new();
+    if entry.code != Code(0) && !examples.iter().any(|e| e.rejected == Some(entry.code)) {
+        problems.push(format!("docs/errors/{}.md: nothing is rejected with this code", entry.code));
     }
-    for example in examples.iter().filter(|e| e.rejected.is_some()) {
+    if !examples.iter().any(|e| e.rejected.is_none()) {
+        problems.push(format!("{}: nothing is accepted", entry.title));
+    }
+    for (i, example) in examples.iter().enumerate() {
+        let place = place(entry, example);
         let result = match example.language {
-            "tal" => build(&example.text).map(|_| ()),
-            "patch" => match &accepted {
-                Some(image) => {
-                    let mut image = image.clone();
-                    if let Err(e) = patch::apply(&mut image, &example.text) {
-                        problems.push(format!("{}: {e}", place(entry, example)));
-                        continue;
-                    }
-                    check(&image).map(|_| ())
-                }
-                None => {
-                    problems.push(format!("{}: there is no accepted executable", place(entry, example)));
-                    continue;
-                }
-            },
-            other => {
-                problems.push(format!("{}: unknown language `{other}`", place(entry, example)));
-                continue;
-            }
+            "tal" => Ok(build(&example.text).map(|_| ()).map_err(|r| (vec![r.codes[0]], r.text))),
+            "patch" => damaged(text, &example.text),
+            "sh" => run(&example.text, &format!("{place}-{i}").replace(['/', ':'], "-"), &files),
+            other => Err(format!("unknown language `{other}`")),
         };
-        match result {
-            Ok(()) => problems.push(format!("{}: is accepted", place(entry, example))),
-            Err(r) if Some(r.codes[0]) != example.rejected => {
-                problems.push(told(entry, example, "is refused with another code", &r));
+        match (result, example.rejected) {
+            (Err(e), _) => problems.push(format!("{place}: {e}")),
+            (Ok(Ok(())), Some(_)) => problems.push(format!("{place}: is accepted")),
+            (Ok(Err((_, text))), None) => problems.push(format!("{place}: is refused:\n{text}")),
+            (Ok(Err((codes, text))), Some(code)) if !codes.contains(&code) => {
+                problems.push(format!("{place}: is refused with another code:\n{text}"));
             }
-            Err(_) => {}
+            _ => {}
         }
     }
     problems
+}
+
+/// What a tool said: nothing, or the code of the first message (of any, if it came from a command) and the messages.
+type Verdict = Result<(), (Vec<Code>, String)>;
+
+/// The verdict about a program that is changed after it was linked; or, if the first line of the changes is
+/// `object NAME`, before.
+fn damaged(text: &str, changes: &str) -> Result<Verdict, String> {
+    let say = |r: Refusal| (vec![r.codes[0]], r.text);
+    let Some(rest) = changes.strip_prefix("object ") else {
+        let mut image = build(text).ok().flatten().ok_or("there is no accepted executable")?;
+        patch::apply(&mut image, changes)?;
+        return Ok(check(&image).map(|_| ()).map_err(say));
+    };
+    let (name, changes) = rest.split_once('\n').unwrap_or((rest, ""));
+    let modules = modules(text);
+    let mut objects = assemble(&modules).map_err(|r| r.text)?;
+    let object = objects.iter_mut().find(|o| o.name == name).ok_or(format!("there is no object `{name}`"))?;
+    patch::apply(&mut object.bytes, changes)?;
+    Ok(finish(&modules, objects).map(|_| ()).map_err(say))
+}
+
+/// What becomes of command lines: the codes are those in the messages.
+fn run(script: &str, name: &str, files: &[(String, Vec<u8>)]) -> Result<Verdict, String> {
+    static SHELL: OnceLock<(Shell, TempDir)> = OnceLock::new();
+    let (shell, directory) = SHELL.get_or_init(|| {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let tools = Path::new(env!("CARGO_BIN_EXE_taltools"));
+        (Shell::new(tools, directory.path()).expect("links can be made"), directory)
+    });
+    let place = directory.path().join(name);
+    let output = shell.run(script, &place, files).map_err(|e| e.to_string())?;
+    let _ = std::fs::remove_dir_all(&place);
+    let text =
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    if output.status.success() {
+        return Ok(Ok(()));
+    }
+    let codes = text.match_indices("[TAL").filter_map(|(at, _)| text.get(at + 1..at + 8)?.parse().ok());
+    Ok(Err((codes.collect(), text)))
 }
 
 fn place(entry: &Entry, example: &Example) -> String {
@@ -55,10 +89,6 @@ fn place(entry: &Entry, example: &Example) -> String {
         Code(0) => format!("docs/{}:{}", entry.title, example.line),
         code => format!("docs/errors/{code}.md:{}", example.line),
     }
-}
-
-fn told(entry: &Entry, example: &Example, what: &str, refusal: &Refusal) -> String {
-    format!("{}: {what}:\n{}", place(entry, example), refusal.text)
 }
 
 #[test]

@@ -138,7 +138,6 @@ const WRONG_OPERANDS: u16 = 1302;
 const PREFIX: u16 = 1307;
 const TOO_FAR: u16 = 1308;
 const TOO_LARGE: u16 = 1310;
-const DUPLICATE_LABEL: u16 = 1311;
 
 /// Encodes a module.
 pub fn encode(module: &Module) -> Result<Encoded, Vec<Problem>> {
@@ -214,7 +213,7 @@ impl Assembler {
         };
         for (item, i) in f.body.iter().zip(0u32..) {
             match item {
-                Item::Label(label) => self.label(f, *label, &mut d),
+                Item::Label(label) => self.label(*label, &mut d),
                 Item::Annotation(_) => {}
                 Item::Instr(instr) => {
                     d.insns.push((self.selector.position(), i));
@@ -237,14 +236,11 @@ impl Assembler {
         }
     }
 
-    fn label(&mut self, f: &Function, label: LabelId, d: &mut Draft) {
+    fn label(&mut self, label: LabelId, d: &mut Draft) {
         let here = self.here(d);
-        if let Some(slot) = d.labels.get_mut(label.0 as usize)
-            && slot.replace(here).is_some()
-        {
-            let (name, span) = &f.labels[label.0 as usize];
-            let problem = Problem::new(DUPLICATE_LABEL, *span, format!("label `{name}` is defined twice"));
-            self.problems.push(problem.help("give one of them another name"));
+        if let Some(slot) = d.labels.get_mut(label.0 as usize) {
+            debug_assert!(slot.is_none(), "the front end lets no two labels have one name");
+            *slot = Some(here);
         }
     }
 

@@ -22,7 +22,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let content = if path.as_os_str() == "-" {
         limited(std::io::stdin().lock(), limits::FILE_BYTES)
     } else {
-        limited(File::open(path).map_err(Failure::Io)?, limits::FILE_BYTES)
+        let file = File::open(path).map_err(Failure::Io)?;
+        // A file that says that it is too large need not be read. (A pipe says that it has 0 bytes.)
+        if file.metadata().is_ok_and(|m| m.len() > limits::FILE_BYTES as u64) {
+            return Err(Failure::TooLarge);
+        }
+        limited(file, limits::FILE_BYTES)
     }?;
     content.ok_or(Failure::TooLarge)
 }

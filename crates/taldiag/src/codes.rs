@@ -27,7 +27,8 @@ pub fn find(code: Code) -> Option<&'static Entry> {
 /// A program of a page: a fenced block whose info string says what must happen to it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Example {
-    /// The language of the block: `tal` for a program, `patch` for changes to a page's accepted program.
+    /// The language of the block: `tal` for a program, `patch` for changes to a page's accepted program, `sh` for
+    /// commands beside the files of the accepted program.
     pub language: &'static str,
     /// The code with which it is rejected; `None` if it is accepted.
     pub rejected: Option<Code>,

@@ -9,8 +9,6 @@ use taldiag::{Code, codes};
 
 /// Sections that every page has, in this order.
 const SECTIONS: [&str; 4] = ["## Rejected", "## Why", "## What to do", "## Accepted"];
-/// A page without programs has this comment, with the reason.
-const NO_PROGRAM: &str = "<!-- no program: ";
 
 /// Checks the pages against the codes of the core, and their shape.
 pub(crate) fn pages(root: &Path, problems: &mut Vec<String>) -> Done {
@@ -41,9 +39,6 @@ pub(crate) fn pages(root: &Path, problems: &mut Vec<String>) -> Done {
 }
 
 fn shape(name: &str, entry: &codes::Entry, problems: &mut Vec<String>) {
-    if entry.page.contains(NO_PROGRAM) {
-        return;
-    }
     let mut rest = entry.page;
     for section in SECTIONS {
         match rest.split_once(&format!("\n{section}\n")) {
@@ -53,10 +48,10 @@ fn shape(name: &str, entry: &codes::Entry, problems: &mut Vec<String>) {
     }
     let examples = entry.examples();
     if !examples.iter().any(|e| e.rejected == Some(entry.code)) {
-        problems.push(format!("{name}: no block ```tal reject {}", entry.code));
+        problems.push(format!("{name}: no block ```tal, ```patch or ```sh reject {}", entry.code));
     }
     if !examples.iter().any(|e| e.rejected.is_none()) {
-        problems.push(format!("{name}: no block ```tal accept"));
+        problems.push(format!("{name}: no block ```tal or ```sh accept"));
     }
     for e in examples {
         if e.text.trim().is_empty() {

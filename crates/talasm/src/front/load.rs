@@ -176,6 +176,10 @@ impl Loaded {
             let mut looked = Vec::new();
             for dir in dirs {
                 let path = dir.join(&name);
+                if file == 0 && main.with_extension("tali") == path {
+                    found = Some(0);
+                    break;
+                }
                 if let Some(&known) = self.by_path.get(&path) {
                     found = Some(known);
                     break;
