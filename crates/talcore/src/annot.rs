@@ -60,10 +60,11 @@ fn in_base(base: (u32, u32), id: u32) -> Option<u32> {
     base.0.checked_add(id).filter(|id| *id < base.1)
 }
 
-/// A label: its offset in the function, and its state.
-type Label = (u64, Rc<State>);
+/// A label's offset in its function, and its state.
+pub type Label = (u64, Rc<State>);
 
 /// The checking guide: answers come from the file and are verified by the rules.
+#[derive(Default)]
 pub struct Reading<'a> {
     labels: Vec<Label>,
     /// How many labels there are; what lies behind them in `labels` is memory for another function.
@@ -123,7 +124,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The labels with their offsets.
-    pub fn labels(&self) -> &[(u64, Rc<State>)] {
+    pub fn labels(&self) -> &[Label] {
         self.labels.get(..self.count).unwrap_or(&self.labels)
     }
 
@@ -294,7 +295,7 @@ impl Labels<'_, '_> {
             if changed(r) {
                 *word = self.word(&mut next)?;
                 self.mentioned.word(word);
-            } else if *entry != Word::Any {
+            } else if !matches!(entry, Word::Any) {
                 *word = entry.clone();
             }
         }

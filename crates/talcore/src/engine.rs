@@ -29,6 +29,8 @@ pub struct Engine<'a, G> {
     pub rigid_vars: usize,
     /// How many locations (those of the parameters) mean the same at every label.
     pub rigid_locs: usize,
+    /// Whether some word of the state may be of a type `opt`; see [`Engine::resolve`].
+    pub untested: bool,
     /// What the present call borrows.
     pub lent: Vec<crate::rules::Lent>,
     /// The state at the function's entry.
@@ -88,31 +90,30 @@ impl<'a, G: Guide> Engine<'a, G> {
         Ok(engine)
     }
 
-    /// The same in the memory of a state and an entry state that are not needed any more.
+    /// With an empty state.
+    pub fn blank(program: &'a Program<'a>, function: &'a Function, guide: G, fuel: u64) -> Self {
+        Engine::in_place_of((State::default(), Rc::default()), program, function, guide, fuel)
+    }
+
+    /// With any state, in the memory of a state and an entry state that are not needed any more.
     pub fn in_place_of(
         (state, entry): (State, Rc<State>),
         program: &'a Program<'a>,
         function: &'a Function,
         guide: G,
         fuel: u64,
-    ) -> Checked<Self> {
-        let mut engine = Engine { state, entry, ..Engine::blank(program, function, guide, fuel) };
-        engine.start()?;
-        Ok(engine)
-    }
-
-    /// With an empty state.
-    pub fn blank(program: &'a Program<'a>, function: &'a Function, guide: G, fuel: u64) -> Self {
+    ) -> Self {
         Engine {
             program,
             function,
             guide,
-            state: State::default(),
+            state,
             ip: function.addr,
             rigid_vars: 0,
             rigid_locs: 0,
+            untested: false,
             lent: Vec::new(),
-            entry: Rc::new(State::default()),
+            entry,
             subst: Subst::default(),
             fuel,
             certificates: 0,
@@ -129,6 +130,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             ip: self.ip,
             rigid_vars: self.rigid_vars,
             rigid_locs: self.rigid_locs,
+            untested: self.untested,
             lent: self.lent,
             entry: self.entry,
             subst: self.subst,

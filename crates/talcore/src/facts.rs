@@ -196,7 +196,23 @@ impl Facts {
     }
 
     /// The interval of a term. Bounds beyond [`FAR`] count as missing.
+    #[inline]
     pub fn range(&self, t: &Term) -> Interval {
+        match *t.summands() {
+            // Most terms are constants, or variables with an offset.
+            [] if near(t.konst()) => Interval { lo: t.konst(), hi: t.konst() },
+            [(v, 1)] if near(t.konst()) => {
+                let Interval { lo, hi } = self.interval(v);
+                Interval {
+                    lo: if lo == NEG_INF { lo } else { lo + t.konst() },
+                    hi: if hi == POS_INF { hi } else { hi + t.konst() },
+                }
+            }
+            _ => self.general_range(t),
+        }
+    }
+
+    fn general_range(&self, t: &Term) -> Interval {
         Interval { lo: self.bound(t, NEG_INF), hi: self.bound(t, POS_INF) }
     }
 

@@ -476,6 +476,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             WordTy::Opt(_) => {
                 let range = self.pointer_range();
+                self.untested = true;
                 Word::Opt(self.state.facts.fresh(range), ty, env.clone())
             }
             WordTy::Fn(sig) => Word::Fn(*sig),

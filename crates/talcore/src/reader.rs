@@ -6,7 +6,7 @@ use crate::term::Term;
 use alloc::vec::Vec;
 
 /// Reads from the front; every failure is `None`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -77,8 +77,17 @@ impl<'a> Reader<'a> {
     }
 
     fn long_uleb(&mut self) -> Option<u128> {
-        let mut value = 0u128;
-        for i in 0..18 {
+        // Up to 9 bytes fit in 64 bits.
+        let mut low = 0u64;
+        for i in 0..9 {
+            let b = self.u8()?;
+            low |= u64::from(b & 0x7f) << (7 * i);
+            if b & 0x80 == 0 {
+                return Some(low.into());
+            }
+        }
+        let mut value = u128::from(low);
+        for i in 9..18 {
             let b = self.u8()?;
             value |= u128::from(b & 0x7f) << (7 * i);
             if b & 0x80 == 0 {
@@ -102,8 +111,18 @@ impl<'a> Reader<'a> {
     }
 
     fn long_sleb(&mut self) -> Option<i128> {
-        let mut value = 0i128;
-        for i in 0..18 {
+        // Up to 9 bytes fit in 64 bits.
+        let mut low = 0u64;
+        for i in 1..10 {
+            let b = self.u8()?;
+            low |= u64::from(b & 0x7f) << (7 * (i - 1));
+            if b & 0x80 == 0 {
+                let unused = 64 - 7 * i;
+                return Some(i128::from((low << unused) as i64 >> unused));
+            }
+        }
+        let mut value = i128::from(low);
+        for i in 9..18 {
             let b = self.u8()?;
             value |= i128::from(b & 0x7f) << (7 * i);
             if b & 0x80 == 0 {

@@ -45,8 +45,7 @@ const KEPT_LABELS: usize = 256;
 /// Memory that checking one function leaves to the next. What was in it has no meaning.
 #[derive(Default)]
 pub struct Workspace {
-    state: State,
-    entry: Rc<State>,
+    states: Option<(State, Rc<State>)>,
     labels: Vec<(u64, Rc<State>)>,
 }
 
@@ -62,9 +61,12 @@ pub fn check_function_in(
     };
     let stream = file.get(function.stream.clone()).unwrap_or(&[]);
     let fuel = crate::check::fuel_for(function.size.saturating_add(stream.len() as u64));
-    let Workspace { state, entry, labels } = core::mem::take(workspace);
-    let start = Engine::in_place_of((state, entry), program, function, NoGuide, fuel)?;
-    let reading = Reading::in_place_of(labels, stream, program, function, &start.entry).map_err(|b| {
+    let states = workspace.states.take().unwrap_or_default();
+    let labels = core::mem::take(&mut workspace.labels);
+    // Nothing is asked before the labels are known, for which the entry state must be known.
+    let mut engine = Engine::in_place_of(states, program, function, Reading::default(), fuel);
+    engine.start()?;
+    engine.guide = Reading::in_place_of(labels, stream, program, function, &engine.entry).map_err(|b| {
         let at = function.stream.start.saturating_add(b.at) as u64;
         let (code, why) = match b.too_much {
             true => (Code::Limit, "the states of the labels are too large together"),
@@ -72,13 +74,12 @@ pub fn check_function_in(
         };
         Reject::new(code, at, why).in_file()
     })?;
-    let labels = reading.label_count() as u64;
-    let mut engine = start.guided_by(reading);
+    let labels = engine.guide.label_count() as u64;
     let instructions = run(&mut engine)?;
     let certificates = engine.certificates;
     let mut kept = engine.guide.into_labels();
     kept.truncate(KEPT_LABELS);
-    *workspace = Workspace { state: engine.state, entry: engine.entry, labels: kept };
+    *workspace = Workspace { states: Some((engine.state, engine.entry)), labels: kept };
     Ok(FunctionStats { instructions, labels, certificates })
 }
 

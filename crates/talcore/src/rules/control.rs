@@ -98,7 +98,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let Some(off) = self.local_target(target) else {
             return self.branch_away(target, learn);
         };
-        let saved: Option<State> = if self.has_untested() { Some(self.copy()?) } else { None };
+        let saved: Option<State> = if self.untested { Some(self.copy()?) } else { None };
         self.spend(self.state.frame.len() as u64)?;
         let mark = self.state.facts.mark();
         learn(self, true);
@@ -132,7 +132,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         Ok(self.state.clone())
     }
 
-    fn has_untested(&self) -> bool {
+    /// Whether some word of the state is of a type `opt`.
+    pub fn has_untested(&self) -> bool {
         let opt = |w: &Word| matches!(w, Word::Opt(..));
         self.state.regs.iter().any(opt)
             || self.state.frame.iter().any(|s| s.word.as_ref().is_some_and(opt))
@@ -142,6 +143,9 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Words of type `opt tau` whose value is now known become 0 or `tau`: every copy at once,
     /// since copies share the variable that is the value.
     pub fn resolve(&mut self) -> Checked {
+        if !self.untested {
+            return Ok(());
+        }
         while let Some((var, word)) = self.next_resolved()? {
             let replace = |w: &mut Word| {
                 if matches!(w, Word::Opt(v, ..) if *v == var) {

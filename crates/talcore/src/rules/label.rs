@@ -49,7 +49,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         s.begin((rigid, vars), (self.rigid_locs, label.locs.len()));
         for (r, pattern) in label.regs.iter().enumerate() {
             let Some(actual) = self.state.regs.get(r) else { continue };
-            if !s.evident_word(pattern, actual) {
+            if !matches!(pattern, Word::Any) && !s.evident_word(pattern, actual) {
                 let actual = actual.clone();
                 self.match_label_word(&mut s, label, pattern, &actual).map_err(|e| e.reg(r as u8))?;
             }
@@ -204,5 +204,6 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub fn enter(&mut self, label: &State) {
         self.state.copy_from(label);
         self.state.flags = Flags::unknown();
+        self.untested = self.has_untested();
     }
 }
