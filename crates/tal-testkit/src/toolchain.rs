@@ -194,7 +194,7 @@ impl Image {
     ///
     /// # Errors
     /// The reason of the rejection.
-    pub fn load(&self) -> Result<Program<'_>, Reject> {
+    pub fn load(&self) -> Result<Program<'_>, Box<Reject>> {
         match self {
             Image::Program(bytes) => talcore::check::load(bytes),
             Image::Module(module) => {

@@ -137,8 +137,8 @@ impl From<Failure> for Trouble {
     }
 }
 
-impl From<Reject> for Trouble {
-    fn from(reject: Reject) -> Trouble {
+impl From<Box<Reject>> for Trouble {
+    fn from(reject: Box<Reject>) -> Trouble {
         Trouble::Proof(Failure { reject, state: Box::default() })
     }
 }

@@ -197,7 +197,7 @@ pub(crate) fn register(number: u8, bits: u32) -> String {
 /// A term as text. Variables of a state have no names: they are numbered.
 pub(crate) fn term(t: &Term) -> String {
     let mut text = String::new();
-    for &(v, c) in t.summands() {
+    for &(v, c) in t.summands().iter() {
         let sign = match (text.is_empty(), c < 0) {
             (true, false) => "",
             (true, true) => "-",

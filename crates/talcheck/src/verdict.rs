@@ -26,7 +26,7 @@ pub fn check_module(module: &Module) -> Verdict {
 }
 
 /// A module as a program in which only what it imports is missing.
-pub(crate) fn load_image(module: &Module) -> Result<Program<'_>, Reject> {
+pub(crate) fn load_image(module: &Module) -> Result<Program<'_>, Box<Reject>> {
     let elf = talcore::elf::read(&module.image)?;
     load_module(elf.arch, elf.segments, &elf.notes, module.gate)
 }
@@ -37,14 +37,14 @@ fn functions(program: &Program<'_>, file: &[u8]) -> Verdict {
             let (instructions, labels, certificates) = (stats.instructions, stats.labels, stats.certificates);
             Part { accept: Accept { instructions, labels, certificates, ..Accept::default() }, first: None }
         }
-        Err(reject) => Part { accept: Accept::default(), first: Some((index, Box::new(reject))) },
+        Err(reject) => Part { accept: Accept::default(), first: Some((index, reject)) },
     };
     let whole = (0..program.functions.len())
         .into_par_iter()
         .map_init(Workspace::default, one)
         .reduce(Part::default, Part::and);
     match whole.first {
-        Some((_, reject)) => Err(*reject),
+        Some((_, reject)) => Err(reject),
         None => {
             let Accept { instructions, labels, certificates, .. } = whole.accept;
             Ok(Accept { instructions, labels, certificates, ..summary(program) })

@@ -168,7 +168,8 @@ impl Num<'_> {
 fn promising(facts: &Facts, goal: &Term) -> bool {
     facts.list().iter().any(|fact| {
         // Both are sorted by variable.
-        let mut goal = goal.summands().iter().peekable();
+        let goal = goal.summands();
+        let mut goal = goal.iter().peekable();
         fact.summands().iter().any(|&(v, c)| {
             while goal.next_if(|g| g.0 < v).is_some() {}
             goal.peek().is_some_and(|g| g.0 == v && (g.1 > 0) == (c > 0))
@@ -179,15 +180,14 @@ fn promising(facts: &Facts, goal: &Term) -> bool {
 /// `floor(a / 2^k)` if `2^k` divides every coefficient: `floor((2^k*e + c) / 2^k)` is
 /// `e + floor(c / 2^k)`.
 fn divide_exactly(a: &Term, k: u32) -> Option<Term> {
-    let m = pow2(k);
-    let mut parts = Vec::with_capacity(a.summands().len());
-    for &(v, c) in a.summands() {
-        if c as i128 % m != 0 {
+    let mut quotient = Term::from(floor2(a.konst(), k));
+    for &(v, c) in a.summands().iter() {
+        if c.trailing_zeros() < k {
             return None;
         }
-        parts.push((v, i64::try_from(c as i128 / m).ok()?));
+        quotient.append(v, c >> k)?;
     }
-    Term::from_parts(floor2(a.konst(), k), &parts)
+    Some(quotient)
 }
 
 /// `floor(bound / 2^k)` of an interval's bound, which may be missing.

@@ -14,6 +14,7 @@ use crate::types::{LayoutId, Mode, Types};
 use crate::verdict::{Accept, Code, Reject, Verdict};
 use crate::walk;
 use crate::x86::decode::is_padding;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// Checks an executable: the whole of what `talcheck` decides.
@@ -43,7 +44,7 @@ pub fn summary(program: &Program<'_>) -> Accept {
 
 /// Everything but the functions' code: the container, the notes, the types, the definitions, initial
 /// data, and that every executable byte belongs to a function or is padding.
-pub fn load(file: &[u8]) -> Result<Program<'_>, Reject> {
+pub fn load(file: &[u8]) -> Result<Program<'_>, Box<Reject>> {
     let elf = elf::read(file)?;
     let program = assemble(elf.arch, elf.segments, &elf.notes, false)?;
     entry(&program, elf.entry)?;
@@ -59,7 +60,7 @@ pub fn load_module<'a>(
     segments: Vec<Segment<'a>>,
     notes: &[Desc<'a>],
     gate: u64,
-) -> Result<Program<'a>, Reject> {
+) -> Result<Program<'a>, Box<Reject>> {
     let mut program = assemble(arch, segments, notes, true)?;
     program.gate = gate;
     data::check_objects(&program)?;
@@ -79,7 +80,7 @@ fn assemble<'a>(
     segments: Vec<Segment<'a>>,
     descs: &[Desc<'a>],
     module: bool,
-) -> Result<Program<'a>, Reject> {
+) -> Result<Program<'a>, Box<Reject>> {
     let mut types = Types::default();
     let abi = match arch {
         Arch::Amd64 => Abi::amd64(&mut types),
@@ -140,7 +141,7 @@ fn counts(t: &Types) -> (u32, u32, u32) {
 
 /// Collects objects and roles. Objects lie in memory of their mode: imm where nobody can write,
 /// shared where the program can.
-fn define(program: &mut Program<'_>, notes: &[Note<'_>], roles: &mut Roles) -> Result<(), Reject> {
+fn define(program: &mut Program<'_>, notes: &[Note<'_>], roles: &mut Roles) -> Result<(), Box<Reject>> {
     let word = u64::from(program.arch.word_bytes());
     let mut tables = Vec::new();
     for (n, note) in notes.iter().enumerate() {
@@ -215,7 +216,7 @@ fn define(program: &mut Program<'_>, notes: &[Note<'_>], roles: &mut Roles) -> R
     Ok(())
 }
 
-fn functions(program: &mut Program<'_>, notes: &[Note<'_>], bases: &[TypeBase]) -> Result<(), Reject> {
+fn functions(program: &mut Program<'_>, notes: &[Note<'_>], bases: &[TypeBase]) -> Result<(), Box<Reject>> {
     for (note, base) in notes.iter().zip(bases) {
         for f in &note.functions {
             let placed = program.segment(f.addr, f.size).is_some_and(|s| {
@@ -283,7 +284,7 @@ pub const fn restorer_bytes(arch: Arch) -> &'static [u8] {
 
 /// Exactly one gate slot, stub and restorer; the slot is a read-only word that holds the stub's
 /// address, and both stubs are the canonical bytes.
-fn gate(program: &mut Program<'_>, roles: &Roles) -> Result<(), Reject> {
+fn gate(program: &mut Program<'_>, roles: &Roles) -> Result<(), Box<Reject>> {
     let bad = |at, why| Reject::new(Code::Roles, at, why);
     let (Some(gate), Some(stub), Some(restorer)) = (roles.gate, roles.stub, roles.restorer) else {
         return Err(bad(0, "the gate slot, the user-mode stub or the signal restorer is missing"));
@@ -310,7 +311,7 @@ fn gate(program: &mut Program<'_>, roles: &Roles) -> Result<(), Reject> {
 }
 
 /// No two definitions share a byte.
-fn disjoint(program: &Program<'_>) -> Result<(), Reject> {
+fn disjoint(program: &Program<'_>) -> Result<(), Box<Reject>> {
     let word = u64::from(program.arch.word_bytes());
     let mut ranges: Vec<(u64, u64)> = program.functions.iter().map(|f| (f.addr, f.size)).collect();
     ranges.extend(program.objects.iter().map(|o| (o.addr, o.size)));
@@ -333,7 +334,7 @@ fn disjoint(program: &Program<'_>) -> Result<(), Reject> {
 const IMPORT_STEPS_PER_BYTE: u64 = 64;
 
 /// What a note imports is defined, at an equal type.
-fn imports(program: &Program<'_>, notes: &[Note<'_>]) -> Result<(), Reject> {
+fn imports(program: &Program<'_>, notes: &[Note<'_>]) -> Result<(), Box<Reject>> {
     let fuel = &mut (limits::FUEL_BASE + IMPORT_STEPS_PER_BYTE * program.note_bytes);
     for import in notes.iter().flat_map(|n| &n.imports) {
         let same = match import.kind {
@@ -368,7 +369,7 @@ fn same_object(
     mode: Mode,
     layout: LayoutId,
     fuel: &mut u64,
-) -> Result<bool, Reject> {
+) -> Result<bool, Box<Reject>> {
     match program.object_at(addr).and_then(|(i, off)| (off == 0).then(|| program.objects.get(i as usize))?) {
         Some(Object { kind: ObjectKind::Data(m, l), .. }) => {
             Ok(*m == mode && same_layout(&program.types, layout, *l, fuel))
@@ -406,7 +407,7 @@ fn statics(program: &mut Program<'_>, notes: &[Note<'_>]) {
 }
 
 /// The entry point is the one function of type `start`.
-fn entry(program: &Program<'_>, entry: u64) -> Result<(), Reject> {
+fn entry(program: &Program<'_>, entry: u64) -> Result<(), Box<Reject>> {
     let mut found = false;
     for f in program.functions.iter().filter(|f| program.types.sig(f.sig).start) {
         if f.addr != entry {
@@ -426,7 +427,7 @@ fn entry(program: &Program<'_>, entry: u64) -> Result<(), Reject> {
 
 /// Every executable byte is inside a function or a stub, or is padding: whole `int3` and canonical
 /// `nop` instructions between them.
-fn covered(program: &Program<'_>) -> Result<(), Reject> {
+fn covered(program: &Program<'_>) -> Result<(), Box<Reject>> {
     let mut pieces: Vec<(u64, u64)> = program.functions.iter().map(|f| (f.addr, f.size)).collect();
     pieces.extend(program.stubs.iter().copied());
     pieces.sort_unstable();
@@ -443,7 +444,7 @@ fn covered(program: &Program<'_>) -> Result<(), Reject> {
     Ok(())
 }
 
-fn padding(program: &Program<'_>, s: &Segment<'_>, mut at: u64, end: u64) -> Result<(), Reject> {
+fn padding(program: &Program<'_>, s: &Segment<'_>, mut at: u64, end: u64) -> Result<(), Box<Reject>> {
     while at < end {
         let room = usize::try_from(end - at).unwrap_or(usize::MAX);
         let bytes = s.bytes_at(at);

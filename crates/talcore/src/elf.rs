@@ -8,6 +8,7 @@ use crate::limits;
 use crate::program::Segment;
 use crate::reader::Reader;
 use crate::verdict::{Code, Reject};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 const PT_LOAD: u32 = 1;
@@ -56,11 +57,11 @@ pub struct Elf<'a> {
 }
 
 /// Reads and checks the container.
-pub fn read(file: &[u8]) -> Result<Elf<'_>, Reject> {
+pub fn read(file: &[u8]) -> Result<Elf<'_>, Box<Reject>> {
     container(file).map_err(Reject::in_file)
 }
 
-fn container(file: &[u8]) -> Result<Elf<'_>, Reject> {
+fn container(file: &[u8]) -> Result<Elf<'_>, Box<Reject>> {
     if file.len() > limits::FILE_BYTES {
         return Err(Reject::new(Code::Limit, 0, "the file is larger than 1 GiB"));
     }
@@ -100,7 +101,7 @@ fn container(file: &[u8]) -> Result<Elf<'_>, Reject> {
     Ok(Elf { arch, entry, segments, notes })
 }
 
-fn identify(file: &[u8]) -> Result<Arch, Reject> {
+fn identify(file: &[u8]) -> Result<Arch, Box<Reject>> {
     let not = |why| Reject::new(Code::NotElf, 0, why);
     let ident = file.get(..16).ok_or_else(|| not("the file is too short for an ELF header"))?;
     if ident.get(..4) != Some(b"\x7fELF") {
@@ -114,7 +115,7 @@ fn identify(file: &[u8]) -> Result<Arch, Reject> {
     }
 }
 
-fn headers(file: &[u8], arch: Arch) -> Result<(u64, Vec<Header>), Reject> {
+fn headers(file: &[u8], arch: Arch) -> Result<(u64, Vec<Header>), Box<Reject>> {
     let bad = |at: u64, why| Reject::new(Code::Header, at, why);
     let word = arch.word_bytes() as usize;
     let mut r = Reader::new(file.get(16..).unwrap_or(&[]));
@@ -187,7 +188,7 @@ fn segment<'a>(
     h: &Header,
     before: Option<&Segment<'a>>,
     arch: Arch,
-) -> Result<Segment<'a>, Reject> {
+) -> Result<Segment<'a>, Box<Reject>> {
     let bad = |why| Reject::new(Code::Segment, h.at, why);
     let (write, exec) = (h.flags & PF_W != 0, h.flags & PF_X != 0);
     if h.flags & !(PF_R | PF_W | PF_X) != 0 || h.flags & PF_R == 0 {
@@ -229,7 +230,7 @@ fn segment<'a>(
 }
 
 /// The TAL notes of all PT_NOTE headers. They lie in segments that the program cannot write.
-fn notes<'a>(file: &'a [u8], headers: &[Header], arch: Arch) -> Result<Vec<Desc<'a>>, Reject> {
+fn notes<'a>(file: &'a [u8], headers: &[Header], arch: Arch) -> Result<Vec<Desc<'a>>, Box<Reject>> {
     let mut found = Vec::new();
     // Headers may describe the same bytes again and again.
     let mut left = file.len() as u64;
@@ -268,7 +269,7 @@ fn read_notes<'a>(
     align: usize,
     found: &mut Vec<Desc<'a>>,
     _arch: Arch,
-) -> Result<(), Reject> {
+) -> Result<(), Box<Reject>> {
     let mut r = Reader::new(bytes);
     while r.left() >= 12 {
         let at = start + r.position();

@@ -10,6 +10,7 @@ use crate::term::Term;
 use crate::types::{Mode, Sig, SigId};
 use crate::verdict::{Code, Reject};
 use crate::x86::insn::Insn;
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -55,7 +56,7 @@ pub enum Flow {
 }
 
 /// The result of a rule.
-pub type Checked<T = ()> = Result<T, Reject>;
+pub type Checked<T = ()> = Result<T, Box<Reject>>;
 
 /// Proofs on demand for the arithmetic rules, by the guide.
 pub struct Prover<'g, G> {
@@ -171,7 +172,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// A rejection of the present instruction.
     #[cold]
-    pub fn fail(&self, code: Code, why: &'static str) -> Reject {
+    pub fn fail(&self, code: Code, why: &'static str) -> Box<Reject> {
         Reject::new(code, self.ip, why)
     }
 

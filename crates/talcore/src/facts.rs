@@ -198,17 +198,16 @@ impl Facts {
     /// The interval of a term. Bounds beyond [`FAR`] count as missing.
     #[inline]
     pub fn range(&self, t: &Term) -> Interval {
-        match *t.summands() {
-            // Most terms are constants, or variables with an offset.
-            [] if near(t.konst()) => Interval { lo: t.konst(), hi: t.konst() },
-            [(v, 1)] if near(t.konst()) => {
+        // Most terms are variables with an offset.
+        match t.as_var_plus() {
+            Some((v, k)) => {
                 let Interval { lo, hi } = self.interval(v);
                 Interval {
-                    lo: if lo == NEG_INF { lo } else { lo + t.konst() },
-                    hi: if hi == POS_INF { hi } else { hi + t.konst() },
+                    lo: if lo == NEG_INF { lo } else { lo + i128::from(k) },
+                    hi: if hi == POS_INF { hi } else { hi + i128::from(k) },
                 }
             }
-            _ => self.general_range(t),
+            None => self.general_range(t),
         }
     }
 
@@ -224,7 +223,7 @@ impl Facts {
         if !near(sum) {
             return missing;
         }
-        for &(v, c) in t.summands() {
+        for &(v, c) in t.summands().iter() {
             let i = self.interval(v);
             let bound = if (c > 0) == upper { i.hi } else { i.lo };
             // Finite bounds are near, and so are these products: their sum does not overflow.
@@ -232,11 +231,14 @@ impl Facts {
                 _ if bound == NEG_INF || bound == POS_INF => return missing,
                 1 => bound,
                 -1 => -bound,
-                _ => match bound.checked_mul(c.into()) {
-                    Some(product) if near(product) => product,
-                    _ => return missing,
+                _ => match i64::try_from(bound) {
+                    Ok(bound) => i128::from(bound) * i128::from(c),
+                    Err(_) => bound.checked_mul(c.into()).unwrap_or(missing),
                 },
             };
+            if !near(product) {
+                return missing;
+            }
             sum += product;
         }
         sum
@@ -401,7 +403,7 @@ pub fn tighten(t: &Term) -> Option<Term> {
         g => i128::from(g),
     };
     let mut tight = Term::from(t.konst().div_euclid(g));
-    for &(v, c) in t.summands() {
+    for &(v, c) in t.summands().iter() {
         tight.append(v, i64::try_from(i128::from(c) / g).ok()?)?;
     }
     Some(tight)
@@ -410,7 +412,7 @@ pub fn tighten(t: &Term) -> Option<Term> {
 /// The gcd of a term's coefficients; 0 for a constant.
 fn content(t: &Term) -> u64 {
     let mut g = 0;
-    for &(_, c) in t.summands() {
+    for &(_, c) in t.summands().iter() {
         g = gcd(g, c.unsigned_abs());
         if g == 1 {
             break;

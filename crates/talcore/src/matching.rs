@@ -102,7 +102,7 @@ impl Subst {
     /// The term under the substitution; `None` if a variable is open, and on overflow.
     pub fn apply(&self, t: &Term) -> Option<Term> {
         let mut sum = Term::from(t.konst());
-        for &(v, c) in t.summands() {
+        for &(v, c) in t.summands().iter() {
             match self.slot(v) {
                 None => sum.accumulate(&Term::var(v), c.into())?,
                 Some(i) => sum.accumulate(self.terms.get(i)?.as_ref()?, c.into())?,
@@ -143,7 +143,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let konst = self.term(pattern.konst().checked_neg().map(Term::from))?;
         let mut rest = self.term(actual.add(&konst))?;
         let mut open = None;
-        for &(v, c) in pattern.summands() {
+        for &(v, c) in pattern.summands().iter() {
             let k = -(c as i128);
             let Some(i) = s.slot(v) else {
                 rest = self.term(rest.add_scaled(&Term::var(v), k))?;
@@ -492,7 +492,7 @@ fn divide(t: &Term, c: i128) -> Option<Term> {
     }
     let exact = |n: i128| if n.checked_rem(c)? == 0 { n.checked_div(c) } else { None };
     let mut quotient = Term::from(exact(t.konst())?);
-    for &(v, k) in t.summands() {
+    for &(v, k) in t.summands().iter() {
         quotient.append(v, i64::try_from(exact(k.into())?).ok()?)?;
     }
     Some(quotient)

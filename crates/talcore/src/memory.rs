@@ -61,7 +61,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let blame = Blame { shape: Code::Straddle, fact: Code::Bounds };
         if let Some(size) = self.program.shapes.raw_size(lay.id) {
             let size = self.term(under(size, &lay.env))?;
-            self.inside(off, width, size)?;
+            self.inside(off, width, &size)?;
             return Ok(Leaf::Raw);
         }
         let whole = (lay.clone(), off.clone());
@@ -70,7 +70,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             self.spend(2)?;
             if let Some(size) = self.program.shapes.raw_size(lay.id) {
                 let size = self.term(under(size, &lay.env))?;
-                self.inside(&off, width, size)?;
+                self.inside(&off, width, &size)?;
                 return Ok(Leaf::Raw);
             }
             let program = self.program;
@@ -118,16 +118,14 @@ impl<'a, G: Guide> Engine<'a, G> {
         let Some(size) = self.size_of(&whole.0) else {
             return self.reject(Code::Bounds, "the object's size is not known");
         };
-        self.inside(&whole.1, width, size)?;
+        self.inside(&whole.1, width, &size)?;
         Ok(Leaf::Raw)
     }
 
     /// Proves that `width` bytes at `off` lie in an object of `size` bytes.
-    pub fn inside(&mut self, off: &Term, width: Width, size: Term) -> Checked {
+    pub fn inside(&mut self, off: &Term, width: Width, size: &Term) -> Checked {
         self.require(off, Code::Bounds, "the access may lie before the object")?;
-        let mut last = size;
-        let fits = last.accumulate(off, -1).and_then(|()| last.advance(-i128::from(width.bytes())));
-        let last = self.term(fits.map(|()| last))?;
+        let last = self.term(size.sub(off).and_then(|t| t.offset(-i128::from(width.bytes()))))?;
         self.require(&last, Code::Bounds, "the access may run past the end of the object")
     }
 
@@ -135,7 +133,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// index, and the constant so that `0 <= constant of rest < size`.
     fn split_offset(&self, off: &Term, size: i128) -> Checked<(Term, Term)> {
         let (mut index, mut rest) = (Vec::new(), Vec::new());
-        for &(v, c) in off.summands() {
+        for &(v, c) in off.summands().iter() {
             if (c as i128) % size == 0 {
                 index.push((v, (c as i128 / size) as i64));
             } else {

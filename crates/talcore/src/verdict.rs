@@ -1,6 +1,7 @@
 //! Why a file is rejected: data, no text. `taldiag` turns it into words.
 
 use crate::term::Term;
+use alloc::boxed::Box;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $num:literal,)*) => {
@@ -142,27 +143,29 @@ pub struct Reject {
 }
 
 impl Reject {
-    /// A rejection at an address.
-    pub fn new(code: Code, at: u64, why: &'static str) -> Reject {
-        Reject { code, at, in_file: false, why, goal: None, reg: None, target: None }
+    /// A rejection at an address. It is boxed, so that rules which do not reject answer little.
+    #[allow(clippy::new_ret_no_self)]
+    #[cold]
+    pub fn new(code: Code, at: u64, why: &'static str) -> Box<Reject> {
+        Box::new(Reject { code, at, in_file: false, why, goal: None, reg: None, target: None })
     }
     /// The same, `at` being an offset in the file.
-    pub fn in_file(mut self) -> Reject {
+    pub fn in_file(mut self: Box<Self>) -> Box<Reject> {
         self.in_file = true;
         self
     }
     /// With the goal that failed.
-    pub fn goal(mut self, goal: &Term) -> Reject {
+    pub fn goal(mut self: Box<Self>, goal: &Term) -> Box<Reject> {
         self.goal = Some(goal.clone());
         self
     }
     /// With the register that it is about.
-    pub fn reg(mut self, reg: u8) -> Reject {
+    pub fn reg(mut self: Box<Self>, reg: u8) -> Box<Reject> {
         self.reg = Some(reg);
         self
     }
     /// With the target of the edge.
-    pub fn target(mut self, target: u64) -> Reject {
+    pub fn target(mut self: Box<Self>, target: u64) -> Box<Reject> {
         self.target = Some(target);
         self
     }
@@ -190,4 +193,4 @@ pub struct Accept {
 }
 
 /// Either.
-pub type Verdict = Result<Accept, Reject>;
+pub type Verdict = Result<Accept, Box<Reject>>;

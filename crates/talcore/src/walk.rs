@@ -8,6 +8,7 @@ use crate::state::State;
 use crate::verdict::{Code, Reject};
 use crate::x86::decode::{DecodeError, decode};
 use crate::x86::insn::Op;
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -147,7 +148,7 @@ pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
     Ok(instructions)
 }
 
-fn undecodable(at: u64, e: DecodeError) -> Reject {
+fn undecodable(at: u64, e: DecodeError) -> Box<Reject> {
     Reject::new(e.code(), at, e.why())
 }
 

@@ -108,7 +108,7 @@ fn certificates_are_sound() {
         // Near a combination of the facts, divided by the factor and rounded somehow.
         let goal = if rng.bool() {
             let mut goal = Term::from(sum.konst() / i128::from(factor.max(1)) + rng.i128(-2..3));
-            for &(v, c) in sum.summands() {
+            for &(v, c) in sum.summands().iter() {
                 let c = i128::from(c) / i128::from(factor.max(1)) + rng.i128(-1..2);
                 goal = goal.add_scaled(&Term::var(v), c).unwrap();
             }

@@ -57,7 +57,7 @@ fn sums_are_those_of_maps() {
             (term, model) = (t, sum);
             assert_eq!(Model::of(&term), model);
             assert!(term.summands().windows(2).all(|w| w[0].0 < w[1].0));
-            let parts = Term::from_parts(term.konst(), term.summands());
+            let parts = Term::from_parts(term.konst(), &term.summands());
             assert_eq!(parts.as_ref(), Some(&term));
             assert_eq!(parts.and_then(|p| p.as_var()), term.as_var());
             assert_eq!(term.scope(), model.summands.last_key_value().map_or(0, |(v, _)| v + 1));

@@ -22,7 +22,7 @@ pub fn recheck(inputs: &[Input], options: &Options, image: &[u8]) -> Result<Acce
 
 /// The verdict of [`talcore::check::check`], with functions in parallel: of several reasons to reject the
 /// first in the order of addresses.
-fn check(image: &[u8]) -> Result<Accept, Reject> {
+fn check(image: &[u8]) -> Result<Accept, Box<Reject>> {
     let program = talcore::check::load(image)?;
     let rejected = |index| talcore::walk::check_function(&program, index, image).err();
     match (0..program.functions.len()).into_par_iter().find_map_first(rejected) {

@@ -219,7 +219,7 @@ impl Writer<'_> {
 
     fn plain_term(&mut self, t: &Term) {
         let mut first = true;
-        for &(v, c) in t.summands() {
+        for &(v, c) in t.summands().iter() {
             match (first, c < 0) {
                 (true, false) => {}
                 (true, true) => self.put("-"),

@@ -39,7 +39,7 @@ pub fn count(out: &mut Vec<u8>, n: usize) {
 pub fn term(out: &mut Vec<u8>, t: &Term) {
     sleb(out, t.konst());
     count(out, t.summands().len());
-    for &(var, coefficient) in t.summands() {
+    for &(var, coefficient) in t.summands().iter() {
         uleb(out, var.into());
         sleb(out, coefficient.into());
     }

@@ -12,7 +12,7 @@ pub(crate) type Vars = Vec<Option<i128>>;
 /// The value of a term.
 pub(crate) fn value(t: &Term, vars: &Vars) -> Option<i128> {
     let mut sum = t.konst();
-    for &(v, c) in t.summands() {
+    for &(v, c) in t.summands().iter() {
         sum = sum.checked_add(i128::from(c).checked_mul((*vars.get(v as usize)?)?)?)?;
     }
     Some(sum)

@@ -91,7 +91,7 @@ impl Cx<'_> {
             names.push(text);
         }
         let t = self.eval_term(f.ast, e, &vars)?;
-        let summands = t.summands().iter().map(|s| (names[s.0 as usize].clone(), s.1 as i128));
+        let summands = t.summands().into_iter().map(|s| (names[s.0 as usize].clone(), s.1 as i128));
         Some(LinExpr { konst: t.konst(), vars: summands.collect() })
     }
 

@@ -431,7 +431,7 @@ fn narrow(sig: &mut types::Sig) {
     let first = sig.vars.len() as u32;
     let ranges = &mut sig.result_vars;
     sig.result_facts.retain(|t| {
-        let &[(v, c)] = t.summands() else { return true };
+        let [(v, c)] = *t.summands() else { return true };
         let Some(range) = v.checked_sub(first).and_then(|i| ranges.get_mut(i as usize)) else { return true };
         // Facts are tightened: a single coefficient is 1 or -1.
         let narrowed = match c {

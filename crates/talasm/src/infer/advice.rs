@@ -34,7 +34,7 @@ impl<'a> Scene<'a> {
         failure: &'a Failure,
     ) -> Scene<'a> {
         let signature = &module.functions[function].var_names;
-        let stored = match failure.reject.goal.as_ref().map(|g| g.summands()) {
+        let stored = match failure.reject.goal.as_ref().map(|g| g.summands()).as_deref() {
             Some(&[(v, _)]) if failure.reject.code == Code::StoreType => Some(v),
             _ => None,
         };
@@ -70,7 +70,7 @@ impl<'a> Scene<'a> {
     pub(super) fn value(&self, r: usize, example: &[(Var, i128)]) -> Option<i128> {
         let Some(Word::Int(t)) = self.state().regs.get(r) else { return None };
         let mut sum = t.konst();
-        for &(v, c) in t.summands() {
+        for &(v, c) in t.summands().iter() {
             let value = example.iter().find(|e| e.0 == v)?.1;
             sum = sum.checked_add(value.checked_mul(c.into())?)?;
         }
@@ -180,7 +180,7 @@ pub(super) fn helps(s: &Scene<'_>) -> Vec<String> {
         all.insert(0, format!("the function is {}", Printer::new(&s.program.types).sig(sig)));
     }
     let goal = s.reject.goal.iter().flat_map(|g| g.summands());
-    if goal.into_iter().any(|(v, _)| s.state().facts.interval(*v).lo == -4095) {
+    if goal.into_iter().any(|(v, _)| s.state().facts.interval(v).lo == -4095) {
         all.push(
             "a result in -4095..-1 is an error of the kernel: test it first (`test rax, rax`, `js .error`)"
                 .into(),

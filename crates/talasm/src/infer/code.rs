@@ -24,7 +24,7 @@ impl Code {
         function: &Function,
         entry_label: bool,
         more: impl Iterator<Item = u64>,
-    ) -> Result<Code, Reject> {
+    ) -> Result<Code, Box<Reject>> {
         let bytes = walk::code(program, function)?;
         let mut insns = Vec::new();
         let mut at = 0u64;

@@ -25,7 +25,7 @@ const OPTIONAL: Budget = Budget(40_000);
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     /// The rule's rejection.
-    pub reject: Reject,
+    pub reject: Box<Reject>,
     /// What was known there.
     pub state: Box<State>,
 }
@@ -172,7 +172,7 @@ fn run_block(
     engine: &mut Engine<'_, Scout<'_>>,
     code: &Code,
     block: Option<u64>,
-) -> Result<Vec<(u64, u64, State)>, Reject> {
+) -> Result<Vec<(u64, u64, State)>, Box<Reject>> {
     let mut edges = Vec::new();
     let Some(first) = code.index_of(block.unwrap_or(0)) else { return Ok(edges) };
     for (i, (at, insn)) in code.insns.iter().enumerate().skip(first) {
@@ -193,7 +193,7 @@ fn run_block(
     Ok(edges)
 }
 
-fn clash(c: Clash, from: u64, target: u64) -> Reject {
+fn clash(c: Clash, from: u64, target: u64) -> Box<Reject> {
     match c {
         Clash::Depth(..) => Reject::new(Reason::LabelStack, from, "the stack has another depth at the label"),
         Clash::Debt => {

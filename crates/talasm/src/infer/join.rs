@@ -60,7 +60,7 @@ impl<'a, 'p> Join<'a, 'p> {
 
     pub(super) fn apply(&self, t: &Term) -> Option<Term> {
         let mut sum = Term::from(t.konst());
-        for &(v, c) in t.summands() {
+        for &(v, c) in t.summands().iter() {
             sum = match v.checked_sub(self.f.vars()) {
                 None => sum.add_scaled(&Term::var(v), i128::from(c))?,
                 Some(i) => sum.add_scaled(self.theta.get(i as usize)?.as_ref()?, i128::from(c))?,
@@ -211,7 +211,7 @@ impl<'a, 'p> Join<'a, 'p> {
         let rigid = self.f.vars();
         let Some(mut rest) = a.offset(-p.konst()) else { return false };
         let mut open = None;
-        for &(v, c) in p.summands() {
+        for &(v, c) in p.summands().iter() {
             let known = match v.checked_sub(rigid) {
                 None => Term::var(v),
                 Some(i) => match self.theta.get(i as usize) {

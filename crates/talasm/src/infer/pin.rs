@@ -149,7 +149,7 @@ impl Pin {
         let open = |known: &[bool], v: Var| v >= entry && !known[(v - entry) as usize];
         loop {
             let found = self.regs.iter().find_map(|(_, t)| {
-                let mut vars = t.summands().iter().map(|s| s.0).filter(|v| open(&known, *v));
+                let mut vars = t.summands().into_iter().map(|s| s.0).filter(|v| open(&known, *v));
                 let first = vars.next()?;
                 vars.next().is_none().then_some(first)
             });

@@ -67,7 +67,8 @@ impl<'a, 'p> Projection<'a, 'p> {
         terms.sort_by_key(|t| t.summands().len() + usize::from(t.konst() != 0));
         loop {
             let found = terms.iter().find_map(|t| {
-                let mut open = t.summands().iter().filter(|s| s.0 >= f.vars() && !p.names.contains_key(&s.0));
+                let mut open =
+                    t.summands().into_iter().filter(|s| s.0 >= f.vars() && !p.names.contains_key(&s.0));
                 let first = open.next()?;
                 open.next().is_none().then(|| (first.0, i128::from(first.1), t))
             });
@@ -91,7 +92,7 @@ impl<'a, 'p> Projection<'a, 'p> {
     /// A term in the label's variables, if all of them have names.
     pub(super) fn named(&self, t: &Term) -> Option<Term> {
         let mut sum = Term::from(t.konst());
-        for &(v, c) in t.summands() {
+        for &(v, c) in t.summands().iter() {
             let c = i128::from(c);
             sum = match v < self.f.vars() {
                 true => sum.add_scaled(&Term::var(v), c)?,

@@ -245,10 +245,10 @@ impl Writer<'_> {
                     out.push(4);
                     wire::sleb(out, c);
                 }
-                _ => match t.summands() {
+                _ => match *t.summands() {
                     [(v, 1)] => {
                         out.push(14);
-                        wire::uleb(out, u128::from(*v));
+                        wire::uleb(out, u128::from(v));
                         wire::sleb(out, t.konst());
                     }
                     _ => {

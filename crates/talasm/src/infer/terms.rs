@@ -60,14 +60,14 @@ pub(super) type Name = (Term, i128);
 /// integral; `None` if a variable has no name.
 pub(super) fn rename(t: &Term, names: &HashMap<Var, Name>, rigid: Var) -> Option<Term> {
     let mut factor = 1i128;
-    for &(v, _) in t.summands() {
+    for &(v, _) in t.summands().iter() {
         if v >= rigid {
             let d = names.get(&v)?.1;
             factor = factor.checked_mul(d / gcd(factor.unsigned_abs(), d.unsigned_abs()) as i128)?;
         }
     }
     let mut sum = Term::from(t.konst().checked_mul(factor)?);
-    for &(v, c) in t.summands() {
+    for &(v, c) in t.summands().iter() {
         let (name, d) = if v < rigid { (Term::var(v), 1) } else { names.get(&v)?.clone() };
         sum = sum.add_scaled(&name, i128::from(c).checked_mul(factor / d)?)?;
     }

@@ -46,7 +46,7 @@ impl Names<'_> {
     /// A term.
     pub(super) fn term(&self, t: &Term) -> String {
         let mut out = String::new();
-        for &(v, c) in t.summands() {
+        for &(v, c) in t.summands().iter() {
             let name = self.var(v);
             let sign = if c < 0 { "-" } else { "+" };
             match (out.is_empty(), c < 0) {

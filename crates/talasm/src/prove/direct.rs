@@ -28,12 +28,12 @@ impl Search<'_> {
     /// Looks for facts that finish the proof from the remainder `rest`, which contains the
     /// goal `factor` times.
     fn cancel(&mut self, rest: &Term, factor: u64, depth: usize) -> Option<Cert> {
-        let must = rest.summands().iter().find(|&&(v, c)| {
+        let must = rest.summands().into_iter().find(|&(v, c)| {
             let i = self.facts.interval(v);
             if c > 0 { i.lo == NEG_INF } else { i.hi == POS_INF }
         });
         match must {
-            Some(&s) => self.cancel_one(rest, s, factor, depth),
+            Some(s) => self.cancel_one(rest, s, factor, depth),
             None => rest.summands().iter().find_map(|&s| self.cancel_one(rest, s, factor, depth)),
         }
     }

@@ -68,7 +68,7 @@ impl Problem {
     fn connect(&mut self, facts: &Facts, number: &mut HashMap<Var, usize>) {
         let mut by_var: HashMap<Var, Vec<u32>> = HashMap::new();
         for (i, fact) in facts.list().iter().enumerate() {
-            for &(v, _) in fact.summands() {
+            for &(v, _) in fact.summands().iter() {
                 by_var.entry(v).or_default().push(i as u32);
             }
         }
@@ -86,7 +86,7 @@ impl Problem {
     }
 
     fn row(&mut self, facts: &Facts, number: &mut HashMap<Var, usize>, t: &Term) -> Row {
-        let parts = t.summands().iter().map(|&(v, c)| {
+        let parts = t.summands().into_iter().map(|(v, c)| {
             let local = *number.entry(v).or_insert_with(|| {
                 let i = facts.interval(v);
                 self.vars.push(v);

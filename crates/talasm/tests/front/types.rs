@@ -77,7 +77,7 @@ fn result_intervals() {
     // 2r + 1 >= 0 is r >= 0 for integers, 2r + 1 < 10 is r <= 4.
     assert_eq!(s.result_vars, [Interval::new(0, 4)]);
     assert_eq!(s.result_facts.len(), 1, "{:?}", s.result_facts);
-    assert_eq!(s.result_facts[0].summands(), [(0, 1), (1, -1)]);
+    assert_eq!(*s.result_facts[0].summands(), [(0, 1), (1, -1)]);
     assert_eq!(front.module.functions[0].var_names, ["n", "r"]);
 }
 

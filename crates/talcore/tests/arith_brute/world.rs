@@ -196,7 +196,7 @@ fn dive(rows: &[&Term], congruences: &[Congruence], mut bounds: Vec<(i128, i128)
 /// If all variables but `v` are fixed and `v` has coefficient 1: its least value and the step.
 fn only(c: &Congruence, v: usize, bounds: &[(i128, i128)]) -> Option<(i128, i128)> {
     let mut rest = i128::from(c.value) - c.term.konst();
-    for &(u, k) in c.term.summands() {
+    for &(u, k) in c.term.summands().iter() {
         let (lo, hi) = bounds[u as usize];
         if u as usize != v {
             (lo == hi).then_some(())?;
@@ -211,7 +211,7 @@ fn only(c: &Congruence, v: usize, bounds: &[(i128, i128)]) -> Option<(i128, i128
 /// False only if all variables of the congruence are fixed and it does not hold.
 fn possible(c: &Congruence, bounds: &[(i128, i128)]) -> bool {
     let mut sum = c.term.konst();
-    for &(v, k) in c.term.summands() {
+    for &(v, k) in c.term.summands().iter() {
         let (lo, hi) = bounds[v as usize];
         if lo != hi {
             return true;
@@ -234,7 +234,7 @@ fn narrow(rows: &[&Term], bounds: &mut [(i128, i128)]) -> bool {
             if most < 0 {
                 return false;
             }
-            for &(v, c) in row.summands() {
+            for &(v, c) in row.summands().iter() {
                 let (lo, hi) = &mut bounds[v as usize];
                 let reach = most.div_euclid(i128::from(c).abs());
                 if c > 0 && hi.saturating_sub(reach) > *lo {

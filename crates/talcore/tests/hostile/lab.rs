@@ -79,7 +79,7 @@ impl Lab {
     }
 
     /// Checks a function of this signature with this code and the lying guide.
-    pub(crate) fn check(mut self, sig: Sig, code: &[u8]) -> Result<(), Reject> {
+    pub(crate) fn check(mut self, sig: Sig, code: &[u8]) -> Result<(), Box<Reject>> {
         let labels = std::mem::take(&mut self.labels);
         let witnesses = std::mem::take(&mut self.witnesses).into_iter();
         self.program(sig, code, |program| {
@@ -92,7 +92,7 @@ impl Lab {
     }
 
     /// Checks it with a stream of annotations.
-    pub(crate) fn check_stream(self, sig: Sig, code: &[u8], stream: &[u8]) -> Result<(), Reject> {
+    pub(crate) fn check_stream(self, sig: Sig, code: &[u8], stream: &[u8]) -> Result<(), Box<Reject>> {
         self.program(sig, code, |program| {
             program.functions[0].stream = 0..stream.len();
             walk::check_function(program, 0, stream).map(|_| ())
@@ -100,7 +100,7 @@ impl Lab {
     }
 
     /// Checks the initial data alone.
-    pub(crate) fn check_data(self) -> Result<(), Reject> {
+    pub(crate) fn check_data(self) -> Result<(), Box<Reject>> {
         self.program(Sig::default(), &[0xc3], |program| data::check_objects(program))
     }
 
@@ -108,8 +108,8 @@ impl Lab {
         mut self,
         sig: Sig,
         code: &[u8],
-        body: impl FnOnce(&mut Program<'_>) -> Result<(), Reject>,
-    ) -> Result<(), Reject> {
+        body: impl FnOnce(&mut Program<'_>) -> Result<(), Box<Reject>>,
+    ) -> Result<(), Box<Reject>> {
         self.types.sigs.push(sig);
         let sig = SigId(self.types.sigs.len() as u32 - 1);
         let abi = Abi::amd64(&mut self.types);
@@ -185,12 +185,12 @@ impl Guide for Liar {
 
 /// Asserts the verdict of one file, or of an attack.
 #[track_caller]
-pub(crate) fn accepted(verdict: Result<(), Reject>) {
+pub(crate) fn accepted(verdict: Result<(), Box<Reject>>) {
     assert_eq!(verdict, Ok(()));
 }
 
 /// Asserts that an attack is rejected with one of these codes.
 #[track_caller]
-pub(crate) fn rejected(verdict: Result<(), Reject>, code: Code) {
+pub(crate) fn rejected(verdict: Result<(), Box<Reject>>, code: Code) {
     assert_eq!(verdict.map_err(|r| r.code), Err(code));
 }
