@@ -5,6 +5,7 @@ use super::{Frame, Machine, RSP, Stop, Watched};
 use iced_x86::{
     Code, ConditionCode, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
 };
+use talcore::limits;
 
 /// A register or memory of a width in bits.
 #[derive(Clone, Copy)]
@@ -553,8 +554,9 @@ impl Machine<'_> {
     }
 
     fn call(&mut self, i: &Instruction) -> Watched<Option<Stop>> {
-        if self.regs[RSP] < self.memory.touched {
-            return Err("a call with stack that was not touched".into());
+        // The return address is the touch that pays for what was allocated before.
+        if self.regs[RSP].saturating_add(limits::PROBE_DEBT as u64) < self.memory.touched {
+            return Err("a call that may step over the guard gap".into());
         }
         let target = match i.op_kind(0) {
             OpKind::NearBranch64 => i.near_branch_target(),

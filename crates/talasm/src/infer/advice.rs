@@ -228,10 +228,9 @@ fn general(r: &Reject) -> Option<&'static str> {
             "rsp moves by `push`, `pop`, `add rsp, 8`, `sub rsp, 8`; `mov rsp, rbp` and `leave` restore it"
         }
         Code::FrameOpen => "`pop` what was pushed, or `add rsp` what was subtracted, on every way to this",
-        Code::ProbeDebt if r.why.contains("skipped") => {
+        Code::ProbeDebt => {
             "allocate at most 65536 bytes at a time, and touch each part: `mov qword [rsp], 0`"
         }
-        Code::ProbeDebt => "touch the new memory first, for example `mov qword [rsp], 0`",
         _ => return None,
     })
 }

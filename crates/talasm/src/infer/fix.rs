@@ -196,9 +196,6 @@ fn run_block(
 fn clash(c: Clash, from: u64, target: u64) -> Box<Reject> {
     match c {
         Clash::Depth(..) => Reject::new(Reason::LabelStack, from, "the stack has another depth at the label"),
-        Clash::Debt => {
-            Reject::new(Reason::ProbeDebt, from, "stack was allocated but not touched before the label")
-        }
         Clash::Pinned(r) => {
             let why = "the register does not have the value that the annotation of the label says";
             Reject::new(Reason::LabelType, from, why).reg(r)

@@ -97,8 +97,6 @@ pub(super) struct Label {
 pub(super) enum Clash {
     /// The stack has another depth on another edge.
     Depth(i64, i64),
-    /// Stack is allocated but not touched.
-    Debt,
     /// A register does not have the value that is written by hand.
     Pinned(u8),
 }
@@ -111,9 +109,6 @@ impl Label {
         s: &State,
         pin: Option<Rc<Pin>>,
     ) -> Result<Label, Clash> {
-        if s.debt() > 0 {
-            return Err(Clash::Debt);
-        }
         let mut kept = concrete(f, s);
         let live = live | pin.as_ref().map_or(0, |p| p.live());
         for r in 0..16 {
@@ -279,9 +274,6 @@ impl Label {
         if s.depth != self.state.depth {
             return Err(Clash::Depth(self.state.depth, s.depth));
         }
-        if s.debt() > 0 {
-            return Err(Clash::Debt);
-        }
         let s = &concrete(f, s);
         let old = self.clone();
         let (vars, locs) = (self.vars.len() - f.vars() as usize, self.state.locs.len() - f.locs() as usize);
@@ -315,6 +307,9 @@ impl Label {
             let p = j.word(self, p, &s.incoming.get(i).cloned().unwrap_or_default());
             self.state.incoming[i] = p;
         }
+        // What some edge has not touched is owed at the label.
+        j.changed |= s.touched > self.state.touched;
+        self.state.touched = self.state.touched.max(s.touched);
         self.keep_facts(&mut j);
         self.keep_bounds(&mut j, widen);
         if !j.general.is_empty() {

@@ -119,7 +119,8 @@ impl<'a, 'p> Projection<'a, 'p> {
     pub(super) fn state(&mut self) -> State {
         let from = self.from;
         let locs = self.f.entry.locs.iter().map(|l| Loc { addr: None, ..l.clone() }).collect();
-        let mut state = State { depth: from.depth, touched: from.depth, locs, ..State::default() };
+        let mut state =
+            State { depth: from.depth, touched: from.touched.max(from.depth), locs, ..State::default() };
         for r in 0..16 {
             state.regs[r] = self.word(&from.regs[r], &mut state.locs);
         }

@@ -29,9 +29,6 @@ impl<'a, G: Guide> Engine<'a, G> {
         let Some(number) = number else {
             return self.reject(Code::SyscallNumber, "the number of the system call is not a known constant");
         };
-        if self.state.debt() > 0 {
-            return self.reject(Code::ProbeDebt, "stack was allocated but not touched before the call");
-        }
         let bits = program.arch.word_bits();
         let mut entries = program.abi.entries_for(number).peekable();
         if entries.peek().is_none() {
