@@ -42,6 +42,11 @@ pub(crate) fn run() -> Done {
 
     heading("Now it is your turn");
     println!("Read docs/README.md, change an example, and run `cargo xtask demo` again.");
+    println!(
+        "To run an example in ring 0 of a kernel, in a virtual machine (the first time takes some minutes):"
+    );
+    println!("    cargo xtask kernel run target/examples/sha256sum README.md");
+    println!("and for a console there: cargo xtask kernel shell. More in docs/kernel-run.md.");
     Ok(())
 }
 

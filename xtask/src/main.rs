@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod demo;
 mod examples;
+mod kernel;
 mod man;
 mod source;
 mod tcb;
@@ -41,6 +42,9 @@ enum Task {
         #[arg(long, default_value_t = 7)]
         runs: usize,
     },
+    /// Runs programs in the kernel of this project, in a virtual machine
+    #[command(subcommand)]
+    Kernel(Box<kernel::Kernel>),
     /// Counts the lines of what must be trusted
     Tcb,
     /// Writes the manual pages of the tools to target/man
@@ -63,17 +67,19 @@ enum Bench {
 type Done = Result<(), String>;
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().task {
-        Task::Demo => demo::run(),
-        Task::Examples => examples::run(),
-        Task::Ci => ci::run(),
-        Task::Tidy => tidy::run(),
-        Task::Bench { what, instructions, runs } => bench::run(what, instructions, runs.max(1)),
-        Task::Tcb => tcb::run(),
-        Task::Man => man::run(),
+    let ok = |()| ExitCode::SUCCESS;
+    let done: Result<ExitCode, String> = match Cli::parse().task {
+        Task::Demo => demo::run().map(ok),
+        Task::Examples => examples::run().map(ok),
+        Task::Ci => ci::run().map(ok),
+        Task::Tidy => tidy::run().map(ok),
+        Task::Bench { what, instructions, runs } => bench::run(what, instructions, runs.max(1)).map(ok),
+        Task::Kernel(what) => kernel::run(*what),
+        Task::Tcb => tcb::run().map(ok),
+        Task::Man => man::run().map(ok),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(message) => {
             eprintln!("xtask: {message}");
             ExitCode::FAILURE

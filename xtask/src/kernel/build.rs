@@ -1,0 +1,234 @@
+//! Building the kernel: once for each source, series, configuration and checker.
+
+use super::host::{For, Host};
+use super::source::{Series, Source};
+use super::{cache, digest, statics};
+use crate::Done;
+use crate::tools::{read, root, write};
+
+use std::fs;
+use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// A fragment of `kml-patch/config`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub(crate) enum Config {
+    /// As small as it can be: built in minutes
+    Minimal,
+    /// With the kernel's own checks of itself
+    Debug,
+}
+
+impl Config {
+    fn name(self) -> &'static str {
+        match self {
+            Config::Minimal => "minimal",
+            Config::Debug => "debug",
+        }
+    }
+
+    /// The lines that the configuration must have, on top of the kernel's `tinyconfig`.
+    fn fragment(self, checker: Option<&Path>) -> Result<String, String> {
+        let directory = root().join("kml-patch/config");
+        let mut text = read(&directory.join("guest.config"))?;
+        let own = directory.join(self.name()).with_extension("config");
+        if own.is_file() {
+            text.push_str(&read(&own)?);
+        }
+        if let Some(checker) = checker {
+            text.push_str(&format!("CONFIG_KML_CHECKER=\"{}\"\n", checker.display()));
+        }
+        Ok(text)
+    }
+}
+
+/// The image of the kernel, which is built unless it has been already.
+///
+/// # Errors
+/// What is missing, and what the compiler says.
+pub(crate) fn kernel(config: Config) -> Result<PathBuf, String> {
+    let series = Series::read()?;
+    let checker = if series.is_empty() { None } else { Some(statics::checker()?) };
+    let content = match &checker {
+        Some(path) => fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?,
+        None => Vec::new(),
+    };
+    let fragment = config.fragment(checker.as_deref())?;
+    let source = Source::get()?;
+    let key = digest(&(&source.version, &series.text, &fragment, &content));
+    let image = cache().join("images").join(format!("{}-{key:016x}", config.name())).join("bzImage");
+    if image.is_file() {
+        return Ok(image);
+    }
+    let host = Host::with(For::Build)?;
+    let tree = source.tree(&series, &host)?;
+    let build = cache().join("build").join(config.name());
+    configure(&tree, &build, &fragment, &host)?;
+    make(config, &build, &host)?;
+    let built = build.join("arch/x86/boot/bzImage");
+    let bytes = fs::read(&built).map_err(|e| format!("{}: {e}", built.display()))?;
+    // Under another name first: an interrupted copy is no kernel.
+    let unfinished = image.with_extension("new");
+    write(&unfinished, &bytes)?;
+    fs::rename(&unfinished, &image).map_err(|e| format!("{}: {e}", image.display()))?;
+    forget_old(config, &image);
+    Ok(image)
+}
+
+/// Writes the build directory's configuration, and complains about lines of the fragment that did not come through.
+fn configure(tree: &Path, build: &Path, fragment: &str, host: &Host) -> Done {
+    let wanted = build.join("wanted.config");
+    let made = build.join(".config");
+    // The series may have changed what can be configured.
+    let same = read(&wanted).unwrap_or_default() == fragment && made.is_file();
+    let in_tree = |targets: &[&str]| {
+        let mut c = host.command("make");
+        c.arg("-s").arg("-C").arg(tree).arg(format!("O={}", build.display()));
+        c.args(host.make_arguments()).args(targets);
+        super::apt::quiet(&mut c)
+    };
+    fs::create_dir_all(build).map_err(|e| format!("{}: {e}", build.display()))?;
+    if same {
+        return in_tree(&["olddefconfig"]);
+    }
+    in_tree(&["tinyconfig"])?;
+    let text = read(&made)? + fragment;
+    // The last of two lines counts.
+    write(&made, text)?;
+    in_tree(&["olddefconfig"])?;
+    let lost = lost(fragment, &read(&made)?);
+    if !lost.is_empty() {
+        let _ = fs::remove_file(&made);
+        return Err(format!("the kernel cannot be configured like this: {}", lost.join(", ")));
+    }
+    write(&wanted, fragment)
+}
+
+/// Lines of the fragment that do not hold in the configuration.
+fn lost<'a>(fragment: &'a str, config: &str) -> Vec<&'a str> {
+    let holds = |line: &str| match line.strip_suffix("=n") {
+        Some(name) => !config.lines().any(|l| l.strip_prefix(name).is_some_and(|rest| rest.starts_with('='))),
+        None => config.lines().any(|l| l == line),
+    };
+    let lines: Vec<&str> = fragment.lines().filter(|l| l.starts_with("CONFIG_")).collect();
+    let name = |l: &str| l.split('=').next().map(String::from);
+    let last = |i: usize| !lines[i + 1..].iter().any(|later| name(later) == name(lines[i]));
+    (0..lines.len()).filter(|&i| last(i) && !holds(lines[i])).map(|i| lines[i]).collect()
+}
+
+/// Runs make and shows how far it is.
+fn make(config: Config, build: &Path, host: &Host) -> Done {
+    let jobs = host.jobs();
+    let mut c = host.command("make");
+    c.arg(format!("-j{jobs}")).args(host.make_arguments()).arg("bzImage").current_dir(build);
+    // The same input makes the same image, and says nothing about the machine that made it.
+    c.env("KBUILD_BUILD_USER", "kml").env("KBUILD_BUILD_HOST", "localhost");
+    c.env("KBUILD_BUILD_TIMESTAMP", "2025-01-01 00:00:00Z").env("LC_ALL", "C");
+    c.stdin(Stdio::null()).stdout(Stdio::piped());
+    let log = build.join("make.log");
+    let errors = fs::File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
+    let mut out = errors.try_clone().map_err(|e| format!("{}: {e}", log.display()))?;
+    c.stderr(errors);
+    let steps_file = build.join("steps");
+    let usual = read(&steps_file).ok().and_then(|t| t.trim().parse().ok());
+    let first = usual.is_none();
+    let mut progress = Progress::new(config, usual);
+    if first {
+        eprintln!("== build the kernel ({jobs} jobs; the first time takes minutes)");
+    }
+    let start = Instant::now();
+    let mut child = c.spawn().map_err(|e| format!("cannot run make: {e}"))?;
+
+    for line in child.stdout.take().into_iter().flat_map(|s| BufReader::new(s).lines()) {
+        let line = line.map_err(|e| format!("make: {e}"))?;
+        let _ = writeln!(out, "{line}");
+        progress.step(&line);
+    }
+    progress.end();
+    let status = child.wait().map_err(|e| format!("make: {e}"))?;
+    if !status.success() {
+        let text = read(&log)?;
+        // What is not a step is what the compiler says.
+        let lines: Vec<&str> = text.lines().filter(|l| !l.starts_with("  ")).collect();
+        let end = &lines[lines.len().saturating_sub(30)..];
+        return Err(format!("the kernel does not build:\n{}\nall of it: {}", end.join("\n"), log.display()));
+    }
+    eprintln!("== built the kernel ({config:?}) in {} s", start.elapsed().as_secs());
+    if first {
+        write(&steps_file, progress.done.to_string())?;
+    }
+    Ok(())
+}
+
+/// How far a build is, as far as one can know.
+struct Progress {
+    done: usize,
+    /// What the last whole build took, or about that.
+    usual: usize,
+    terminal: bool,
+    shown: Instant,
+    tenth: usize,
+}
+
+impl Progress {
+    fn new(config: Config, usual: Option<usize>) -> Progress {
+        let guess = if config == Config::Debug { 2600 } else { 2100 };
+        Progress {
+            done: 0,
+            usual: usual.unwrap_or(guess),
+            terminal: std::io::stderr().is_terminal(),
+            shown: Instant::now(),
+            tenth: 0,
+        }
+    }
+
+    /// A line of make: `  CC      kernel/fork.o`.
+    fn step(&mut self, line: &str) {
+        if !line.starts_with("  ") {
+            return;
+        }
+        self.done += 1;
+        let percent = (100 * self.done / self.usual.max(1)).min(99);
+        let text: String = line.trim().chars().take(60).collect();
+        if self.terminal && self.shown.elapsed() > Duration::from_millis(100) {
+            self.shown = Instant::now();
+            eprint!("\r\x1b[K{percent:>3} %  {text}");
+        } else if !self.terminal && percent / 10 > self.tenth {
+            self.tenth = percent / 10;
+            eprintln!("   {percent} % after {} steps", self.done);
+        }
+    }
+
+    fn end(&self) {
+        if self.terminal {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+/// Removes images of this configuration that nobody has made or used for long: all but the newest eight.
+fn forget_old(config: Config, newest: &Path) {
+    let Some(all) = newest.parent().and_then(Path::parent) else { return };
+    let mut images: Vec<_> = fs::read_dir(all).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    images.retain(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with(config.name())));
+    images.sort_by_key(|p| p.metadata().and_then(|m| m.modified()).ok());
+    for old in images.iter().rev().skip(8) {
+        let _ = fs::remove_dir_all(old);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_do_not_hold_are_found() {
+        let config = "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_CC=y\nCONFIG_D=\"x\"\n";
+        let fragment = "# comment\nCONFIG_A=y\nCONFIG_B=n\nCONFIG_C=n\nCONFIG_D=\"x\"\n";
+        assert_eq!(lost(fragment, config), [""; 0]);
+        assert_eq!(lost("CONFIG_A=n\nCONFIG_B=y\n", config), ["CONFIG_A=n", "CONFIG_B=y"]);
+        assert_eq!(lost("CONFIG_A=n\nCONFIG_A=y\n", config), [""; 0], "the last one counts");
+    }
+}
