@@ -9,7 +9,7 @@
 
 use super::join::{BUDGET, Join, POINTS, in_step};
 use super::pin::{Pin, renamed};
-use super::project::{Projection, concrete, push_slot};
+use super::project::{Projection, concrete, push_slot, words};
 use super::terms::{eliminate, own_facts, rename, replace};
 use crate::prove::{Models, prove};
 use std::collections::HashMap;
@@ -401,6 +401,21 @@ impl Label {
         self.widened += u32::from(wider && widen);
     }
 
+    /// The words that are sums: neither numbers nor variables.
+    fn sums(&self) -> Vec<Term> {
+        let mut all: Vec<Term> = Vec::new();
+        for word in words(&self.state) {
+            if let Word::Int(t) = word
+                && t.as_const().is_none()
+                && t.as_var().is_none()
+                && !all.contains(t)
+            {
+                all.push(t.clone());
+            }
+        }
+        all
+    }
+
     /// The registers whose values depend on a variable.
     fn holders(&self, v: Var) -> impl Iterator<Item = usize> {
         let regs = self.state.regs.iter().enumerate();
@@ -436,6 +451,7 @@ impl Label {
         let mut candidates: Vec<Term> = Vec::new();
         let general = j.general.clone();
         let others: Vec<Var> = (0..self.vars.len() as Var).filter(|v| j.bound(*v)).collect();
+        let sums = self.sums();
         let mut offer = |t: Option<Term>| candidates.extend(t);
         for (n, g) in general.iter().enumerate() {
             let z = g.term.clone();
@@ -465,6 +481,17 @@ impl Label {
                         offer(Term::var(w).sub(&u).and_then(|t| t.sub(&z)));
                     }
                 }
+            }
+            // A loop may be bounded by a word that is not a variable but a sum.
+            for sum in sums.iter().filter(|s| s.coefficient(g.var) == 0) {
+                for gap in [1, 0] {
+                    offer(sum.sub(&z).and_then(|t| t.offset(-gap)));
+                }
+            }
+            // A fact that each round changes by a constant, while the counter counts the rounds.
+            for fact in old.facts.iter().filter(|_| g.counter) {
+                let step = j.apply(fact).and_then(|t| t.sub(fact)).and_then(|t| t.as_const());
+                offer(step.filter(|s| *s != 0).and_then(|s| fact.add_scaled(&Term::var(g.var), -s)));
             }
             // Two words that move in step: d2*z1 - d1*z2 stays.
             for h in &general[n + 1..] {
