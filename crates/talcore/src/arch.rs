@@ -1,5 +1,7 @@
 //! The two word sizes of the x86 family.
 
+use crate::types::RegSet;
+
 /// An architecture that the checker knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
 pub enum Arch {
@@ -29,6 +31,15 @@ impl Arch {
         match self {
             Arch::Amd64 => 16,
             Arch::Ia32 => 8,
+        }
+    }
+
+    /// The registers that a function preserves by the platform's calling convention, but for the stack
+    /// pointer.
+    pub const fn preserved(self) -> RegSet {
+        match self {
+            Arch::Amd64 => 1 << 3 | 1 << 5 | 0xf << 12,
+            Arch::Ia32 => 1 << 3 | 1 << 5 | 1 << 6 | 1 << 7,
         }
     }
 

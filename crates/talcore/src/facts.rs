@@ -353,6 +353,23 @@ impl Facts {
         Some(())
     }
 
+    /// Says anew what a label knows of a variable.
+    pub fn declare_range(&mut self, v: Var, range: Interval) {
+        if let Some(i) = self.intervals.get_mut(v as usize) {
+            *i = without_far_bounds(range);
+        }
+    }
+
+    /// Forgets all variables but the first `n`.
+    pub fn keep_vars(&mut self, n: usize) {
+        self.intervals.truncate(n);
+    }
+
+    /// Forgets all facts but the first `n`.
+    pub fn keep_facts(&mut self, n: usize) {
+        self.list.truncate(n);
+    }
+
     /// Forgets facts by their number, which is sound.
     pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
         let mut i = 0;

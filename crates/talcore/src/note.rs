@@ -1,14 +1,14 @@
 //! The bounded reader of TAL notes: types, definitions and annotation streams.
 //!
-//! # Format, version 1
+//! # Format, version 2
 //!
 //! An ELF note with name `TAL\0` and type `0x100`, in an allocated section `.note.tal` aligned to
 //! the machine word. One note per assembled module; a linker concatenates them. `uleb`/`sleb` are
-//! LEB128 with at most 19 bytes (values fit i128), `W` the word size in bytes.
+//! LEB128 with at most 18 bytes (values fit i128), `W` the word size in bytes.
 //!
 //! ```text
 //! descriptor:
-//!   u8   version = 1
+//!   u8   version = 2
 //!   u8   architecture: 1 = AMD64, 2 = IA-32
 //!   u16  words (little endian): number of address words
 //!   u32  payload size in bytes (little endian)
@@ -30,24 +30,28 @@
 //!        0x19 layout seq: uleb count, uleb layouts
 //!        0x20 sig: see below
 //!   for each struct: uleb facts, terms; uleb fields, uleb layouts
-//!   uleb objects; for each: uleb section, uleb offset from the section's base, u8 mode (imm or
-//!        shared), uleb layout, u8 0  or  the same with u8 1 and uleb function: a jump table of that
-//!        function of this note, whose layout is ignored and given as uleb number of entries instead
-//!   uleb functions; for each: uleb section, uleb offset, uleb size in bytes, uleb sig,
-//!        uleb length of the annotation stream, the stream (see `annot`)
-//!   uleb imports; import i is at address word sections + i, for each: u8 kind (0 function: uleb sig,
-//!        1 imm object: uleb layout, 2 shared object: uleb layout)
+//!   uleb objects; for each: uleb section (its kind decides whether the object is imm or shared), uleb
+//!        offset from the section's base; uleb layout + 1, or 0, uleb function, uleb entries: a jump
+//!        table of that function of this note
+//!   uleb functions; for each: uleb section, sleb distance of its offset from the end of the previous
+//!        function (the first: from 0), uleb size in bytes, uleb sig, uleb length of the annotation
+//!        stream, the stream (see `annot`)
+//!   imports, one for each address word behind the sections': uleb 4 * id + kind (0 function: sig,
+//!        1 imm object: layout, 2 shared object: layout)
 //!   uleb roles; for each: u8 (0 gate slot, 1 user-mode stub, 2 signal restorer), uleb section, uleb offset
-//!   uleb names; for each: u8 kind (0 struct, 1 function, 2 object), uleb index in this note,
+//!   names of structs, functions and objects: each uleb names, for the first so many of them; for each:
 //!        uleb length, UTF-8 bytes. Untrusted: used for messages only.
-//! term:      sleb constant, uleb count, for each summand: uleb variable (increasing), sleb coefficient
-//! interval:  u8 tag: 0 all of ℤ, 1 [0, 2^(8W-1) - 1], 2 [0, 2^(8W) - 1], 3 [0, 255], 4 [0, 65535],
-//!            5 [0, 2^32 - 1], 6 [0, 1], 7 sleb lo and sleb hi, 8 sleb lo, no upper bound,
-//!            9 sleb hi, no lower bound, 10 [0, hi]: uleb hi
-//! sig:       u8 flags (1 noreturn, 2 start), uleb vars, intervals; uleb word variables;
-//!            uleb params, for each u8 register, uleb word; uleb stack words, uleb word each;
-//!            uleb facts, terms; uleb result vars, intervals; uleb results (u8 register, uleb word);
-//!            uleb result facts, terms; uleb given back (u8 register, uleb layout); u16 preserved (le)
+//! term:      u8 n <= 16: sleb constant, n summands: uleb variable (increasing), sleb coefficient;
+//!            17: v + c: uleb v, sleb c; 18: v - w + c: uleb v, uleb w, sleb c; 19: v - w; 20: v - w - 1;
+//!            64 + c: the constant c < 64; 128 + v: the variable v < 128
+//! interval:  u8 0: all of ℤ; 1: sleb lo, sleb hi; 2: sleb lo, no upper bound; 3: sleb hi, no lower bound;
+//!            4: [0, hi]: uleb hi; 5: sleb lo = hi; 6: [lo, 2^k]: sleb lo, u8 k; 7: [lo, 2^k - 1];
+//!            64 + k: [0, 2^k]; 128 + k: [0, 2^k - 1]
+//! sig:       u8 flags: 1 noreturn, 2 start, and what follows: 4 [uleb vars, intervals; uleb word
+//!            variables]; uleb params, for each u8 register, uleb word; 8 [uleb stack words, uleb word
+//!            each]; 16 [uleb facts, terms]; uleb results (u8 register, uleb word); 32 [uleb result vars,
+//!            intervals; uleb result facts, terms]; 64 [uleb given back (u8 register, uleb layout)];
+//!            128 [u16 preserved (le)]; else those of the calling convention are preserved
 //! ```
 //!
 //! Every count is checked against the bytes that are left before anything is allocated, so a note
@@ -57,7 +61,7 @@ use crate::arch::Arch;
 use crate::limits;
 use crate::reader::Reader;
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, Mode, Sig, SigId, Struct, StructId, Types, WordId, WordTy};
+use crate::types::{Layout, LayoutId, Mode, RegSet, Sig, SigId, Struct, StructId, Types, WordId, WordTy};
 use crate::x86::insn::Width;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -67,7 +71,7 @@ pub const OWNER: &[u8] = b"TAL\0";
 /// The type of the notes described above.
 pub const NOTE_TYPE: u32 = 0x100;
 /// The version of the format.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// A section of the module that a note describes.
 #[derive(Clone, Copy, Debug)]
@@ -175,6 +179,7 @@ pub fn read<'a>(desc: &'a [u8], origin: usize, types: &mut Types) -> Result<Note
     let mut parser = Parser {
         r: Reader::new(desc),
         word: 8,
+        preserved: 0,
         base: (types.words.len() as u32, types.layouts.len() as u32, types.sigs.len() as u32),
         first_struct: types.structs.len() as u32,
         depths: Depths::default(),
@@ -199,6 +204,8 @@ struct Depths {
 struct Parser<'a, 't> {
     r: Reader<'a>,
     word: u32,
+    /// What functions preserve if nothing else is said.
+    preserved: RegSet,
     base: (u32, u32, u32),
     first_struct: u32,
     depths: Depths,
@@ -211,7 +218,7 @@ impl<'a> Parser<'a, '_> {
             (VERSION, code) => Arch::of_code(code)?,
             _ => return None,
         };
-        self.word = arch.word_bytes();
+        (self.word, self.preserved) = (arch.word_bytes(), arch.preserved());
         let words = self.r.u16()?;
         let payload = self.r.u32()? as usize;
         let words: Vec<u64> = (0..words).map(|_| self.r.word(self.word as usize)).collect::<Option<_>>()?;
@@ -281,12 +288,20 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn layout_id(&mut self) -> Option<LayoutId> {
-        let id: u32 = self.r.num()?;
+        let id = self.r.num()?;
+        self.layout_of(id)
+    }
+
+    fn layout_of(&self, id: u32) -> Option<LayoutId> {
         ((id as usize) < self.depths.layouts.len()).then(|| LayoutId(self.base.1 + id))
     }
 
     fn sig_id(&mut self) -> Option<SigId> {
-        let id: u32 = self.r.num()?;
+        let id = self.r.num()?;
+        self.sig_of(id)
+    }
+
+    fn sig_of(&self, id: u32) -> Option<SigId> {
         ((id as usize) < self.depths.sigs.len()).then(|| SigId(self.base.2 + id))
     }
 
@@ -336,7 +351,7 @@ impl<'a> Parser<'a, '_> {
     fn word_node(&mut self, tag: u8) -> Option<(WordTy, usize)> {
         Some(match tag {
             0 => (WordTy::Int(self.any_term()?), 0),
-            1 => (WordTy::Range(self.r.interval(self.word)?), 0),
+            1 => (WordTy::Range(self.r.interval()?), 0),
             2 => {
                 let mode = *Mode::ALL.get(self.r.u8()? as usize)?;
                 let layout = self.layout_id()?;
@@ -367,7 +382,7 @@ impl<'a> Parser<'a, '_> {
             }
             0x14 => {
                 let width = Width::of_bytes(1u32.checked_shl(u32::from(self.r.u8()?))?)?;
-                (Layout::Num(width, self.r.interval(self.word)?), 0)
+                (Layout::Num(width, self.r.interval()?), 0)
             }
             0x15 => {
                 let n = self.any_term()?;
@@ -404,42 +419,39 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn sig_node(&mut self) -> Option<(Sig, usize)> {
-        let flags = self.r.u8().filter(|f| *f < 4)?;
-        let vars = self.r.intervals(limits::BINDERS, self.word)?;
-        let word_vars = self.r.num()?;
+        let flags = self.r.u8()?;
+        let has = |bit: u8| flags & bit != 0;
+        let mut sig = Sig { noreturn: has(1), start: has(2), ..Sig::default() };
+        if has(4) {
+            sig.vars = self.r.intervals(limits::BINDERS)?;
+            sig.word_vars = self.r.num()?;
+        }
         let mut depth = 0;
-        let params = self.typed_registers(&mut depth)?;
-        let n = self.r.count(limits::BINDERS)?;
-        let mut stack = Vec::with_capacity(n);
-        for _ in 0..n {
-            let w = self.word_id()?;
-            depth = depth.max(self.word_depth(w));
-            stack.push(w);
+        sig.params = self.typed_registers(&mut depth)?;
+        if has(8) {
+            let n = self.r.count(limits::BINDERS)?;
+            for _ in 0..n {
+                let w = self.word_id()?;
+                depth = depth.max(self.word_depth(w));
+                sig.stack.push(w);
+            }
         }
-        let scope = vars.len() as u32;
-        let facts = self.r.terms(limits::FACTS, scope)?;
-        let result_vars = self.r.intervals(limits::BINDERS, self.word)?;
-        let results = self.typed_registers(&mut depth)?;
-        let result_facts = self.r.terms(limits::FACTS, scope + result_vars.len() as u32)?;
-        let n = self.r.count(limits::BINDERS)?;
-        let mut gives_back = Vec::with_capacity(n);
-        for _ in 0..n {
-            gives_back.push((self.r.u8()?, self.layout_id()?));
+        let scope = sig.vars.len() as u32;
+        if has(16) {
+            sig.facts = self.r.terms(limits::FACTS, scope)?;
         }
-        let sig = Sig {
-            vars,
-            word_vars,
-            params,
-            stack,
-            facts,
-            result_vars,
-            results,
-            result_facts,
-            gives_back,
-            preserved: self.r.u16()? & !(1 << 4),
-            noreturn: flags & 1 != 0,
-            start: flags & 2 != 0,
-        };
+        sig.results = self.typed_registers(&mut depth)?;
+        if has(32) {
+            sig.result_vars = self.r.intervals(limits::BINDERS)?;
+            sig.result_facts = self.r.terms(limits::FACTS, scope + sig.result_vars.len() as u32)?;
+        }
+        if has(64) {
+            let n = self.r.count(limits::BINDERS)?;
+            for _ in 0..n {
+                sig.gives_back.push((self.r.u8()?, self.layout_id()?));
+            }
+        }
+        sig.preserved = if has(128) { self.r.u16()? & !(1 << 4) } else { self.preserved };
         Some((sig, depth + 1))
     }
 
@@ -460,21 +472,15 @@ impl<'a> Parser<'a, '_> {
         let mut objects = Vec::with_capacity(n);
         for _ in 0..n {
             let (addr, section) = self.place(sections)?;
-            let mode = *Mode::ALL.get(self.r.u8()? as usize)?;
-            (section.kind != 0 && mode.permanent()).then_some(())?;
-            let before = self.r.clone();
-            let number: u64 = self.r.num()?;
-            match self.r.u8()? {
-                0 => {
-                    let mut again = before;
-                    core::mem::swap(&mut self.r, &mut again);
-                    let layout = self.layout_id()?;
-                    self.r.u8()?;
-                    objects.push(NoteObject::Data(addr, mode, layout));
-                }
-                1 => objects.push(NoteObject::Table(addr, self.r.num()?, number)),
-                _ => return None,
-            }
+            let mode = match section.kind {
+                0 => return None,
+                1 => Mode::Imm,
+                _ => Mode::Shared,
+            };
+            objects.push(match self.r.num::<u32>()?.checked_sub(1) {
+                Some(id) => NoteObject::Data(addr, mode, self.layout_of(id)?),
+                None => NoteObject::Table(addr, self.r.num()?, self.r.num()?),
+            });
         }
         Some(objects)
     }
@@ -482,29 +488,31 @@ impl<'a> Parser<'a, '_> {
     fn functions(&mut self, sections: &[NoteSection], origin: usize) -> Option<Vec<NoteFunction>> {
         let n = self.r.count(usize::MAX)?;
         let mut functions = Vec::with_capacity(n);
+        let mut end = 0;
         for _ in 0..n {
-            let (addr, section) = self.place(sections)?;
+            let section = *sections.get(self.r.num::<usize>()?)?;
+            let offset = u64::try_from(i128::from(end).checked_add(self.r.sleb()?)?).ok()?;
             let size: u64 = self.r.num()?;
+            end = offset.checked_add(size).filter(|end| *end <= section.size)?;
+            let addr = section.base.checked_add(offset)?;
             let sig = self.sig_id()?;
             let length: usize = self.r.num()?;
             let start = origin.checked_add(self.r.position())?;
             self.r.take(length)?;
-            let inside = addr - section.base <= section.size.checked_sub(size)?;
-            (section.kind == 0 && size > 0 && inside).then_some(())?;
+            (section.kind == 0 && size > 0).then_some(())?;
             functions.push(NoteFunction { addr, size, sig, stream: start..start.checked_add(length)? });
         }
         Some(functions)
     }
 
     fn imports(&mut self, words: &[u64]) -> Option<Vec<NoteImport>> {
-        let n = self.r.count(words.len())?;
-        (n == words.len()).then_some(())?;
-        let mut imports = Vec::with_capacity(n);
+        let mut imports = Vec::with_capacity(words.len());
         for addr in words {
-            let kind = match self.r.u8()? {
-                0 => NoteImportKind::Function(self.sig_id()?),
-                1 => NoteImportKind::Imm(self.layout_id()?),
-                2 => NoteImportKind::Shared(self.layout_id()?),
+            let id: u32 = self.r.num()?;
+            let kind = match id & 3 {
+                0 => NoteImportKind::Function(self.sig_of(id >> 2)?),
+                1 => NoteImportKind::Imm(self.layout_of(id >> 2)?),
+                2 => NoteImportKind::Shared(self.layout_of(id >> 2)?),
                 _ => return None,
             };
             imports.push(NoteImport { addr: *addr, kind });
@@ -528,14 +536,15 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn names(&mut self) -> Option<Vec<NoteName<'a>>> {
-        let n = self.r.count(usize::MAX)?;
-        let mut names = Vec::with_capacity(n);
-        for _ in 0..n {
-            let kind = self.r.u8()?;
-            let index = self.r.num()?;
-            let length: usize = self.r.num()?;
-            let text = core::str::from_utf8(self.r.take(length)?).unwrap_or("");
-            names.push(NoteName { kind, index, text });
+        let mut names = Vec::new();
+        for kind in 0..3 {
+            for index in 0..self.r.count(usize::MAX)? {
+                let length: usize = self.r.num()?;
+                let text = core::str::from_utf8(self.r.take(length)?).unwrap_or("");
+                if !text.is_empty() {
+                    names.push(NoteName { kind, index: index as u32, text });
+                }
+            }
         }
         Some(names)
     }

@@ -2,7 +2,7 @@
 
 use crate::facts::{Interval, NEG_INF, POS_INF};
 use crate::limits;
-use crate::term::Term;
+use crate::term::{Term, Var};
 use alloc::vec::Vec;
 
 /// Reads from the front; every failure is `None`.
@@ -152,15 +152,43 @@ impl<'a> Reader<'a> {
         self.num().filter(|n| *n <= most)
     }
 
+    fn var(&mut self, scope: u32) -> Option<Var> {
+        self.num().filter(|v| *v < scope)
+    }
+
     /// A term over variables below `scope`.
+    #[inline]
     pub fn term(&mut self, scope: u32) -> Option<Term> {
-        let konst = self.sleb()?;
-        let mut t = Term::from(konst);
-        for _ in 0..self.count(limits::TERM_VARS)? {
-            let v = self.num().filter(|v| *v < scope)?;
-            t.append(v, i64::try_from(self.sleb()?).ok()?)?;
+        let head = self.u8()?;
+        self.term_from(head, scope)
+    }
+
+    /// A term that begins with the byte `head`.
+    pub fn term_from(&mut self, head: u8, scope: u32) -> Option<Term> {
+        match head {
+            0..=MOST_SUMMANDS => {
+                let mut t = Term::from(self.sleb()?);
+                for _ in 0..head {
+                    let v = self.var(scope)?;
+                    t.append(v, i64::try_from(self.sleb()?).ok()?)?;
+                }
+                Some(t)
+            }
+            17 => Term::var(self.var(scope)?).offset(self.sleb()?),
+            18..=20 => {
+                let (v, w) = (self.var(scope)?, self.var(scope)?);
+                let konst = match head {
+                    18 => self.sleb()?,
+                    19 => 0,
+                    _ => -1,
+                };
+                let difference = Term::var(v).sub(&Term::var(w))?;
+                if v == w { None } else { difference.offset(konst) }
+            }
+            64..128 => Some(Term::from(i128::from(head - 64))),
+            128.. => Some(u32::from(head - 128)).filter(|v| *v < scope).map(Term::var),
+            _ => None,
         }
-        Some(t)
     }
 
     /// `count` terms.
@@ -169,29 +197,41 @@ impl<'a> Reader<'a> {
         (0..n).map(|_| self.term(scope)).collect()
     }
 
-    /// An interval, which is not empty; `word` is the size of a word in bytes.
-    pub fn interval(&mut self, word: u32) -> Option<Interval> {
-        let bits = 8 * word;
+    /// An interval, which is not empty.
+    pub fn interval(&mut self) -> Option<Interval> {
         let range = match self.u8()? {
             0 => Interval::ALL,
-            1 => Interval::new(0, (1i128 << (bits - 1)) - 1),
-            2 => Interval::unsigned(bits),
-            3 => Interval::unsigned(8),
-            4 => Interval::unsigned(16),
-            5 => Interval::unsigned(32),
-            6 => Interval::new(0, 1),
-            7 => Interval::new(self.sleb()?, self.sleb()?),
-            8 => Interval::new(self.sleb()?, POS_INF),
-            9 => Interval::new(NEG_INF, self.sleb()?),
-            10 => Interval::new(0, self.num()?),
+            1 => Interval::new(self.sleb()?, self.sleb()?),
+            2 => Interval::new(self.sleb()?, POS_INF),
+            3 => Interval::new(NEG_INF, self.sleb()?),
+            4 => Interval::new(0, self.num()?),
+            5 => {
+                let only = self.sleb()?;
+                Interval::new(only, only)
+            }
+            k @ (6 | 7) => {
+                let lo = self.sleb()?;
+                let hi = power(self.u8()?)?;
+                Interval::new(lo, if k == 6 { hi } else { hi - 1 })
+            }
+            k @ 64..128 => Interval::new(0, power(k - 64)?),
+            k @ 128.. => Interval::new(0, power(k - 128)? - 1),
             _ => return None,
         };
         (range.lo <= range.hi).then_some(range)
     }
 
     /// `count` intervals.
-    pub fn intervals(&mut self, most: usize, word: u32) -> Option<Vec<Interval>> {
+    pub fn intervals(&mut self, most: usize) -> Option<Vec<Interval>> {
         let n = self.count(most)?;
-        (0..n).map(|_| self.interval(word)).collect()
+        (0..n).map(|_| self.interval()).collect()
     }
+}
+
+/// The largest number of summands of a term, as the byte that a term begins with.
+const MOST_SUMMANDS: u8 = limits::TERM_VARS as u8;
+
+/// `2^k`.
+fn power(k: u8) -> Option<i128> {
+    (k < 120).then(|| 1 << k)
 }

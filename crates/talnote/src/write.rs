@@ -1,12 +1,13 @@
 //! Writes TAL notes in the format of `talcore::note`.
 
 use crate::table::{Node, TypeTable};
-use crate::wire::{count, interval, term, terms, uleb};
+use crate::wire::{count, interval, sleb, term, terms, uleb};
+use std::collections::BTreeMap;
 use std::fmt;
-use talcore::types::{Layout, LayoutId, Mode, Sig, SigId, WordTy};
+use talcore::types::{Layout, LayoutId, Mode, RegSet, Sig, SigId, WordTy};
 
 /// The version of the format that this writer writes.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// The ELF note type.
 pub const NOTE_TYPE: u32 = 0x100;
 /// The ELF note's owner, with its NUL.
@@ -30,6 +31,10 @@ impl Arch {
             Arch::Amd64 => 8,
             Arch::Ia32 => 4,
         }
+    }
+
+    fn preserved(self) -> RegSet {
+        talcore::arch::Arch::of_code(self as u8).map_or(0, |arch| arch.preserved())
     }
 }
 
@@ -268,52 +273,53 @@ impl NoteBuilder {
             out.push(s.kind as u8);
             uleb(&mut out, s.size.into());
         }
-        Nodes { out: &mut out, word_bits: 8 * self.arch.word_bytes() as u32 }.table(types);
+        Nodes { out: &mut out, preserved: self.arch.preserved() }.table(types);
         count(&mut out, self.objects.len());
         for o in &self.objects {
             place(&mut out, o.section, o.offset);
-            out.push(o.mode as u8);
             match o.ty {
-                ObjectType::Layout(id) => {
-                    uleb(&mut out, id.0.into());
-                    out.push(0);
-                }
+                ObjectType::Layout(id) => uleb(&mut out, u128::from(id.0) + 1),
                 ObjectType::Table { function, entries } => {
-                    uleb(&mut out, entries.into());
-                    out.push(1);
+                    out.push(0);
                     uleb(&mut out, function.into());
+                    uleb(&mut out, entries.into());
                 }
             }
         }
         count(&mut out, self.functions.len());
+        let mut end = 0;
         for f in &self.functions {
-            place(&mut out, f.section, f.offset);
+            uleb(&mut out, f.section.into());
+            sleb(&mut out, i128::from(f.offset) - end);
+            end = i128::from(f.offset) + i128::from(f.size);
             uleb(&mut out, f.size.into());
             uleb(&mut out, f.sig.0.into());
             count(&mut out, f.stream.len());
             out.extend(&f.stream);
         }
-        count(&mut out, self.imports.len());
         for i in &self.imports {
             let (kind, id) = match i {
                 Import::Function(sig) => (0, sig.0),
                 Import::Imm(layout) => (1, layout.0),
                 Import::Shared(layout) => (2, layout.0),
             };
-            out.push(kind);
-            uleb(&mut out, id.into());
+            uleb(&mut out, u128::from(id) * 4 + kind);
         }
         count(&mut out, self.roles.len());
         for r in &self.roles {
             out.push(r.kind as u8);
             place(&mut out, r.section, r.offset);
         }
-        count(&mut out, self.names.len());
-        for n in &self.names {
-            out.push(n.kind as u8);
-            uleb(&mut out, n.index.into());
-            count(&mut out, n.text.len());
-            out.extend(n.text.as_bytes());
+        for kind in [NameKind::Struct, NameKind::Function, NameKind::Object] {
+            let names = self.names.iter().filter(|n| n.kind == kind);
+            let names: BTreeMap<u32, &str> = names.map(|n| (n.index, &*n.text)).collect();
+            let some = names.last_key_value().map_or(0, |(last, _)| last + 1);
+            uleb(&mut out, some.into());
+            for i in 0..some {
+                let text = names.get(&i).copied().unwrap_or_default();
+                count(&mut out, text.len());
+                out.extend(text.as_bytes());
+            }
         }
         out
     }
@@ -327,7 +333,8 @@ fn place(out: &mut Vec<u8>, section: u32, offset: u64) {
 /// Writes type nodes.
 struct Nodes<'a> {
     out: &'a mut Vec<u8>,
-    word_bits: u32,
+    /// What functions preserve if nothing else is said.
+    preserved: RegSet,
 }
 
 impl Nodes<'_> {
@@ -371,7 +378,7 @@ impl Nodes<'_> {
             }
             WordTy::Range(i) => {
                 self.out.push(0x01);
-                interval(self.out, i, self.word_bits);
+                interval(self.out, i);
             }
             WordTy::Ptr(mode, layout) => {
                 self.out.extend([0x02, *mode as u8]);
@@ -397,7 +404,7 @@ impl Nodes<'_> {
             Layout::Cell(w) => self.tagged(0x13, w.0),
             Layout::Num(width, i) => {
                 self.out.extend([0x14, *width as u8]);
-                interval(self.out, i, self.word_bits);
+                interval(self.out, i);
             }
             Layout::Array(n, element) => {
                 self.out.push(0x15);
@@ -422,23 +429,46 @@ impl Nodes<'_> {
     }
 
     fn sig(&mut self, s: &Sig) {
-        self.out.extend([0x20, s.noreturn as u8 | (s.start as u8) << 1]);
-        self.intervals(&s.vars);
-        uleb(self.out, s.word_vars.into());
+        let flags = [
+            s.noreturn,
+            s.start,
+            !s.vars.is_empty() || s.word_vars > 0,
+            !s.stack.is_empty(),
+            !s.facts.is_empty(),
+            !s.result_vars.is_empty() || !s.result_facts.is_empty(),
+            !s.gives_back.is_empty(),
+            s.preserved != self.preserved,
+        ];
+        self.out.extend([0x20, flags.iter().rev().fold(0, |byte, flag| byte << 1 | u8::from(*flag))]);
+        let [_, _, binds, stack, facts, result_facts, gives_back, preserved] = flags;
+        if binds {
+            self.intervals(&s.vars);
+            uleb(self.out, s.word_vars.into());
+        }
         self.registers(s.params.iter().map(|p| (p.0, p.1.0)));
-        self.ids(s.stack.iter().map(|w| w.0));
-        terms(self.out, &s.facts);
-        self.intervals(&s.result_vars);
+        if stack {
+            self.ids(s.stack.iter().map(|w| w.0));
+        }
+        if facts {
+            terms(self.out, &s.facts);
+        }
         self.registers(s.results.iter().map(|r| (r.0, r.1.0)));
-        terms(self.out, &s.result_facts);
-        self.registers(s.gives_back.iter().map(|g| (g.0, g.1.0)));
-        self.out.extend(s.preserved.to_le_bytes());
+        if result_facts {
+            self.intervals(&s.result_vars);
+            terms(self.out, &s.result_facts);
+        }
+        if gives_back {
+            self.registers(s.gives_back.iter().map(|g| (g.0, g.1.0)));
+        }
+        if preserved {
+            self.out.extend(s.preserved.to_le_bytes());
+        }
     }
 
     fn intervals(&mut self, list: &[talcore::facts::Interval]) {
         count(self.out, list.len());
         for i in list {
-            interval(self.out, i, self.word_bits);
+            interval(self.out, i);
         }
     }
 
@@ -467,19 +497,19 @@ mod tests {
         let encoded = note.encode(&types).unwrap();
 
         let mut want = Vec::new();
-        want.extend([4, 0, 0, 0, 61, 0, 0, 0, 0, 1, 0, 0]);
+        want.extend([4, 0, 0, 0, 52, 0, 0, 0, 0, 1, 0, 0]);
         want.extend(b"TAL\0");
-        want.extend([1, 1, 2, 0, 37, 0, 0, 0]);
+        want.extend([2, 1, 2, 0, 28, 0, 0, 0]);
         want.extend([0; 16]);
         want.extend([1, 0, 0xac, 2]); // one section of 300 bytes of code
         want.extend([0, 1]); // no structs, one node
-        want.extend([0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x34, 0x12]);
+        want.extend([0x20, 0x80, 0, 0, 0x34, 0x12]);
         want.push(0); // no objects
         want.extend([1, 0, 16, 5, 0, 2, 9, 8]);
-        want.extend([1, 0, 0]); // one import
+        want.push(0); // the import
         want.push(0); // no roles
-        want.extend([1, 1, 0, 1, b'f']);
-        want.resize(80, 0);
+        want.extend([0, 1, 1, b'f', 0]); // one name of a function
+        want.resize(72, 0);
         assert_eq!(encoded.bytes, want);
         assert_eq!(encoded.words, [(24, WordRef::Section(0)), (32, WordRef::Import(0))]);
     }

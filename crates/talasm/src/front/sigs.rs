@@ -6,22 +6,13 @@ use super::kinds::{Use, Used};
 use super::names::{Name, known};
 use crate::ir::{RegOp, Span};
 use std::rc::Rc;
-use talcore::arch::Arch;
 use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::limits;
 use talcore::term::Term;
-use talcore::types::{self, RegSet, SigId, WordId, WordTy};
+use talcore::types::{self, SigId, WordId, WordTy};
 
 /// The hardware number of the stack pointer.
 const SP: u8 = 4;
-
-/// The registers that a function preserves by default, but for the stack pointer.
-fn preserved_by_default(arch: Arch) -> RegSet {
-    match arch {
-        Arch::Amd64 => 1 << 3 | 1 << 5 | 0xf << 12,
-        Arch::Ia32 => 1 << 3 | 1 << 5 | 1 << 6 | 1 << 7,
-    }
-}
 
 impl Cx<'_> {
     /// The signature of a declared function, with the names of its variables.
@@ -357,7 +348,7 @@ impl Cx<'_> {
 
     fn modifiers(&mut self, sig: &Sig, out: &mut types::Sig, span: Span) -> Option<()> {
         let mut good = true;
-        let mut preserved = preserved_by_default(self.options.arch);
+        let mut preserved = self.options.arch.preserved();
         for r in &out.results {
             preserved &= !(1 << r.0);
         }

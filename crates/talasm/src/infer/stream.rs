@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
-use talcore::facts::{Cert, Facts, Interval};
+use talcore::facts::{Cert, Facts};
 use talcore::program::{Function, Program};
-use talcore::state::{Env, STATIC, State, Word};
+use talcore::state::{Env, Loc, STATIC, State, Word};
 use talcore::term::Term;
 use talcore::types::{LayoutId, WordId};
 use talnote::wire;
@@ -91,12 +91,12 @@ pub(super) fn write(
     let mut w = Writer { out: Vec::new(), program, function, entry, statics };
     wire::count(&mut w.out, labels.len());
     let mut at = 0;
-    let mut previous: Option<&State> = None;
+    let mut before = entry;
     for (offset, state) in labels {
         wire::uleb(&mut w.out, u128::from(offset - at));
         at = *offset;
-        w.state(state, previous)?;
-        previous = Some(state);
+        w.state(state, before)?;
+        before = state;
     }
     wire::count(&mut w.out, answers.required.len());
     w.out.extend(&answers.required);
@@ -114,49 +114,52 @@ struct Writer<'p> {
 }
 
 impl Writer<'_> {
-    fn bits(&self) -> u32 {
-        self.program.arch.word_bits()
-    }
-
-    fn state(&mut self, s: &State, previous: Option<&State>) -> Option<()> {
-        let vars = self.entry.facts.var_count();
-        let locs = self.entry.locs.len();
-        let debt = s.debt();
-        let narrowed: Vec<(u32, Interval)> = (0..vars as u32)
-            .map(|v| (v, s.facts.interval(v)))
-            .filter(|(v, i)| *i != self.entry.facts.interval(*v))
-            .collect();
-        let facts = s.facts.list().get(self.entry.facts.list().len()..)?;
-        let before = previous.map_or(&[][..], |p| &p.frame);
-        let kept = before
-            .iter()
-            .zip(&s.frame)
-            .take_while(|(a, b)| a == b && a.word.as_ref().is_none_or(|w| rigid(w, vars as u32, locs as u32)))
-            .count();
-        let frame = kept != before.len() || kept != s.frame.len();
-        let flag = |on: bool, bit: u8| if on { bit } else { 0 };
-        self.out.push(
-            flag(debt != 0, 1)
-                | flag(!narrowed.is_empty(), 2)
-                | flag(s.locs.len() > locs, 4)
-                | flag(!facts.is_empty(), 8)
-                | flag(frame, 16),
-        );
-        let mut next = vars as u32;
-        let mut mask = 0u16;
-        for r in 0..16 {
-            if r != 4 && s.regs[r] != self.entry.regs[r] {
-                mask |= 1 << r;
+    /// Writes a state as its differences to another one.
+    fn state(&mut self, s: &State, before: &State) -> Option<()> {
+        let flags = self.out.len();
+        self.out.push(0);
+        let differs = |w: &mut Self, differs: bool, bit: u8| {
+            w.out[flags] |= if differs { bit } else { 0 };
+            differs
+        };
+        let entry = self.entry;
+        let (old, new) = (before.facts.intervals(), s.facts.intervals());
+        if differs(self, old != new, 1) {
+            wire::count(&mut self.out, new.len() - entry.facts.var_count());
+            for range in new.iter().skip(old.len()) {
+                wire::interval(&mut self.out, range);
+            }
+            let changed: Vec<_> =
+                new.iter().enumerate().take(old.len()).filter(|(v, range)| old[*v] != **range).collect();
+            wire::count(&mut self.out, changed.len());
+            for (v, range) in changed {
+                wire::count(&mut self.out, v);
+                wire::interval(&mut self.out, range);
             }
         }
-        self.out.extend(mask.to_le_bytes());
-        for r in (0..16).filter(|r| mask >> r & 1 == 1) {
-            self.word(&s.regs[r], &mut next)?;
+        let same = |a: &Loc, b: &Loc| a.mode == b.mode && a.lay == b.lay;
+        let kept = before.locs.iter().zip(&s.locs).take_while(|(a, b)| same(a, b)).count();
+        let kept = kept.max(entry.locs.len());
+        if differs(self, kept < before.locs.len() || kept < s.locs.len(), 2) {
+            wire::count(&mut self.out, kept - entry.locs.len());
+            wire::count(&mut self.out, s.locs.len() - kept);
+            for l in &s.locs[kept..] {
+                self.out.push(l.mode as u8);
+                let id = self.layout(l.lay.id)?;
+                wire::uleb(&mut self.out, id.into());
+                self.env(&l.lay.env);
+            }
         }
-        if debt != 0 {
-            wire::uleb(&mut self.out, debt as u128);
+        let registers = || (0..16).filter(|r| *r != 4 && s.regs[*r] != before.regs[*r]);
+        let set = registers().fold(0u16, |set, r| set | 1 << r);
+        if differs(self, set != 0, 4) {
+            wire::uleb(&mut self.out, set.into());
+            for r in registers() {
+                self.word(&s.regs[r])?;
+            }
         }
-        if frame {
+        let kept = before.frame.iter().zip(&s.frame).take_while(|(a, b)| a == b).count();
+        if differs(self, kept < before.frame.len() || kept < s.frame.len(), 8) {
             wire::count(&mut self.out, kept);
             wire::count(&mut self.out, s.frame.len() - kept);
             for slot in &s.frame[kept..] {
@@ -165,33 +168,18 @@ impl Writer<'_> {
                         self.out.push(0);
                         wire::uleb(&mut self.out, slot.size as u128);
                     }
-                    Some(w) => self.word(w, &mut next)?,
+                    Some(w) => self.word(w)?,
                 }
             }
         }
-        let bits = self.bits();
-        wire::count(&mut self.out, s.facts.var_count() - vars);
-        for v in vars..s.facts.var_count() {
-            wire::interval(&mut self.out, &s.facts.interval(v as u32), bits);
+        let (old, new) = (before.facts.list(), s.facts.list());
+        let kept = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+        if differs(self, kept < old.len() || kept < new.len(), 16) {
+            wire::count(&mut self.out, kept.checked_sub(entry.facts.list().len())?);
+            wire::terms(&mut self.out, &new[kept..]);
         }
-        if !narrowed.is_empty() {
-            wire::count(&mut self.out, narrowed.len());
-            for (v, range) in narrowed {
-                wire::uleb(&mut self.out, u128::from(v));
-                wire::interval(&mut self.out, &range, bits);
-            }
-        }
-        if s.locs.len() > locs {
-            wire::count(&mut self.out, s.locs.len() - locs);
-            for l in &s.locs[locs..] {
-                self.out.push(l.mode as u8);
-                let id = self.layout(l.lay.id)?;
-                wire::uleb(&mut self.out, id.into());
-                self.env(&l.lay.env);
-            }
-        }
-        if !facts.is_empty() {
-            wire::terms(&mut self.out, facts);
+        if differs(self, s.debt() != 0, 32) {
+            wire::uleb(&mut self.out, s.debt() as u128);
         }
         Some(())
     }
@@ -228,53 +216,36 @@ impl Writer<'_> {
         (lo..hi).contains(&id.0).then(|| 1 + id.0 - lo)
     }
 
-    fn word(&mut self, w: &Word, next: &mut u32) -> Option<()> {
+    fn word(&mut self, w: &Word) -> Option<()> {
         let out = &mut self.out;
         match w {
             Word::Any => out.push(1),
-            Word::Int(t) => match (t.as_var(), t.as_const()) {
-                (Some(v), _) if v == *next => {
-                    *next += 1;
-                    out.push(2);
-                }
-                (Some(v), _) => {
-                    out.push(3);
-                    wire::uleb(out, v.into());
-                }
-                (_, Some(c)) => {
-                    out.push(4);
-                    wire::sleb(out, c);
-                }
-                _ => match *t.summands() {
-                    [(v, 1)] => {
-                        out.push(14);
-                        wire::uleb(out, u128::from(v));
-                        wire::sleb(out, t.konst());
-                    }
-                    _ => {
-                        out.push(5);
-                        wire::term(out, t);
-                    }
-                },
-            },
-            Word::Ptr(l, e) => {
-                let (tag, id) = match l.checked_sub(STATIC) {
-                    None => (6, *l),
-                    Some(o) => (8, *self.statics.get(&o)?),
-                };
-                let plain = e.as_const() == Some(0);
-                out.push(if plain { tag } else { tag + 1 });
-                wire::uleb(out, id.into());
-                if !plain {
-                    wire::term(out, e);
+            Word::Int(t) => {
+                let start = out.len();
+                wire::term(out, t);
+                if out[start] < 64 {
+                    out.insert(start, 2);
                 }
             }
+            Word::Ptr(l, e) => match l.checked_sub(STATIC) {
+                None if *l < 32 && e.as_const() == Some(0) => out.push(32 + *l as u8),
+                None => {
+                    out.push(3);
+                    wire::uleb(out, (*l).into());
+                    wire::term(out, e);
+                }
+                Some(o) => {
+                    out.push(4);
+                    wire::uleb(out, (*self.statics.get(&o)?).into());
+                    wire::term(out, e);
+                }
+            },
             Word::Sp(e) => {
-                out.push(10);
+                out.push(5);
                 wire::term(out, e);
             }
             Word::Opt(v, ty, env) => {
-                out.push(11);
+                out.push(6);
                 wire::uleb(out, u128::from(*v));
                 let ty = self.opt_word(*ty)?;
                 wire::uleb(&mut self.out, ty.into());
@@ -282,25 +253,15 @@ impl Writer<'_> {
             }
             Word::Fn(sig) => {
                 let id = sig.0.checked_sub(self.function.types.sigs.0)?;
-                out.push(12);
+                out.push(7);
                 wire::uleb(out, id.into());
             }
             Word::Var(v) => {
-                out.push(13);
+                out.push(8);
                 wire::uleb(out, u128::from(*v));
             }
-            Word::Entry(r) => out.push(32 + r),
+            Word::Entry(r) => out.push(16 + r),
         }
         Some(())
-    }
-}
-
-/// Whether a word speaks of the entry state only.
-fn rigid(w: &Word, vars: u32, locs: u32) -> bool {
-    match w {
-        Word::Int(t) | Word::Sp(t) => t.scope() <= vars,
-        Word::Ptr(l, t) => (*l >= STATIC || *l < locs) && t.scope() <= vars,
-        Word::Opt(v, _, env) => *v < vars && env.as_ref().is_none_or(|e| e.iter().all(|t| t.scope() <= vars)),
-        Word::Any | Word::Fn(_) | Word::Entry(_) | Word::Var(_) => true,
     }
 }

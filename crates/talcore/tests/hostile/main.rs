@@ -226,12 +226,11 @@ fn labels_that_are_larger_than_they_look() {
         // The first label: 1000 words of the frame, of which nothing is known.
         let mut s = vec![];
         leb(&mut s, labels);
-        s.extend([0, 16, 0, 0, 0]);
+        s.extend([0, 8, 0]);
         leb(&mut s, 1000);
         s.extend([1; 1000]);
-        s.push(0);
         for _ in 1..labels {
-            s.extend([1, 0, 0, 0, 0]); // the same frame
+            s.extend([1, 0]); // the same state
         }
         s.push(0);
         s
@@ -247,13 +246,30 @@ fn labels_that_are_larger_than_they_look() {
 /// A variable whose number is the largest one.
 #[test]
 fn variables_that_cannot_be() {
-    for tag in [3, 14] {
-        // One label at offset 0, flags 0, register rax: int of the variable 2^32 - 1.
-        let stream = [1, 0, 0, 1, 0, tag, 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0];
-        rejected(Lab::default().check_stream(Sig::default(), &[0xc3], &stream), Code::Stream);
+    let verdict = |stream: &[u8]| Lab::default().check_stream(Sig::default(), &[0xc3], stream);
+    let largest: &[u8] = &[0xff, 0xff, 0xff, 0xff, 0x0f];
+    // Forms of int(the variable) and int(the variable + 1), pointers and untested words.
+    for word in [
+        &[&[2, 17], largest, &[0]].concat()[..],
+        &[&[2, 1, 1], largest, &[1]].concat(),
+        &[&[2, 19], largest, &[0]].concat(),
+        &[0xff],
+        &[0x80],
+        &[&[3], largest, &[64]].concat(),
+        &[32],
+        &[&[6], largest, &[0, 0]].concat(),
+    ] {
+        // One label at offset 0, register rax.
+        rejected(verdict(&[&[1, 0, 4, 1], word, &[0]].concat()), Code::Stream);
     }
-    let known = [1, 0, 0, 1, 0, 2, 1, 2, 0]; // rax: int of a new variable
-    accepted(Lab::default().check_stream(Sig::default(), &[0xc3], &known));
+    let known = [1, 0, 5, 1, 0xc0, 0, 1, 0x80, 0]; // rax: int of a new variable
+    accepted(verdict(&known));
+    // It is forgotten at the next label, but rax still speaks of it.
+    let forgotten = [2, 0, 5, 1, 0xc0, 0, 1, 0x80, 1, 1, 0, 0, 0];
+    let code = [0x90, 0xc3];
+    rejected(Lab::default().check_stream(Sig::default(), &code, &forgotten), Code::Stream);
+    let kept = [2, 0, 5, 1, 0xc0, 0, 1, 0x80, 1, 0, 0];
+    accepted(Lab::default().check_stream(Sig::default(), &code, &kept));
 }
 
 fn leb(to: &mut Vec<u8>, mut n: u32) {

@@ -1,0 +1,257 @@
+//! Reads the states of a function's labels.
+
+use super::Label;
+use crate::facts::Facts;
+use crate::limits;
+use crate::program::{Function, Program};
+use crate::reader::Reader;
+use crate::state::{Env, Lay, STATIC, Slot, State, Word};
+use crate::term::Term;
+use crate::types::{LayoutId, Mode, SigId, WordId, WordTy};
+use crate::x86::insn::Reg;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+fn in_base(base: (u32, u32), id: u32) -> Option<u32> {
+    base.0.checked_add(id).filter(|id| *id < base.1)
+}
+
+pub(super) struct Labels<'a, 'p> {
+    pub(super) r: Reader<'a>,
+    pub(super) program: &'p Program<'p>,
+    pub(super) function: &'p Function,
+    pub(super) entry: &'p State,
+    /// How many parts of states may still be made; `None` once they were too many. States are told as
+    /// differences, so a few bytes may stand for thousands of parts.
+    pub(super) room: Option<usize>,
+}
+
+/// How many variables and locations words may mention (static objects do not count).
+#[derive(Clone, Copy)]
+struct Scope {
+    vars: u32,
+    locs: u32,
+}
+
+impl Scope {
+    fn of(s: &State) -> Scope {
+        Scope { vars: s.facts.var_count() as u32, locs: s.locs.len() as u32 }
+    }
+
+    fn term(self, t: &Term) -> bool {
+        t.scope() <= self.vars
+    }
+
+    fn env(self, env: &Env) -> bool {
+        env.iter().flat_map(|e| e.iter()).all(|t| self.term(t))
+    }
+
+    fn word(self, w: &Word) -> bool {
+        match w {
+            Word::Int(t) | Word::Sp(t) => self.term(t),
+            Word::Ptr(l, t) => (*l >= STATIC || *l < self.locs) && self.term(t),
+            Word::Opt(v, _, env) => *v < self.vars && self.env(env),
+            Word::Any | Word::Fn(_) | Word::Entry(_) | Word::Var(_) => true,
+        }
+    }
+
+    /// Whether all of the state lies in it.
+    fn state(self, s: &State) -> bool {
+        s.regs.iter().all(|w| self.word(w))
+            && s.frame.iter().filter_map(|slot| slot.word.as_ref()).all(|w| self.word(w))
+            && s.locs.iter().all(|l| self.env(&l.lay.env))
+            && s.facts.list().iter().all(|t| self.term(t))
+    }
+}
+
+impl Labels<'_, '_> {
+    /// Reads all labels, in the memory of old ones; their number.
+    pub(super) fn all(&mut self, mut labels: Vec<Label>) -> Option<(Vec<Label>, usize)> {
+        let n = self.r.count(limits::LABELS)?;
+        labels.reserve(n.saturating_sub(labels.len()));
+        let mut at = 0u64;
+        for i in 0..n {
+            let step: u64 = self.r.num()?;
+            (i == 0 || step > 0).then_some(())?;
+            at = at.checked_add(step).filter(|a| *a < self.function.size)?;
+            if i == labels.len() {
+                labels.push((0, Rc::default()));
+            }
+            let (before, rest) = labels.split_at_mut(i);
+            let label = rest.first_mut()?;
+            label.0 = at;
+            let state = Rc::make_mut(&mut label.1);
+            match before.last() {
+                Some(previous) => state.copy_from(&previous.1),
+                None => {
+                    state.copy_from(self.entry);
+                    state.locs.iter_mut().for_each(|l| l.addr = None);
+                    state.static_addrs.clear();
+                }
+            }
+            self.state(state)?;
+        }
+        Some((labels, n))
+    }
+
+    /// Changes the state of the previous label to the one of the next.
+    fn state(&mut self, s: &mut State) -> Option<()> {
+        let flags = self.r.u8().filter(|f| *f < 64)?;
+        let differs = |bit: u8| flags & bit != 0;
+        let before = Scope::of(s);
+        if differs(1) {
+            self.variables(&mut s.facts)?;
+        }
+        if differs(2) {
+            self.locations(s)?;
+        }
+        if differs(4) {
+            self.registers(s)?;
+        }
+        if differs(8) {
+            self.frame(s)?;
+        }
+        if differs(16) {
+            self.facts(&mut s.facts)?;
+        }
+        let debt: i64 = if differs(32) { self.r.num()? } else { 0 };
+        (debt <= limits::PROBE_DEBT).then_some(())?;
+        s.touched = s.depth + debt;
+        let scope = Scope::of(s);
+        // What was kept may speak of something that was not.
+        if scope.vars < before.vars || scope.locs < before.locs {
+            scope.state(s).then_some(())?;
+        }
+        self.room = self.room?.checked_sub(s.parts());
+        self.room.map(|_| ())
+    }
+
+    fn variables(&mut self, facts: &mut Facts) -> Option<()> {
+        let own = self.r.count_to(limits::FRAME_CELLS)?;
+        let all = self.entry.facts.var_count() + own;
+        facts.keep_vars(all);
+        for _ in facts.var_count()..all {
+            let range = self.r.interval()?;
+            facts.fresh(range);
+        }
+        for _ in 0..self.r.count(limits::FRAME_CELLS)? {
+            let v: u32 = self.r.num().filter(|v| (*v as usize) < all)?;
+            let range = self.r.interval()?;
+            facts.declare_range(v, range);
+        }
+        Some(())
+    }
+
+    fn locations(&mut self, s: &mut State) -> Option<()> {
+        let first = self.entry.locs.len();
+        let kept = self.r.count_to(s.locs.len().checked_sub(first)?)?;
+        s.locs.truncate(first + kept);
+        let vars = s.facts.var_count() as u32;
+        for _ in 0..self.r.count(limits::LOCATIONS)? {
+            let mode = *Mode::ALL.get(self.r.u8()? as usize)?;
+            let id = LayoutId(self.layout()?);
+            let env = self.env(vars)?;
+            s.new_loc(mode, Lay { id, env })?;
+        }
+        Some(())
+    }
+
+    fn registers(&mut self, s: &mut State) -> Option<()> {
+        let mask: u16 = self.r.num()?;
+        let registers = self.program.arch.registers() as usize;
+        let scope = Scope::of(s);
+        for (r, word) in s.regs.iter_mut().enumerate().filter(|(r, _)| mask >> r & 1 == 1) {
+            (r != Reg::SP.index() && r < registers).then_some(())?;
+            let tag = self.r.u8()?;
+            *word = self.word(tag, scope)?;
+        }
+        Some(())
+    }
+
+    fn frame(&mut self, s: &mut State) -> Option<()> {
+        let kept = self.r.count_to(s.frame.len())?;
+        s.frame.truncate(kept);
+        s.depth = s.frame.last().map_or(0, |f| f.off);
+        let scope = Scope::of(s);
+        for _ in 0..self.r.count(limits::FRAME_CELLS)? {
+            let tag = self.r.u8()?;
+            let (size, word) = if tag == 0 {
+                (self.r.num::<i64>().filter(|n| *n > 0 && *n <= limits::FRAME_BYTES)?, None)
+            } else {
+                (i64::from(self.program.arch.word_bytes()), Some(self.word(tag, scope)?))
+            };
+            s.depth = s.depth.checked_sub(size).filter(|d| *d >= -limits::FRAME_BYTES)?;
+            s.frame.push(Slot { off: s.depth, size, word });
+        }
+        (s.frame.len() <= limits::FRAME_CELLS).then_some(())
+    }
+
+    fn facts(&mut self, facts: &mut Facts) -> Option<()> {
+        let first = self.entry.facts.list().len();
+        let kept = self.r.count_to(facts.list().len().checked_sub(first)?)?;
+        facts.keep_facts(first + kept);
+        let vars = facts.var_count() as u32;
+        for _ in 0..self.r.count(limits::FACTS)? {
+            let fact = self.r.term(vars)?;
+            // Kept exactly as it stands, so that facts have the numbers that proofs use.
+            facts.declare(fact)?;
+        }
+        Some(())
+    }
+
+    /// 0: a string whose hidden length has a name; then the note's layouts; then those that opening
+    /// a hidden length of the note's layouts makes.
+    fn layout(&mut self) -> Option<u32> {
+        let id: u32 = self.r.num()?;
+        let Some(id) = id.checked_sub(1) else { return Some(self.program.shapes.string().0) };
+        let (lo, hi) = self.function.types.layouts;
+        in_base((lo, hi), id).or_else(|| {
+            let hidden = in_base((lo, hi), id.checked_sub(hi.checked_sub(lo)?)?)?;
+            self.program.shapes.opened(LayoutId(hidden)).map(|l| l.0)
+        })
+    }
+
+    /// 0: an environment string; then the note's word types.
+    fn opt_word(&mut self) -> Option<WordId> {
+        let id: u32 = self.r.num()?;
+        let id = match id.checked_sub(1) {
+            None => self.program.shapes.maybe_string(),
+            Some(id) => WordId(in_base(self.function.types.words, id)?),
+        };
+        matches!(self.program.types.word(id), WordTy::Opt(_)).then_some(id)
+    }
+
+    fn env(&mut self, vars: u32) -> Option<Env> {
+        Some(Some(Rc::from(self.r.terms(2 * limits::BINDERS, vars)?)))
+    }
+
+    /// A word that begins with `tag`.
+    fn word(&mut self, tag: u8, scope: Scope) -> Option<Word> {
+        Some(match tag {
+            1 => Word::Any,
+            2 => Word::Int(self.r.term(scope.vars)?),
+            3 => Word::Ptr(self.r.num().filter(|l| *l < scope.locs)?, self.r.term(scope.vars)?),
+            4 => Word::Ptr(self.object()?, self.r.term(scope.vars)?),
+            5 => Word::Sp(self.r.term(scope.vars)?),
+            6 => {
+                let v = self.r.num().filter(|v| *v < scope.vars)?;
+                let ty = self.opt_word()?;
+                Word::Opt(v, ty, self.env(scope.vars)?)
+            }
+            7 => Word::Fn(SigId(in_base(self.function.types.sigs, self.r.num()?)?)),
+            8 => {
+                let sig = self.program.types.sig(self.function.sig);
+                Word::Var(self.r.num().filter(|v| *v < sig.word_vars)?)
+            }
+            16..32 if tag - 16 < self.program.arch.registers() => Word::Entry(tag - 16),
+            32..64 => Word::Ptr(Some(u32::from(tag - 32)).filter(|l| *l < scope.locs)?, Term::zero()),
+            64.. => Word::Int(self.r.term_from(tag, scope.vars)?),
+            _ => return None,
+        })
+    }
+
+    fn object(&mut self) -> Option<u32> {
+        let i: usize = self.r.num()?;
+        self.function.statics.get(i).copied().flatten().map(|o| STATIC + o)
+    }
+}
