@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod demo;
 mod examples;
+mod fuzz;
 mod kernel;
 mod man;
 mod source;
@@ -45,6 +46,20 @@ enum Task {
     /// Runs programs in the kernel of this project, in a virtual machine
     #[command(subcommand)]
     Kernel(Box<kernel::Kernel>),
+    /// Damages sources, objects and executables at random and looks at what the tools make of them
+    Fuzz {
+        /// source, object or executable; all if left out
+        target: Option<String>,
+        /// How long, for each target
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Where the random numbers begin
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Repeats one round
+        #[arg(long)]
+        round: Option<u64>,
+    },
     /// Counts the lines of what must be trusted
     Tcb,
     /// Writes the manual pages of the tools to target/man
@@ -75,6 +90,9 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run().map(ok),
         Task::Bench { what, instructions, runs } => bench::run(what, instructions, runs.max(1)).map(ok),
         Task::Kernel(what) => kernel::run(*what),
+        Task::Fuzz { target, seconds, seed, round } => {
+            fuzz::run(target.as_deref(), seconds, seed, round).map(ok)
+        }
         Task::Tcb => tcb::run().map(ok),
         Task::Man => man::run().map(ok),
     };

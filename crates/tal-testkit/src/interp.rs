@@ -159,7 +159,10 @@ impl<'p> Machine<'p> {
                 self.history.pop_front();
             }
             if self.others && self.rng.u8(..8) == 0 {
-                self.others_write();
+                let objects = &self.program.objects;
+                if let Some(object) = objects.get(self.rng.usize(..objects.len().max(1))) {
+                    self.others_write(object, 64);
+                }
             }
             if let Some(stop) = self.step(&insn)? {
                 return Ok(stop);

@@ -4,6 +4,7 @@ pub mod build;
 pub mod executable;
 pub mod filetest;
 pub mod forge;
+pub mod fuzz;
 pub mod interp;
 pub mod patch;
 pub mod script;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use tal_testkit::filetest::{Case, cases};
 use tal_testkit::forge::forge;
+use tal_testkit::fuzz::Corpus;
 use tal_testkit::interp::{Machine, Violation};
 use tal_testkit::toolchain::{Image, assemble, images, modules};
 
@@ -50,6 +51,17 @@ fn accepted_programs() {
         }
     }
     assert!(count > 1000, "{count} runs");
+}
+
+#[test]
+fn examples() {
+    for seed in Corpus::examples(&[]).seeds {
+        for image in &seed.images {
+            if let Err(v) = watch(image, 3, 4_000) {
+                panic!("{}: at {:#x}: {}\n{}", seed.name, v.rip, v.what, v.history);
+            }
+        }
+    }
 }
 
 /// The interpreter is awake: it finds out about most programs that are refused for what they do.

@@ -1,11 +1,12 @@
 //! Arguments that a function may be called with: memory of exactly the size that its type promises.
 
+use super::memory::Holds;
 use super::sigs::{Vars, value};
 use super::step::BACK;
 use super::{Frame, Machine, RSP};
 use talcore::engine::under;
 use talcore::facts::Interval;
-use talcore::program::ObjectKind;
+use talcore::program::{Object, ObjectKind};
 use talcore::state::Env;
 use talcore::term::Term;
 use talcore::types::{Layout, LayoutId, Mode, WordId, WordTy};
@@ -43,23 +44,35 @@ impl Machine<'_> {
             |function, vars, words| Frame { slot, back: BACK, function, regs: self.regs, vars, words };
         self.frames = vec![frame(self.function, Vec::new(), Vec::new()), frame(function, vars, words)];
         (self.function, self.rip) = (function, f.addr);
-        self.others_write();
+        self.others_wrote();
         Some(())
     }
 
-    /// Others leave anything in the program's shared objects that their types allow.
-    pub(super) fn others_write(&mut self) {
-        let program = self.program;
-        for object in &program.objects {
-            let ObjectKind::Data(Mode::Shared, layout) = object.kind else { continue };
-            let mut bytes = Vec::new();
-            let small = i128::from(object.size) <= LARGE && self.rng.u8(..4) != 0;
-            if small && self.fill(layout, &Some([].into()), &Vec::new(), 1, &mut bytes).is_some() {
-                for (i, byte) in bytes.iter().enumerate() {
-                    let _ = self.memory.write(object.addr + i as u64, 1, u64::from(*byte));
-                }
+    /// Before the function was called, others left anything in the program's shared objects that their types allow.
+    fn others_wrote(&mut self) {
+        for object in &self.program.objects {
+            if self.rng.u8(..4) != 0 {
+                self.others_write(object, LARGE as u64);
             }
         }
+    }
+
+    /// Others leave anything in a shared object that its type allows; of more raw bytes than `most`, in some of them.
+    pub(super) fn others_write(&mut self, object: &Object, most: u64) {
+        let program = self.program;
+        let ObjectKind::Data(Mode::Shared, layout) = object.kind else { return };
+        let (mut addr, mut bytes) = (object.addr, Vec::new());
+        if program.shapes.raw_size(layout).is_some() {
+            let size = object.size.min(most);
+            addr += self.rng.u64(..=object.size - size);
+            bytes.resize(size as usize, 0);
+            self.rng.fill(&mut bytes);
+        } else if object.size > LARGE as u64
+            || self.fill(layout, &Some([].into()), &Vec::new(), 1, &mut bytes).is_none()
+        {
+            return;
+        }
+        self.memory.put(addr, &bytes);
     }
 
     /// Values for index variables that satisfy all facts.
@@ -123,7 +136,12 @@ impl Machine<'_> {
                 let mut bytes = Vec::new();
                 self.fill(*layout, env, vars, depth, &mut bytes)?;
                 let size = program.shapes.size(*layout).and_then(Term::as_const);
-                Some(self.memory.allocate(bytes, *mode, size.map(|_| *layout)))
+                let holds = match program.types.layout(*layout) {
+                    _ if size.is_some() => Holds::Layout(*layout),
+                    Layout::Cstr(_) => Holds::String,
+                    _ => Holds::Hidden,
+                };
+                Some(self.memory.allocate(bytes, *mode, holds))
             }
         }
     }

@@ -4,7 +4,9 @@ use fastrand::Rng;
 use std::ops::Range;
 use talcore::data;
 use talcore::program::{Object, ObjectKind, Program, Segment};
-use talcore::types::{LayoutId, Mode};
+use talcore::shapes::Shapes;
+use talcore::term::Term;
+use talcore::types::{Layout, LayoutId, Mode};
 
 /// Where the stack ends, and the argument block begins.
 const TOP: u64 = 0x7ffd_0000_0000;
@@ -17,8 +19,18 @@ struct Given {
     addr: u64,
     bytes: Vec<u8>,
     mode: Mode,
-    /// What it holds, if that can be told without variables.
-    layout: Option<LayoutId>,
+    holds: Holds,
+}
+
+/// What an object that an argument points to holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// A layout that says its size without variables.
+    Layout(LayoutId),
+    /// A string of the length that it has.
+    String,
+    /// Something of another size than its type says.
+    Hidden,
 }
 
 /// The memory of a process.
@@ -37,20 +49,23 @@ pub struct Memory {
     pub(crate) touched: u64,
     /// Objects that arguments point to.
     objects: Vec<Given>,
-    /// Whether somebody wrote to an object since the last look at their types.
+    /// Where the program's objects with types lie that a write could break.
+    watched: Vec<Range<u64>>,
+    /// Whether somebody wrote to one of them, or to an argument, since the last look at their types.
     dirty: bool,
 }
 
 impl Memory {
     pub(crate) fn new(program: &Program<'_>, args: &[&[u8]], rng: &mut Rng) -> Memory {
         let segments = program.segments.iter().map(|s| {
-            let mut bytes = s.bytes.to_vec();
-            bytes.resize(s.size as usize, 0);
+            // Zeros that nobody touches cost nothing.
+            let mut bytes = vec![0; s.size as usize];
+            bytes[..s.bytes.len()].copy_from_slice(s.bytes);
             (s.addr, bytes)
         });
         let mut stack = vec![0; STACK as usize];
         // What earlier calls left there.
-        stack[STACK as usize - 65536..].fill_with(|| rng.u8(..));
+        rng.fill(&mut stack[STACK as usize - 65536..]);
         // Words: argc, argv, 0, environment, 0. Strings lie apart from each other.
         let environment: [&[u8]; 2] = [b"PATH=/bin", b"EMPTY="];
         let mut words = vec![args.len() as u64];
@@ -72,6 +87,12 @@ impl Memory {
         }
         words.push(0);
         let block_bytes = words.iter().flat_map(|w| w.to_le_bytes()).chain(bytes).collect();
+        let watched = program.objects.iter().filter_map(|o| match o.kind {
+            ObjectKind::Data(Mode::Shared, l) if program.shapes.raw_size(l).is_none() => {
+                Some(o.addr..o.addr + o.size)
+            }
+            _ => None,
+        });
         Memory {
             segments: segments.collect(),
             stack,
@@ -81,15 +102,16 @@ impl Memory {
             slots: Vec::new(),
             touched: TOP,
             objects: Vec::new(),
-            dirty: true,
+            watched: watched.collect(),
+            dirty: false,
         }
     }
 
     /// A new object outside of the program's own memory.
-    pub(crate) fn allocate(&mut self, bytes: Vec<u8>, mode: Mode, layout: Option<LayoutId>) -> u64 {
+    pub(crate) fn allocate(&mut self, bytes: Vec<u8>, mode: Mode, holds: Holds) -> u64 {
         // Far from each other, so that nothing reaches from one to the next.
         let addr = GIVEN + ((self.objects.len() as u64) << 32);
-        self.objects.push(Given { addr, bytes, mode, layout });
+        self.objects.push(Given { addr, bytes, mode, holds });
         addr
     }
 
@@ -186,8 +208,23 @@ impl Memory {
         let bytes = self.bytes(addr, size).ok_or_else(|| format!("nothing is mapped at {addr:#x}"))?;
         bytes.copy_from_slice(&value.to_le_bytes()[..size]);
         self.touch(addr);
-        self.dirty = true;
+        self.soil(addr, size as u64);
         Ok(())
+    }
+
+    /// Writes to one of the program's objects.
+    pub(crate) fn put(&mut self, addr: u64, bytes: &[u8]) {
+        if let Some(place) = self.bytes(addr, bytes.len()) {
+            place.copy_from_slice(bytes);
+            self.soil(addr, bytes.len() as u64);
+        }
+    }
+
+    /// Remembers that something was written.
+    fn soil(&mut self, addr: u64, size: u64) {
+        let watched = self.watched.partition_point(|o| o.end <= addr);
+        let watched = self.watched.get(watched).is_some_and(|o| o.start < addr + size);
+        self.dirty |= watched || (GIVEN..TOP - STACK).contains(&addr);
     }
 
     fn touch(&mut self, addr: u64) {
@@ -203,8 +240,8 @@ impl Memory {
 
     /// Whether all objects hold what their types say.
     pub(crate) fn typed(&mut self, program: &Program<'_>) -> Result<(), String> {
-        // Where the length of an argument is hidden, its address in a cell could not be judged.
-        let hidden = self.objects.iter().any(|o| o.mode.permanent() && o.layout.is_none());
+        // Where an argument's size is hidden, its address in a cell could not be judged.
+        let hidden = self.objects.iter().any(|o| o.mode.permanent() && o.holds == Holds::Hidden);
         if !std::mem::take(&mut self.dirty) || hidden {
             return Ok(());
         }
@@ -212,14 +249,26 @@ impl Memory {
         let memory = self.segments.iter().map(|s| &s.1[..]);
         now.segments =
             program.segments.iter().zip(memory).map(|(s, bytes)| Segment { bytes, ..*s }).collect();
-        // Arguments that live for ever may be kept in the program's objects.
-        for o in self.objects.iter().filter(|o| o.mode.permanent() && !o.bytes.is_empty()) {
-            let (addr, size) = (o.addr, o.bytes.len() as u64);
-            let Some(layout) = o.layout else { continue };
-            let write = o.mode.writable();
-            now.segments.push(Segment { addr, bytes: &o.bytes, size, write, exec: false });
-            now.objects.push(Object { addr, size, kind: ObjectKind::Data(o.mode, layout) });
+        // Arguments that live for ever may be kept in the program's objects: those of functions, and the strings of
+        // the process. Each string's length makes a type of its own.
+        let given = self.objects.iter().filter(|o| o.mode.permanent() && !o.bytes.is_empty()).map(|o| {
+            let layout = if let Holds::Layout(l) = o.holds { Some(l) } else { None };
+            (o.addr, &o.bytes[..], o.mode, layout)
+        });
+        let strings = self.strings.iter().skip(1).map(|s| {
+            let bytes = &self.block_bytes[(s.start - TOP) as usize..(s.end - TOP) as usize];
+            (s.start, bytes, Mode::Imm, None)
+        });
+        for (addr, bytes, mode, layout) in given.chain(strings) {
+            let size = bytes.len() as u64;
+            let layout = layout.unwrap_or_else(|| {
+                now.types.layouts.push(Layout::Cstr(Some(Term::from(i128::from(size) - 1))));
+                LayoutId(now.types.layouts.len() as u32 - 1)
+            });
+            now.segments.push(Segment { addr, bytes, size, write: mode.writable(), exec: false });
+            now.objects.push(Object { addr, size, kind: ObjectKind::Data(mode, layout) });
         }
+        now.shapes = Shapes::of(&mut now.types, now.arch).map_err(|_| "the types have no shapes any more")?;
         data::check_objects(&now)
             .map_err(|r| format!("the object at {:#x} is of another type: {}", r.at, r.why))
     }

@@ -1,0 +1,149 @@
+//! `talfuzz TARGET SECONDS SEED`: rounds of damage until the time is over; see [`tal_testkit::fuzz`]. Prints what
+//! became of them. What fails is written to the directory `target/fuzz`, and the run goes on.
+//!
+//! `talfuzz TARGET round N` repeats the round of this number.
+
+use fastrand::Rng;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use tal_testkit::fuzz::{Corpus, Counts, Input, Outcome, Target, damage, judge};
+
+/// A round that takes longer is taken for one that never ends, and stops the run.
+const LONG: Duration = Duration::from_secs(120);
+/// How many failures are enough.
+const FAILURES: usize = 20;
+
+/// What is known about a run of several threads.
+#[derive(Default)]
+struct Run {
+    counts: Counts,
+    failures: usize,
+    /// The longest round, and its number.
+    longest: (Duration, u64),
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let name = args.first().map_or("executable", String::as_str);
+    let Some(&(_, target)) = Target::ALL.iter().find(|t| t.0 == name) else {
+        eprintln!("there is no target `{name}`: source, object, executable");
+        return ExitCode::FAILURE;
+    };
+    let number = |i: usize, default| args.get(i).and_then(|a| a.parse().ok()).unwrap_or(default);
+    let corpus = Corpus::tests(1).and(Corpus::examples(&[]));
+    if args.get(1).is_some_and(|a| a == "round") {
+        let round = number(2, 0);
+        let start = Instant::now();
+        return match one(target, &corpus, round) {
+            Ok(outcome) => {
+                println!("{outcome:?}, after {} ms", start.elapsed().as_millis());
+                ExitCode::SUCCESS
+            }
+            Err((input, what)) => {
+                report(name, &corpus, round, &input, &what);
+                ExitCode::FAILURE
+            }
+        };
+    }
+    set_hook(Box::new(|_| {}));
+    let run = rounds(name, target, &corpus, Duration::from_secs(number(1, 60)), number(2, 1));
+    for (outcome, n) in &run.counts {
+        match outcome {
+            Outcome::Refused(code) => println!("{n:10}  {code}"),
+            Outcome::Accepted => println!("{n:10}  accepted"),
+            Outcome::Run => println!("{n:10}  accepted, and run"),
+        }
+    }
+    let (time, round) = run.longest;
+    println!("the longest round, {round}, took {} ms; {} failures", time.as_millis(), run.failures);
+    ExitCode::from(u8::from(run.failures > 0))
+}
+
+fn rounds(name: &str, target: Target, corpus: &Corpus, time: Duration, seed: u64) -> Run {
+    let all = Mutex::new(Run::default());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    // What each thread is at.
+    let now: Vec<Mutex<Option<(Instant, u64)>>> = (0..threads).map(|_| Mutex::new(None)).collect();
+    let end = Instant::now() + time;
+    std::thread::scope(|scope| {
+        for (thread, now) in now.iter().enumerate() {
+            let all = &all;
+            scope.spawn(move || {
+                let mut rng = Rng::with_seed(seed.wrapping_mul(1000) + thread as u64);
+                while Instant::now() < end && all.lock().is_ok_and(|a| a.failures < FAILURES) {
+                    let (round, start) = (rng.u64(..), Instant::now());
+                    set(now, Some((start, round)));
+                    let result = one(target, corpus, round);
+                    set(now, None);
+                    let Ok(mut all) = all.lock() else { return };
+                    all.longest = all.longest.max((start.elapsed(), round));
+                    match result {
+                        Ok(outcome) => *all.counts.entry(outcome).or_default() += 1,
+                        Err((input, what)) => {
+                            all.failures += 1;
+                            report(name, corpus, round, &input, &what);
+                        }
+                    }
+                }
+            });
+        }
+        let busy = |n: &Mutex<Option<(Instant, u64)>>| n.lock().ok().and_then(|n| *n);
+        while Instant::now() < end || now.iter().any(|n| busy(n).is_some()) {
+            std::thread::sleep(Duration::from_millis(200));
+            if all.lock().is_ok_and(|a| a.failures >= FAILURES) {
+                break;
+            }
+            for (start, round) in now.iter().filter_map(busy) {
+                if start.elapsed() > LONG {
+                    let input = damage(target, corpus, &mut Rng::with_seed(round));
+                    report(name, corpus, round, &input, "it does not end");
+                    std::process::exit(1);
+                }
+            }
+        }
+    });
+    all.into_inner().unwrap_or_default()
+}
+
+fn set<T>(place: &Mutex<T>, value: T) {
+    if let Ok(mut place) = place.lock() {
+        *place = value;
+    }
+}
+
+/// One round: its number decides everything.
+fn one(target: Target, corpus: &Corpus, round: u64) -> Result<Outcome, (Input, String)> {
+    let mut rng = Rng::with_seed(round);
+    let input = damage(target, corpus, &mut rng);
+    let judged = catch_unwind(AssertUnwindSafe(|| judge(target, corpus, &input, &mut rng)));
+    match judged {
+        Ok(Ok(outcome)) => Ok(outcome),
+        Ok(Err(what)) => Err((input, what)),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+            Err((input, format!("a panic: {}", text.unwrap_or_default())))
+        }
+    }
+}
+
+/// Writes the input and what is wrong with it.
+fn report(name: &str, corpus: &Corpus, round: u64, input: &Input, what: &str) {
+    let seed = &corpus.seeds[input.seed];
+    let path: PathBuf = Path::new("target/fuzz").join(format!("{name}-{round}"));
+    let text = format!(
+        "part {} of {}; again: cargo xtask fuzz {name} --round {round}\n{what}\n",
+        input.part, seed.name
+    );
+    let written = fs::create_dir_all("target/fuzz")
+        .and_then(|()| fs::write(&path, &input.bytes))
+        .and_then(|()| fs::write(path.with_extension("txt"), &text));
+    eprint!("{}: {text}", path.display());
+    if let Err(e) = written {
+        eprintln!("it could not be written: {e}");
+    }
+}

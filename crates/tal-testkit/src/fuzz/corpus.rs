@@ -1,0 +1,124 @@
+//! What there is to damage: the accepted tests and the examples.
+
+use super::executable::Map;
+use crate::filetest::cases;
+use crate::toolchain::{Image, Module, assemble, images, modules};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tallink::InputFile;
+
+/// A program, or modules by themselves, in all forms.
+pub struct Seed {
+    /// The name of its file, or of the example.
+    pub name: String,
+    /// The modules, each after those that it uses.
+    pub modules: Vec<Module>,
+    /// An object of each.
+    pub objects: Vec<InputFile>,
+    /// The program, or each module by itself; accepted.
+    pub images: Vec<Image>,
+    /// Where things lie in each image.
+    pub(super) maps: Vec<Map>,
+}
+
+/// All seeds.
+pub struct Corpus {
+    /// In order of their names; never empty.
+    pub seeds: Vec<Seed>,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+impl Corpus {
+    /// Every `one_in`th of the programs in `tests/accept`, `binary` and `run`.
+    ///
+    /// # Panics
+    /// If one is refused.
+    pub fn tests(one_in: usize) -> Corpus {
+        let folders = ["accept", "binary", "run"].map(|f| root().join("tests").join(f));
+        let all = folders.iter().flat_map(|f| cases(f)).step_by(one_in);
+        let name = |p: &Path| p.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Corpus { seeds: all.map(|c| seed(name(&c.path), modules(&c.text))).collect() }
+    }
+
+    /// The examples of these names, or all of them if there are none.
+    ///
+    /// # Panics
+    /// If one is refused.
+    pub fn examples(names: &[&str]) -> Corpus {
+        let examples = root().join("examples");
+        let library = sources(&examples.join("lib"));
+        let mut all: Vec<PathBuf> =
+            fs::read_dir(&examples).expect("examples").map(|e| e.expect("an example").path()).collect();
+        all.sort();
+        let seeds = all.iter().filter_map(|path| {
+            let name = path.file_name()?.to_string_lossy().into_owned();
+            let wanted = names.is_empty() || names.contains(&&*name);
+            if !wanted || !path.join(&name).with_extension("tal").is_file() {
+                return None;
+            }
+            let all = library.iter().cloned().chain(sources(path)).collect();
+            Some(seed(name, needed(in_order(all))))
+        });
+        Corpus { seeds: seeds.collect() }
+    }
+
+    /// With more seeds.
+    #[must_use]
+    pub fn and(mut self, other: Corpus) -> Corpus {
+        self.seeds.extend(other.seeds);
+        self
+    }
+}
+
+fn seed(name: String, modules: Vec<Module>) -> Seed {
+    let objects = assemble(&modules).unwrap_or_else(|r| panic!("{name}: {}", r.text));
+    let images = images(&modules, objects.clone()).unwrap_or_else(|r| panic!("{name}: {}", r.text));
+    let maps = images.iter().map(|i| Map::of(i).expect("an accepted image")).collect();
+    Seed { name, modules, objects, images, maps }
+}
+
+/// The modules of a directory.
+fn sources(directory: &Path) -> Vec<Module> {
+    let entries = fs::read_dir(directory).expect("a directory of sources");
+    let mut paths: Vec<PathBuf> = entries.map(|e| e.expect("an entry").path()).collect();
+    paths.retain(|p| p.extension().is_some_and(|e| e == "tal"));
+    paths.sort();
+    let module = |p: &PathBuf| Module {
+        name: p.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        text: fs::read_to_string(p).expect("a source"),
+    };
+    paths.iter().map(module).collect()
+}
+
+fn uses(module: &Module) -> impl Iterator<Item = String> {
+    let used = |l: &str| Some(format!("{}.tal", l.strip_prefix("use ")?.split_whitespace().next()?));
+    module.text.lines().filter_map(used)
+}
+
+/// Each after those that it uses.
+fn in_order(mut waiting: Vec<Module>) -> Vec<Module> {
+    let mut done = Vec::new();
+    while !waiting.is_empty() {
+        let ready = |m: &Module| uses(m).all(|u| waiting.iter().all(|w| w.name != u));
+        let next = waiting.iter().position(ready).expect("modules do not use each other in a circle");
+        done.push(waiting.remove(next));
+    }
+    done
+}
+
+/// Without the modules that the last ones do not use.
+fn needed(modules: Vec<Module>) -> Vec<Module> {
+    let mut names: Vec<String> = Vec::new();
+    let mut kept = Vec::new();
+    for module in modules.into_iter().rev() {
+        if module.text.contains("fn _start") || names.contains(&module.name) {
+            names.extend(uses(&module));
+            kept.push(module);
+        }
+    }
+    kept.reverse();
+    kept
+}

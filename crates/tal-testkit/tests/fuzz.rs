@@ -1,0 +1,51 @@
+//! Some rounds of damage. `cargo xtask fuzz` does more of them.
+
+use fastrand::Rng;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use tal_testkit::fuzz::{Corpus, Counts, Outcome, Target, damage, judge};
+
+/// A part of what there is: the whole takes some time to build.
+fn corpus() -> &'static Corpus {
+    static CORPUS: OnceLock<Corpus> = OnceLock::new();
+    CORPUS.get_or_init(|| Corpus::tests(8).and(Corpus::examples(&["echo", "sieve"])))
+}
+
+/// What became of so many rounds.
+fn rounds(target: Target, count: u64) -> Counts {
+    let mut counts = BTreeMap::new();
+    for round in 0..count {
+        let mut rng = Rng::with_seed(round);
+        let input = damage(target, corpus(), &mut rng);
+        match judge(target, corpus(), &input, &mut rng) {
+            Ok(outcome) => *counts.entry(outcome).or_default() += 1,
+            Err(what) => {
+                panic!("round {round}, part {} of {}: {what}", input.part, corpus().seeds[input.seed].name)
+            }
+        }
+    }
+    counts
+}
+
+/// Damages are of many kinds, and some do no harm.
+#[track_caller]
+fn assert_varied(counts: &Counts, codes: usize) {
+    let refused = counts.keys().filter(|o| matches!(o, Outcome::Refused(_))).count();
+    assert!(refused >= codes, "only {refused} codes: {counts:?}");
+    assert!(counts.contains_key(&Outcome::Run), "nothing was run: {counts:?}");
+}
+
+#[test]
+fn sources() {
+    assert_varied(&rounds(Target::Source, 150), 20);
+}
+
+#[test]
+fn objects() {
+    assert_varied(&rounds(Target::Object, 150), 15);
+}
+
+#[test]
+fn executables() {
+    assert_varied(&rounds(Target::Executable, 300), 20);
+}
