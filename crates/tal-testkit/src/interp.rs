@@ -38,7 +38,7 @@ use talcore::program::Program;
 pub enum Stop {
     /// The program ended itself, or the function that was called returned.
     Exit,
-    /// An instruction trapped: `ud2`, `int3`, a division.
+    /// An instruction trapped: `ud2`, `int3`, a division, an access when the stack is full.
     Trap,
     /// It ran for as many steps as it was given.
     Steps,
@@ -153,6 +153,10 @@ impl<'p> Machine<'p> {
 
     fn steps(&mut self, steps: u64) -> Watched<Stop> {
         for _ in 0..steps {
+            // Endless recursion runs into the guard gap.
+            if self.regs[RSP] < memory::LOWEST + 2 * GAP {
+                return Ok(Stop::Trap);
+            }
             let insn = self.fetch()?;
             self.history.push_back(self.rip);
             if self.history.len() > 24 {

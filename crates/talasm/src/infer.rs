@@ -15,7 +15,6 @@ mod pin;
 mod project;
 mod record;
 mod report;
-mod stream;
 mod terms;
 mod words;
 

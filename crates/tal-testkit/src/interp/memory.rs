@@ -11,6 +11,8 @@ use talcore::types::{Layout, LayoutId, Mode};
 /// Where the stack ends, and the argument block begins.
 const TOP: u64 = 0x7ffd_0000_0000;
 const STACK: u64 = 32 << 20;
+/// The lowest address of the stack.
+pub(super) const LOWEST: u64 = TOP - STACK;
 /// Where objects lie that arguments point to.
 const GIVEN: u64 = 0x5500_0000_0000;
 

@@ -4,7 +4,6 @@ use super::code::Code;
 use super::fix::{Addresses, Failure, Solution};
 use super::join::substitution;
 use super::label::{Frame, Landmarks};
-use super::stream::{self, Answers};
 use super::terms::own_facts;
 use crate::prove::{Budget, prove};
 use std::collections::BTreeSet;
@@ -18,6 +17,7 @@ use talcore::state::State;
 use talcore::term::Term;
 use talcore::verdict::{Code as Reason, Reject};
 use talcore::x86::insn::Op;
+use talnote::stream::{self, Answers};
 
 const OPTIONAL: Budget = Budget(40_000);
 

@@ -1,5 +1,6 @@
-//! Writes annotation streams: the inverse of `talcore::annot`.
+//! Writes annotation streams: the inverse of [`talcore::annot`].
 
+use crate::wire;
 use std::collections::HashMap;
 use std::rc::Rc;
 use talcore::facts::{Cert, Facts};
@@ -7,11 +8,10 @@ use talcore::program::{Function, Program};
 use talcore::state::{Env, Loc, STATIC, State, Word};
 use talcore::term::Term;
 use talcore::types::{LayoutId, WordId};
-use talnote::wire;
 
 /// The answers of one function, in the order in which they are asked.
 #[derive(Default)]
-pub(super) struct Answers {
+pub struct Answers {
     required: Vec<u8>,
     optional: Vec<u8>,
     skipped: u128,
@@ -19,12 +19,12 @@ pub(super) struct Answers {
 
 impl Answers {
     /// A proof that a rule cannot do without.
-    pub(super) fn proof(&mut self, facts: &Facts, cert: &Cert) {
+    pub fn proof(&mut self, facts: &Facts, cert: &Cert) {
         proof(&mut self.required, facts, cert);
     }
 
     /// An answer to an optional question.
-    pub(super) fn maybe(&mut self, facts: &Facts, cert: Option<&Cert>) {
+    pub fn maybe(&mut self, facts: &Facts, cert: Option<&Cert>) {
         match cert {
             None => self.skipped += 1,
             Some(cert) => {
@@ -36,12 +36,12 @@ impl Answers {
     }
 
     /// A witness.
-    pub(super) fn witness(&mut self, t: &Term) {
+    pub fn witness(&mut self, t: &Term) {
         wire::term(&mut self.required, t);
     }
 
     /// Whether a constant is an address, and what was added to it.
-    pub(super) fn addend(&mut self, addend: Option<i64>) {
+    pub fn addend(&mut self, addend: Option<i64>) {
         match addend {
             None => self.required.push(0),
             Some(0) => self.required.push(1),
@@ -79,8 +79,9 @@ fn proof(out: &mut Vec<u8>, facts: &Facts, cert: &Cert) {
     }
 }
 
-/// Writes the stream of a function.
-pub(super) fn write(
+/// Writes the stream of a function, whose labels are in order of their offsets. `None` if a state needs a type or an
+/// object that the function's note does not have.
+pub fn write(
     program: &Program<'_>,
     function: &Function,
     entry: &State,
