@@ -28,6 +28,7 @@ pub(crate) fn run(what: Bench, instructions: usize, runs: usize) -> Done {
         Bench::Asm => asm::run(instructions, runs),
         Bench::Check => check::run(instructions, runs),
         Bench::Link => link::run(instructions, runs),
+        Bench::Kernel => crate::kernel::bench::run(runs),
         Bench::Size => size::run(),
     }
 }

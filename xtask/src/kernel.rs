@@ -1,6 +1,7 @@
 //! `cargo xtask kernel`: programs in the kernel that this project patches, in a virtual machine.
 
 mod apt;
+pub(crate) mod bench;
 mod build;
 mod cpio;
 mod guest;
@@ -11,7 +12,9 @@ mod run;
 mod shell;
 mod source;
 mod statics;
+mod test;
 
+use crate::Done;
 use crate::tools::root;
 use build::Config;
 use clap::{Args, Subcommand};
@@ -43,6 +46,15 @@ pub(crate) enum Kernel {
     Shell {
         #[command(flatten)]
         options: Options,
+    },
+    /// Tests the kernel: programs in both modes, programs that must be refused, the tests of the patches; prints TAP
+    Test {
+        /// In all kinds of machines: without SMEP and SMAP, with page-table isolation, with a debug kernel
+        #[arg(long)]
+        full: bool,
+        /// How the machine's processor is made
+        #[arg(long, default_value = "auto")]
+        accel: Accel,
     },
     /// Builds the kernel and prints where it is
     Build {
@@ -85,9 +97,31 @@ pub(crate) struct Options {
     /// Switch the machine off after so many seconds
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
+    /// Let the machine's clock advance by one nanosecond with each instruction
+    #[arg(skip)]
+    count: bool,
     /// Show the console of the machine on standard error, and what the kernel counted
     #[arg(long, short)]
     verbose: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            cpus: 1,
+            memory: 512,
+            mount: Vec::new(),
+            port: Vec::new(),
+            accel: Accel::Auto,
+            cpu: "max".into(),
+            config: Config::Minimal,
+            kernel: None,
+            append: String::new(),
+            timeout: None,
+            count: false,
+            verbose: false,
+        }
+    }
 }
 
 impl Options {
@@ -109,11 +143,37 @@ pub(crate) fn run(what: Kernel) -> Result<ExitCode, String> {
             run::run(&options, &run::Program { user, env, program, args })
         }
         Kernel::Shell { options } => shell::run(&options),
+        Kernel::Test { full, accel } => tests(full, accel).map(|()| ExitCode::SUCCESS),
         Kernel::Build { config } => {
             println!("{}", build::kernel(config)?.display());
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Tests the kernel in its usual machine.
+pub(crate) fn test() -> Done {
+    tests(false, Accel::Auto)
+}
+
+fn tests(full: bool, accel: Accel) -> Done {
+    if test::run(full, accel)? {
+        return Ok(());
+    }
+    Err("the kernel does not do what it promises: see the lines with `not ok`".into())
+}
+
+/// Gets everything that testing the kernel needs.
+///
+/// # Errors
+/// What cannot be had here.
+pub(crate) fn available() -> Done {
+    if source::Series::read()?.is_empty() {
+        return Err("there are no patches in kml-patch/patches/6.12".into());
+    }
+    source::Source::get()?;
+    host::Host::with(host::For::Build)?;
+    host::Host::with(host::For::Boot).map(drop)
 }
 
 /// Where everything is kept that can be made again.

@@ -74,6 +74,8 @@ enum Bench {
     Check,
     /// tallink against GNU ld, on the same objects
     Link,
+    /// System calls, processes and page faults in ring 0 against user mode, in the kernel of this project
+    Kernel,
     /// Bytes of annotations against bytes of code and data, for each example
     Size,
 }

@@ -11,6 +11,8 @@ use std::io::{self, Read, Write};
 pub const RUN: u8 = b'R';
 /// Host: bytes for the standard input of the program; none of them mean the end of the file.
 pub const INPUT: u8 = b'I';
+/// Host: end the program by a signal that it cannot ignore. Answered by nothing but the program's [`EXIT`].
+pub const KILL: u8 = b'K';
 /// Host: write a file. Payload: a list of its path and its content. Answered by [`DONE`].
 pub const PUT: u8 = b'P';
 /// Host: read a file. Payload: its path. Answered by [`CONTENT`].

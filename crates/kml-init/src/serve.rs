@@ -51,6 +51,7 @@ pub(crate) fn run() -> Result<(), String> {
                     input = None;
                 }
             }
+            say::KILL => end_all(),
             say::PUT => match put(&frame.payload) {
                 Ok(()) => answer(&to, say::DONE, b"")?,
                 Err(failure) => answer(&to, say::FAILED, &failure.pack())?,
@@ -201,9 +202,8 @@ fn attend(mut child: Child, to: &Port) {
     let output = child.stdout.take().map(|s| forward(s, say::OUTPUT, to));
     let error = child.stderr.take().map(|s| forward(s, say::ERROR, to));
     let status = child.wait();
-    // What the program left behind ends with it, and with that the streams. To the first process this group is
-    // everybody else.
-    let _ = kill_process_group(Pid::INIT, Signal::KILL);
+    // What the program left behind ends with it, and with that the streams.
+    end_all();
     for thread in [output, error].into_iter().flatten() {
         let _ = thread.join();
     }
@@ -219,6 +219,12 @@ fn attend(mut child: Child, to: &Port) {
     if let Err(message) = done {
         eprintln!("kml-init: {message}");
     }
+}
+
+/// Ends every process but this one: to the first process this group is everybody else.
+fn end_all() {
+    // There may be none.
+    let _ = kill_process_group(Pid::INIT, Signal::KILL);
 }
 
 /// Sends everything that comes from a pipe.

@@ -101,7 +101,13 @@ impl Guest {
     }
 
     fn receive(&mut self) -> Result<Frame, Trouble> {
-        let left = self.end.map(|end| end.saturating_duration_since(Instant::now()));
+        self.receive_until(None)
+    }
+
+    /// The next message, which must begin before this and before the machine's own end.
+    fn receive_until(&mut self, limit: Option<Instant>) -> Result<Frame, Trouble> {
+        let end = [self.end, limit].into_iter().flatten().min();
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
         if left.is_some_and(|l| l.is_zero()) {
             return Err(Trouble::Timeout);
         }
@@ -127,11 +133,12 @@ impl Guest {
         sent.map_err(|e| self.broken(&format!("the machine does not listen: {e}")))
     }
 
-    /// Runs a program until it ends. Its input is what `input` gives; what it prints goes to `print`, with
+    /// Runs a program until it ends, or until `limit` has passed: then it is killed. Its input is what `input` gives; what it prints goes to `print`, with
     /// [`say::OUTPUT`] or [`say::ERROR`]. Returns its exit status, or 128 and the number of the signal.
     pub(crate) fn run(
         &mut self,
         job: &Job,
+        limit: Option<Duration>,
         mut input: impl Read + Send + 'static,
         mut print: impl FnMut(u8, &[u8]) -> std::io::Result<()>,
     ) -> Result<u8, Trouble> {
@@ -156,8 +163,16 @@ impl Guest {
                 }
             }
         });
+        let mut limit = limit.map(|l| Instant::now() + l);
         let status = loop {
-            let frame = self.receive()?;
+            let frame = match (self.receive_until(limit), limit) {
+                (Err(Trouble::Timeout), Some(_)) => {
+                    self.send(say::KILL, b"")?;
+                    limit = None;
+                    continue;
+                }
+                (frame, _) => frame?,
+            };
             match frame.kind {
                 say::OUTPUT | say::ERROR => {
                     // The reader of our own output may be gone; the program is not told, it ends by itself.
@@ -176,6 +191,12 @@ impl Guest {
     pub(crate) fn read(&mut self, path: &str) -> Result<Vec<u8>, Trouble> {
         self.send(say::GET, path.as_bytes())?;
         self.answer(say::CONTENT)
+    }
+
+    /// Writes a file of the guest that may be executed.
+    pub(crate) fn write(&mut self, path: &str, content: &[u8]) -> Result<(), Trouble> {
+        self.send(say::PUT, &say::pack([path.as_bytes(), content]))?;
+        self.answer(say::DONE).map(drop)
     }
 
     fn answer(&mut self, expected: u8) -> Result<Vec<u8>, Trouble> {

@@ -49,7 +49,10 @@ impl Machine {
         if self.with_kvm()? {
             c.args(["-accel", "kvm", "-cpu", if o.cpu == "max" { "host" } else { &o.cpu }]);
         } else {
-            c.args(["-accel", "tcg,thread=multi", "-cpu", &o.cpu]);
+            let threads = if o.count { "single" } else { "multi" };
+            c.args(["-accel", &format!("tcg,thread={threads}"), "-cpu", &o.cpu]);
+            // Time is the number of instructions.
+            c.args(if o.count { &["-icount", "shift=0"][..] } else { &[] });
         }
         c.args(["-smp", &o.cpus.to_string(), "-m", &self.memory(initramfs).to_string()]);
         let forwards: String =

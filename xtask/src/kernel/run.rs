@@ -28,7 +28,7 @@ pub(crate) fn run(options: &Options, what: &Program) -> Result<ExitCode, String>
     let machine = options.machine()?;
     let done = Guest::boot(&machine, &archive.finish()).and_then(|mut guest| {
         let before = guest.counters();
-        let status = guest.run(&job, std::io::stdin(), print)?;
+        let status = guest.run(&job, None, std::io::stdin(), print)?;
         if options.verbose {
             report(&before, &guest.counters());
         }

@@ -1,0 +1,170 @@
+//! `cargo xtask kernel test`: what the kernel promises, tried in it. Prints TAP.
+
+mod programs;
+mod refused;
+mod selftests;
+mod tap;
+
+use super::guest::{Guest, Trouble};
+use super::machine::{Accel, Machine};
+use super::source::Series;
+use super::{Options, build::Config, image};
+use crate::examples;
+use crate::tools::Tools;
+use kml_init::protocol::{self as say, Job};
+pub(super) use programs::forget_notes;
+use std::path::PathBuf;
+use std::time::Duration;
+use tap::Tap;
+
+/// How long a program of a test may run. An emulated processor on a busy host is slow; no test measures time.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// One machine in which everything is tried.
+struct Setting {
+    name: &'static str,
+    config: Config,
+    cpus: u32,
+    cpu: &'static str,
+    append: &'static str,
+}
+
+/// The machine that every run tries.
+const USUAL: Setting =
+    Setting { name: "2 processors", config: Config::Minimal, cpus: 2, cpu: "max", append: "" };
+
+/// The others.
+const MORE: &[Setting] = &[
+    Setting { name: "1 processor without SMEP and SMAP", cpus: 1, cpu: "qemu64", ..USUAL },
+    Setting { name: "page-table isolation", append: "pti=on", ..USUAL },
+    Setting { name: "debug kernel", config: Config::Debug, ..USUAL },
+    Setting { name: "debug kernel, page-table isolation", config: Config::Debug, append: "pti=on", ..USUAL },
+];
+
+/// Tests in one machine, or in all kinds of machines.
+pub(crate) fn run(full: bool, accel: Accel) -> Result<bool, String> {
+    if Series::read()?.is_empty() {
+        return Err("there are no patches in kml-patch/patches/6.12: nothing to test".into());
+    }
+    let tools = Tools::build()?;
+    let examples = examples::build_all(&tools)?;
+    let mut tap = Tap::start();
+    let more = if full { MORE } else { &[] };
+    for setting in [&USUAL].into_iter().chain(more) {
+        // A machine that breaks ends its own tests, not those of the next one.
+        let done = machine(setting, accel).and_then(|m| in_machine(&m, &examples, &mut tap));
+        if let Err(e) = done {
+            tap.report(false, &format!("{}: the machine lives to the end", setting.name), &e);
+        }
+    }
+    Ok(tap.end())
+}
+
+fn machine(setting: &Setting, accel: Accel) -> Result<Machine, String> {
+    println!("# machine: {}", setting.name);
+    let options = Options {
+        cpus: setting.cpus,
+        cpu: setting.cpu.into(),
+        config: setting.config,
+        append: setting.append.into(),
+        accel,
+        ..Options::default()
+    };
+    options.machine()
+}
+
+fn in_machine(machine: &Machine, examples: &[PathBuf], tap: &mut Tap) -> Result<(), String> {
+    let selftests = selftests::build(machine)?;
+    let mut guest = Guest::boot(machine, &image::base()?.finish()).map_err(|t| t.text())?;
+    println!("# Linux {}", guest.release);
+    programs::test(&mut guest, examples, tap)?;
+    refused::test(&mut guest, examples, tap)?;
+    selftests::test(&mut guest, &selftests, tap)?;
+    let log = guest.off().map_err(|t| t.text())?;
+    let complaints = complaints(&log);
+    tap.report(complaints.is_empty(), "the kernel's log has no complaint", &complaints.join("\n"));
+    Ok(())
+}
+
+/// Lines with which the kernel says that something is wrong with itself.
+fn complaints(log: &str) -> Vec<&str> {
+    let signs = [
+        "BUG:",
+        "WARNING:",
+        "Oops",
+        "Call Trace",
+        "general protection fault",
+        "stack guard page",
+        "Kernel panic",
+    ];
+    // Of a process the kernel says `traps: name[pid] general protection fault`; that is no complaint about itself.
+    log.lines().filter(|l| signs.iter().any(|s| l.contains(s)) && !l.contains("traps: ")).collect()
+}
+
+/// What a program did.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) status: u8,
+    pub(super) output: Vec<u8>,
+    pub(super) error: Vec<u8>,
+}
+
+/// Runs a program of the guest with this input. `Err(Ok(_))` if it was not executed.
+pub(super) fn outcome(
+    guest: &mut Guest,
+    user: bool,
+    words: &[&str],
+    input: &[u8],
+) -> Result<Outcome, Result<say::Failure, String>> {
+    let bytes = |w: &&str| w.as_bytes().to_vec();
+    let program = words.first().map_or_else(Vec::new, bytes);
+    let job = Job {
+        user,
+        directory: b"/tmp".to_vec(),
+        program,
+        args: words.iter().map(bytes).collect(),
+        env: vec![b"PATH=/bin".to_vec()],
+    };
+    let (mut output, mut error) = (Vec::new(), Vec::new());
+    let input = std::io::Cursor::new(input.to_vec());
+    let done = guest.run(&job, Some(LIMIT), input, |stream, bytes| {
+        if stream == say::OUTPUT {
+            output.extend(bytes)
+        } else {
+            error.extend(bytes)
+        }
+        Ok(())
+    });
+    match done {
+        Ok(status) => Ok(Outcome { status, output, error }),
+        Err(Trouble::Failed(failure)) => Err(Ok(failure)),
+        Err(trouble) => Err(Err(trouble.text())),
+    }
+}
+
+/// Two counters of the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Counted {
+    /// Programs that were started in ring 0.
+    started: u64,
+    /// System calls that were calls of functions.
+    calls: u64,
+}
+
+fn counted(guest: &mut Guest) -> Counted {
+    let all = guest.counters();
+    let of = |name: &str| all.iter().find(|c| c.0 == name).map_or(0, |c| c.1);
+    Counted { started: of("started"), calls: of("direct_calls") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_of_the_kernel_are_found() {
+        let log = "[    1.0] fine\n[    2.0] BUG: unable to handle page fault\n\
+                   [    3.0] traps: a[7] general protection fault ip:401000\n[    4.0] WARNING: CPU: 0 PID: 1\n";
+        assert_eq!(complaints(log).len(), 2);
+    }
+}
