@@ -52,9 +52,13 @@ pub(crate) fn contents(root: &Path, problems: &mut Vec<String>) -> Result<(), St
         let entries = std::fs::read_dir(there).map_err(|e| format!("{}: {e}", there.display()))?;
         for entry in entries.filter_map(Result::ok) {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let wanted = if directories { entry.path().join(format!("{name}.tal")).exists() } else { true };
+            // Pictures are looked at in the pages that show them.
+            let wanted = match directories {
+                true => entry.path().join(format!("{name}.tal")).exists(),
+                false => name != "README.md" && name != "figures",
+            };
             let linked = targets.iter().any(|t| t.trim_end_matches('/') == name);
-            if wanted && name != "README.md" && !linked {
+            if wanted && !linked {
                 problems.push(format!("{index}: has no link to `{name}`"));
             }
         }
