@@ -46,6 +46,24 @@ fn human() {
     insta::assert_snapshot!(render(Format::Human));
 }
 
+/// Of a line that is too long to be read, only a piece is shown.
+#[test]
+fn long_lines() {
+    let mut sources = Sources::new();
+    let text = format!("short\n{}é here {}\nshort\n", "x".repeat(5000), "y".repeat(5000));
+    let at = text.find("here").unwrap();
+    let file = sources.add("long.tal", &text);
+    let d = Diagnostic::error(Code(1101), "unknown").primary(file, at..at + 4, "this").secondary(
+        file,
+        0..5,
+        "near",
+    );
+    let shown = Renderer::new("talasm", Format::Human).render(&sources, &[d]);
+    assert!(shown.contains("xxxé here yyy") && shown.contains("...") && shown.contains("this"), "{shown}");
+    assert!(shown.len() < 1000 && shown.contains("near"), "{shown}");
+    assert!(shown.contains("long.tal:2:"), "{shown}");
+}
+
 #[test]
 fn human_in_colour() {
     let (sources, all) = samples();

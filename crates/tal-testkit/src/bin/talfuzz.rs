@@ -40,6 +40,8 @@ fn main() -> ExitCode {
         let start = Instant::now();
         return match one(target, &corpus, round) {
             Ok(outcome) => {
+                let input = damage(target, &corpus, &mut Rng::with_seed(round));
+                report(name, &corpus, round, &input, "nothing is wrong");
                 println!("{outcome:?}, after {} ms", start.elapsed().as_millis());
                 ExitCode::SUCCESS
             }

@@ -2,9 +2,10 @@
 
 use super::executable::Map;
 use crate::filetest::cases;
-use crate::toolchain::{Image, Module, assemble, images, modules};
+use crate::toolchain::{Image, Module, images, modules, read};
 use std::fs;
 use std::path::{Path, PathBuf};
+use talasm::driver::Options;
 use tallink::InputFile;
 
 /// A program, or modules by themselves, in all forms.
@@ -13,6 +14,8 @@ pub struct Seed {
     pub name: String,
     /// The modules, each after those that it uses.
     pub modules: Vec<Module>,
+    /// What each tells others about itself.
+    pub(super) interfaces: Vec<String>,
     /// An object of each.
     pub objects: Vec<InputFile>,
     /// The program, or each module by itself; accepted.
@@ -74,10 +77,13 @@ impl Corpus {
 }
 
 fn seed(name: String, modules: Vec<Module>) -> Seed {
-    let objects = assemble(&modules).unwrap_or_else(|r| panic!("{name}: {}", r.text));
+    let read = read(&modules).unwrap_or_else(|r| panic!("{name}: {}", r.text));
+    let objects: Result<Vec<_>, _> = read.iter().map(|r| r.assemble(&Options::default())).collect();
+    let objects = objects.unwrap_or_else(|r| panic!("{name}: {}", r.text));
+    let interfaces = read.into_iter().map(|r| r.front.interface).collect();
     let images = images(&modules, objects.clone()).unwrap_or_else(|r| panic!("{name}: {}", r.text));
     let maps = images.iter().map(|i| Map::of(i).expect("an accepted image")).collect();
-    Seed { name, modules, objects, images, maps }
+    Seed { name, modules, interfaces, objects, images, maps }
 }
 
 /// The modules of a directory.

@@ -1,10 +1,12 @@
 //! Sources: words and lines left out, doubled, moved, and taken from other programs.
 
 use super::{Corpus, Input, Outcome, Seed, judge_images, refused};
-use crate::toolchain::{Module, assemble, images};
+use crate::toolchain::{Module, Read, Refusal, images, read};
 use fastrand::Rng;
+use talasm::driver::Options;
 use talcore::verdict;
 use taldiag::Code;
+use tallink::InputFile;
 
 /// Numbers at the ends of intervals.
 const NUMBERS: [&str; 14] = [
@@ -129,11 +131,22 @@ fn split(text: &str) -> Vec<&str> {
     all
 }
 
+/// Assembles a module that was damaged, and those for which this makes a difference.
+fn assemble(seed: &Seed, damaged: usize, modules: &[Module]) -> Result<Vec<InputFile>, Refusal> {
+    let read = read(modules)?;
+    let seen = read[damaged].front.interface != seed.interfaces[damaged];
+    let object = |(i, read): (usize, &Read)| match i == damaged || i > damaged && seen {
+        true => read.assemble(&Options::default()),
+        false => Ok(seed.objects[i].clone()),
+    };
+    read.iter().enumerate().map(object).collect()
+}
+
 pub(super) fn judge(seed: &Seed, input: &Input, rng: &mut Rng) -> Result<Outcome, String> {
     let mut modules: Vec<Module> = seed.modules.clone();
     // Bytes that are no text are for `talasm` to refuse; here they become something else.
     modules[input.part].text = String::from_utf8_lossy(&input.bytes).into_owned();
-    let objects = match assemble(&modules) {
+    let objects = match assemble(seed, input.part, &modules) {
         Ok(objects) => objects,
         Err(refusal) => return Ok(refused(&refusal)),
     };

@@ -30,6 +30,8 @@ pub(super) struct Builder {
     pub diags: Diags,
     /// The file that is being parsed.
     pub file: u16,
+    /// The last file in which something nests too deeply: once is enough to say it.
+    deep: Option<u16>,
 }
 
 impl Builder {
@@ -40,6 +42,9 @@ impl Builder {
     }
 
     fn too_deep(&mut self, span: Span) {
+        if self.deep.replace(self.file) == Some(self.file) {
+            return;
+        }
         self.diags
             .error(1010, "this nests too deeply")
             .at(span, format!("more than {NESTING} levels"))

@@ -45,9 +45,9 @@ fn trailer(out: &mut String, color: bool, word: &str, text: &str) {
     let _ = writeln!(out, "  = {bold}{word}{reset}: {text}");
 }
 
-/// A label that is not in a source text.
+/// A label that is not in a source text, or in a line that nobody reads as a whole.
 fn binary(out: &mut String, color: bool, sources: &Sources, label: &Label) {
-    if matches!(&label.place, Place::Source { file, .. } if sources.text(*file).is_some()) {
+    if matches!(span(sources, label), Some(span) if !is_long(sources, &span)) {
         return;
     }
     let (blue, reset) = if color { (BLUE, RESET) } else { ("", "") };
@@ -66,6 +66,9 @@ fn binary(out: &mut String, color: bool, sources: &Sources, label: &Label) {
             let _ = writeln!(out, "   {blue}|{reset} {:1$}{mark}", "", margin - 5);
         }
     }
+    if let Some(span) = span(sources, label) {
+        let _ = writeln!(out, "   {blue}|{reset} {}", piece(sources, &span));
+    }
     if !label.text.is_empty() {
         let text = plain(&label.text).replace('\n', "\n   | ");
         let _ = writeln!(out, "   {blue}|{reset} {text}");
@@ -79,6 +82,7 @@ fn excerpts(out: &mut String, color: bool, texts: &mut Texts<'_>, d: &Diagnostic
     let sources = texts.sources;
     let mut labels: Vec<(Span, &Label)> =
         d.labels.iter().filter_map(|l| Some((span(sources, l)?, l))).collect();
+    labels.retain(|(span, _)| !is_long(sources, span));
     let Some((at, _)) = labels.iter().find(|l| l.1.primary).or(labels.first()).cloned() else { return };
     // Ariadne makes one excerpt of labels that follow each other in a file.
     labels.sort_by_key(|(span, _)| (span.0 != at.0, span.0, span.1.start));
@@ -104,6 +108,32 @@ fn excerpts(out: &mut String, color: bool, texts: &mut Texts<'_>, d: &Diagnostic
             let _ = writeln!(out, "{}", line.trim_end());
         }
     }
+}
+
+/// Lines of more bytes are not shown as a whole: a message would become as long as the source, for each error in it.
+const LONG_LINE: usize = 1000;
+
+/// Whether the lines of a span are too long to be shown.
+fn is_long(sources: &Sources, (file, range): &Span) -> bool {
+    let Some(text) = sources.text(*file) else { return false };
+    let before = text.get(..range.start).map_or(0, |t| t.bytes().rev().take_while(|b| *b != b'\n').count());
+    let inside = text.get(range.clone()).map_or(0, |t| t.split('\n').map(str::len).max().unwrap_or(0));
+    let after = text.get(range.end..).map_or(0, |t| t.bytes().take_while(|b| *b != b'\n').count());
+    before.max(inside).max(after) > LONG_LINE
+}
+
+/// A piece of a long line around the start of a span.
+fn piece(sources: &Sources, (file, range): &Span) -> String {
+    const BEFORE: usize = 30;
+    const AFTER: usize = 60;
+    let text = sources.text(*file).unwrap_or("");
+    let line = text.get(..range.start).and_then(|t| t.rfind('\n')).map_or(0, |n| n + 1);
+    let end = text.get(range.start..).and_then(|t| t.find('\n')).map_or(text.len(), |n| range.start + n);
+    let from = floor_char(text, line.max(range.start.saturating_sub(BEFORE)));
+    let to = floor_char(text, end.min(range.start + AFTER));
+    let dots = |cut| if cut { "..." } else { "" };
+    let shown = plain(text.get(from..to).unwrap_or(""));
+    format!("{}{}{}", dots(from > line), one_line(&shown).trim_end(), dots(to < end))
 }
 
 /// The range of a label in a source text, made valid.
