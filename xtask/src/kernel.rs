@@ -55,6 +55,9 @@ pub(crate) enum Kernel {
         /// How the machine's processor is made
         #[arg(long, default_value = "auto")]
         accel: Accel,
+        /// Test this kernel image instead of building one
+        #[arg(long, value_name = "FILE", conflicts_with = "full")]
+        kernel: Option<PathBuf>,
     },
     /// Builds the kernel and prints where it is
     Build {
@@ -143,7 +146,7 @@ pub(crate) fn run(what: Kernel) -> Result<ExitCode, String> {
             run::run(&options, &run::Program { user, env, program, args })
         }
         Kernel::Shell { options } => shell::run(&options),
-        Kernel::Test { full, accel } => tests(full, accel).map(|()| ExitCode::SUCCESS),
+        Kernel::Test { full, accel, kernel } => tests(full, accel, kernel).map(|()| ExitCode::SUCCESS),
         Kernel::Build { config } => {
             println!("{}", build::kernel(config)?.display());
             Ok(ExitCode::SUCCESS)
@@ -153,11 +156,11 @@ pub(crate) fn run(what: Kernel) -> Result<ExitCode, String> {
 
 /// Tests the kernel in its usual machine.
 pub(crate) fn test() -> Done {
-    tests(false, Accel::Auto)
+    tests(false, Accel::Auto, None)
 }
 
-fn tests(full: bool, accel: Accel) -> Done {
-    if test::run(full, accel)? {
+fn tests(full: bool, accel: Accel, kernel: Option<PathBuf>) -> Done {
+    if test::run(full, accel, kernel)? {
         return Ok(());
     }
     Err("the kernel does not do what it promises: see the lines with `not ok`".into())

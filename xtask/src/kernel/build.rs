@@ -6,7 +6,7 @@ use super::{cache, digest, statics};
 use crate::Done;
 use crate::tools::{read, root, write};
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -49,6 +49,7 @@ impl Config {
 /// # Errors
 /// What is missing, and what the compiler says.
 pub(crate) fn kernel(config: Config) -> Result<PathBuf, String> {
+    let _lock = lock()?;
     let series = Series::read()?;
     let checker = if series.is_empty() { None } else { Some(statics::checker()?) };
     let content = match &checker {
@@ -75,6 +76,18 @@ pub(crate) fn kernel(config: Config) -> Result<PathBuf, String> {
     fs::rename(&unfinished, &image).map_err(|e| format!("{}: {e}", image.display()))?;
     forget_old(config, &image);
     Ok(image)
+}
+
+/// Keeps other processes from building meanwhile: trees and checkers have one place each.
+fn lock() -> Result<File, String> {
+    let path = cache().join("lock");
+    write(&path, "")?;
+    let file = File::open(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    if file.try_lock().is_err() {
+        eprintln!("== wait for another process that builds a kernel here");
+        file.lock().map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    Ok(file)
 }
 
 /// Writes the build directory's configuration, and complains about lines of the fragment that did not come through.
@@ -128,15 +141,15 @@ fn make(config: Config, build: &Path, host: &Host) -> Done {
     c.env("KBUILD_BUILD_TIMESTAMP", "2025-01-01 00:00:00Z").env("LC_ALL", "C");
     c.stdin(Stdio::null()).stdout(Stdio::piped());
     let log = build.join("make.log");
-    let errors = fs::File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
+    let errors = File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
     let mut out = errors.try_clone().map_err(|e| format!("{}: {e}", log.display()))?;
     c.stderr(errors);
-    let steps_file = build.join("steps");
-    let usual = read(&steps_file).ok().and_then(|t| t.trim().parse().ok());
-    let first = usual.is_none();
-    let mut progress = Progress::new(config, usual);
+    let first = !build.join("vmlinux").is_file();
+    let mut progress = Progress::new(config, first);
     if first {
         eprintln!("== build the kernel ({jobs} jobs; the first time takes minutes)");
+    } else {
+        eprintln!("== build what has changed of the kernel ({jobs} jobs)");
     }
     let start = Instant::now();
     let mut child = c.spawn().map_err(|e| format!("cannot run make: {e}"))?;
@@ -156,32 +169,24 @@ fn make(config: Config, build: &Path, host: &Host) -> Done {
         return Err(format!("the kernel does not build:\n{}\nall of it: {}", end.join("\n"), log.display()));
     }
     eprintln!("== built the kernel ({config:?}) in {} s", start.elapsed().as_secs());
-    if first {
-        write(&steps_file, progress.done.to_string())?;
-    }
     Ok(())
 }
 
 /// How far a build is, as far as one can know.
 struct Progress {
     done: usize,
-    /// What the last whole build took, or about that.
-    usual: usize,
+    /// About how many steps it takes, if that is known.
+    usual: Option<usize>,
     terminal: bool,
     shown: Instant,
     tenth: usize,
 }
 
 impl Progress {
-    fn new(config: Config, usual: Option<usize>) -> Progress {
-        let guess = if config == Config::Debug { 2600 } else { 2100 };
-        Progress {
-            done: 0,
-            usual: usual.unwrap_or(guess),
-            terminal: std::io::stderr().is_terminal(),
-            shown: Instant::now(),
-            tenth: 0,
-        }
+    fn new(config: Config, whole: bool) -> Progress {
+        let usual = if config == Config::Debug { 2400 } else { 2000 };
+        let terminal = std::io::stderr().is_terminal();
+        Progress { done: 0, usual: whole.then_some(usual), terminal, shown: Instant::now(), tenth: 0 }
     }
 
     /// A line of make: `  CC      kernel/fork.o`.
@@ -190,11 +195,14 @@ impl Progress {
             return;
         }
         self.done += 1;
-        let percent = (100 * self.done / self.usual.max(1)).min(99);
-        let text: String = line.trim().chars().take(60).collect();
+        let percent = self.usual.map_or(0, |usual| (100 * self.done / usual).min(99));
         if self.terminal && self.shown.elapsed() > Duration::from_millis(100) {
             self.shown = Instant::now();
-            eprint!("\r\x1b[K{percent:>3} %  {text}");
+            let text: String = line.trim().chars().take(60).collect();
+            match self.usual {
+                Some(_) => eprint!("\r\x1b[K{percent:>3} %  {text}"),
+                None => eprint!("\r\x1b[K{:>5}  {text}", self.done),
+            }
         } else if !self.terminal && percent / 10 > self.tenth {
             self.tenth = percent / 10;
             eprintln!("   {percent} % after {} steps", self.done);

@@ -42,7 +42,7 @@ const MORE: &[Setting] = &[
 ];
 
 /// Tests in one machine, or in all kinds of machines.
-pub(crate) fn run(full: bool, accel: Accel) -> Result<bool, String> {
+pub(crate) fn run(full: bool, accel: Accel, kernel: Option<PathBuf>) -> Result<bool, String> {
     if Series::read()?.is_empty() {
         return Err("there are no patches in kml-patch/patches/6.12: nothing to test".into());
     }
@@ -52,7 +52,7 @@ pub(crate) fn run(full: bool, accel: Accel) -> Result<bool, String> {
     let more = if full { MORE } else { &[] };
     for setting in [&USUAL].into_iter().chain(more) {
         // A machine that breaks ends its own tests, not those of the next one.
-        let done = machine(setting, accel).and_then(|m| in_machine(&m, &examples, &mut tap));
+        let done = machine(setting, accel, kernel.clone()).and_then(|m| in_machine(&m, &examples, &mut tap));
         if let Err(e) = done {
             tap.report(false, &format!("{}: the machine lives to the end", setting.name), &e);
         }
@@ -60,14 +60,16 @@ pub(crate) fn run(full: bool, accel: Accel) -> Result<bool, String> {
     Ok(tap.end())
 }
 
-fn machine(setting: &Setting, accel: Accel) -> Result<Machine, String> {
+fn machine(setting: &Setting, accel: Accel, kernel: Option<PathBuf>) -> Result<Machine, String> {
     println!("# machine: {}", setting.name);
     let options = Options {
         cpus: setting.cpus,
         cpu: setting.cpu.into(),
         config: setting.config,
-        append: setting.append.into(),
+        // Warnings must get to the console.
+        append: format!("loglevel=7 {}", setting.append),
         accel,
+        kernel,
         ..Options::default()
     };
     options.machine()
