@@ -13,7 +13,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::ir::{Function, Instr, Item, LabelId, Module, Operand, Prefix, Section, Span, SymId};
+use crate::ir::{
+    Function, Instr, Item, LabelId, MemOp, Module, Operand, Place, Prefix, Section, Span, SymId,
+};
 use crate::problem::Problem;
 use relax::Kind;
 use select::{Field, Selector};
@@ -141,7 +143,7 @@ const TOO_LARGE: u16 = 1310;
 
 /// Encodes a module.
 pub fn encode(module: &Module) -> Result<Encoded, Vec<Problem>> {
-    let mut a = Assembler { selector: Selector::new(), problems: Vec::new() };
+    let mut a = Assembler { module, selector: Selector::new(), problems: Vec::new() };
     let drafts: Vec<Draft> = module.functions.iter().map(|f| a.function(f)).collect();
     let raw = a.selector.take_buffer();
     let mut problems = a.problems;
@@ -195,12 +197,13 @@ struct DraftBranch {
     span: Span,
 }
 
-struct Assembler {
+struct Assembler<'m> {
+    module: &'m Module,
     selector: Selector,
     problems: Vec<Problem>,
 }
 
-impl Assembler {
+impl Assembler<'_> {
     fn function(&mut self, f: &Function) -> Draft {
         let start = self.selector.position();
         let mut d = Draft {
@@ -241,6 +244,22 @@ impl Assembler {
         if let Some(slot) = d.labels.get_mut(label.0 as usize) {
             debug_assert!(slot.is_none(), "the front end lets no two labels have one name");
             *slot = Some(here);
+        }
+    }
+
+    /// Whether an address that is made of a symbol alone may lie outside of what the symbol names, as the end of an
+    /// object does: what lies there is another object or none, so that such an address is not told by itself.
+    fn beyond(&self, operand: &Operand) -> bool {
+        let Operand::Mem(MemOp { base: None, index: None, sym: Some(sym), disp, .. }) = operand else {
+            return false;
+        };
+        match self.module.symbols.get(sym.0 as usize).map(|s| s.place) {
+            Some(Place::Object(o)) => {
+                let size = self.module.objects.get(o as usize).map_or(0, |o| o.size);
+                u64::try_from(*disp).is_ok_and(|d| d >= size) || *disp < 0
+            }
+            Some(Place::Import(_)) => *disp != 0,
+            _ => false,
         }
     }
 
@@ -308,7 +327,8 @@ impl Assembler {
             }
             (Entry::Forms(forms) | Entry::Jmp(forms) | Entry::Call(forms), operands) => {
                 let at = self.selector.position();
-                let field = self.selector.emit(i, operands, forms)?;
+                let beyond = i.mnemonic == "lea" && operands.iter().any(|o| self.beyond(o));
+                let field = self.selector.emit(i, operands, forms, beyond)?;
                 if let Some(Field { offset, kind, sym, addend }) = field {
                     d.fields.push((insn, Reloc { at: at + offset, kind, target: Target::Sym(sym), addend }));
                 }

@@ -49,12 +49,14 @@ impl Selector {
         self.position += bytes.len() as u32;
     }
 
-    /// Appends the instruction in the first of `forms` that takes the operands.
+    /// Appends the instruction in the first of `forms` that takes the operands. An address of a symbol alone is
+    /// relative to the instruction, or, if `absolute`, a number of 32 bits.
     pub(super) fn emit(
         &mut self,
         i: &Instr,
         operands: &[Operand],
         forms: &[Form],
+        absolute: bool,
     ) -> Result<Option<Field>, Box<Problem>> {
         let form = choose(i, operands, forms)?;
         let mut ins = Instruction::default();
@@ -84,8 +86,8 @@ impl Selector {
                     symbol = Some((*sym, *addend, Where::Immediate(form.ops[n])));
                 }
                 Operand::Mem(mem) => {
-                    set_memory(&mut ins, slot, mem)?;
-                    let rip = mem.base.is_none() && mem.index.is_none();
+                    let rip = !absolute && mem.base.is_none() && mem.index.is_none();
+                    set_memory(&mut ins, slot, mem, rip)?;
                     symbol = mem.sym.map(|sym| (sym, mem.disp, Where::Memory { rip })).or(symbol);
                 }
                 // No form takes one of these.
@@ -302,7 +304,7 @@ fn set_immediate(ins: &mut Instruction, slot: u32, spec: Props, value: i128) {
 
 const RSP: u8 = 4;
 
-fn set_memory(ins: &mut Instruction, slot: u32, mem: &MemOp) -> Result<(), Box<Problem>> {
+fn set_memory(ins: &mut Instruction, slot: u32, mem: &MemOp, rip: bool) -> Result<(), Box<Problem>> {
     let wrong = |message: &str| Problem::new(BAD_ADDRESS, mem.span, message);
     let (mut base, mut index) = (mem.base, mem.index);
     match (base, index) {
@@ -332,7 +334,7 @@ fn set_memory(ins: &mut Instruction, slot: u32, mem: &MemOp) -> Result<(), Box<P
     set_kind(ins, slot, OpKind::Memory);
     match base {
         Some(r) => ins.set_memory_base(Register::RAX + u32::from(r)),
-        None if index.is_none() && mem.sym.is_some() => {
+        None if rip && mem.sym.is_some() => {
             ins.set_memory_base(Register::RIP);
             ins.set_memory_displ_size(8);
             return Ok(());

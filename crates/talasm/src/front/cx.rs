@@ -136,6 +136,10 @@ pub(super) struct Cx<'o> {
     pub data_bytes: u64,
     /// Something could not be resolved.
     pub failed: bool,
+    /// The abbreviations that are being replaced by what they stand for.
+    pub expanding: Vec<DeclId>,
+    /// Those that were found to lead to themselves.
+    pub endless: HashSet<DeclId>,
     nesting: u32,
     expansion: u32,
 }
@@ -175,6 +179,8 @@ impl<'o> Cx<'o> {
             own_objects: Vec::new(),
             data_bytes: 0,
             failed: false,
+            expanding: Vec::new(),
+            endless: HashSet::new(),
             nesting: 0,
             expansion: 0,
         }

@@ -339,6 +339,18 @@ impl Cx<'_> {
             }
             DeclKind::Type { params, body } => {
                 self.count_args(id, args, params.len(), d.ident.span)?;
+                if let Some(first) = self.expanding.iter().position(|e| *e == decl) {
+                    let new = self.endless.insert(decl);
+                    self.endless.extend(&self.expanding[first..]);
+                    if new {
+                        let text = self.name(d.ident.name);
+                        self.error(1207, format!("the type `{text}` is defined by itself"))
+                            .at(d.ident.span, "this abbreviation")
+                            .near(id.span, "stands for something with itself in it")
+                            .help("only a `struct` can lead to itself, by a pointer");
+                    }
+                    return None;
+                }
                 let kinds = self.param_kinds(decl)?;
                 let mut inner = Vars::of(d.span.file);
                 for ((arg, kind), p) in args.iter().zip(kinds.iter()).zip(params) {
@@ -349,7 +361,10 @@ impl Cx<'_> {
                     inner.list.push((p.name, binding));
                 }
                 let ast = Rc::clone(&self.ast);
-                self.lower(&ast, *body, &inner)
+                self.expanding.push(decl);
+                let out = self.lower(&ast, *body, &inner);
+                self.expanding.pop();
+                out
             }
             kind => {
                 let text = self.name(id.name);
