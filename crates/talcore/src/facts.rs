@@ -160,9 +160,8 @@ impl Facts {
         (self.intervals.len() - 1) as Var
     }
 
-    /// Becomes a copy of `other`, in the memory that it already has, with room for more variables.
-    pub fn copy_from(&mut self, other: &Facts, more: usize) {
-        self.intervals.reserve((other.intervals.len() + more).saturating_sub(self.intervals.len()));
+    /// Becomes a copy of `other`, in the memory that it already has.
+    pub fn copy_from(&mut self, other: &Facts) {
         self.intervals.clone_from(&other.intervals);
         self.list.clone_from(&other.list);
         self.trail.clone_from(&other.trail);
@@ -212,7 +211,10 @@ impl Facts {
     }
 
     fn general_range(&self, t: &Term) -> Interval {
-        Interval { lo: self.bound(t, NEG_INF), hi: self.bound(t, POS_INF) }
+        match t.as_const() {
+            Some(c) if near(c) => Interval { lo: c, hi: c },
+            _ => Interval { lo: self.bound(t, NEG_INF), hi: self.bound(t, POS_INF) },
+        }
     }
 
     /// The lower or upper bound of a term, or `missing`, which says which one is meant.

@@ -198,7 +198,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         for (i, range) in vars.iter().enumerate() {
             if let Some(Some(t)) = s.terms.get(i) {
-                self.require_in(t, *range, blame.fact, "a variable is not proved to be in its interval")?;
+                let why = "a variable is not proved to be in its interval";
+                self.require_in(t, *range, blame.fact, why)?;
             }
         }
         for fact in facts {

@@ -117,11 +117,12 @@ impl State {
         (self.depth, self.touched) = (0, 0);
     }
 
-    /// Becomes a copy of `other`, in the memory that it already has.
+    /// Becomes a copy of `other` but for the flags, of which nothing is known then, in the memory that it
+    /// already has.
     pub fn copy_from(&mut self, other: &State) {
         for (to, from) in self.regs.iter_mut().zip(&other.regs) {
-            // Most hold nothing known.
-            if !(matches!(to, Word::Any) && matches!(from, Word::Any)) {
+            // Most hold nothing known, or nothing else than before.
+            if to != from {
                 to.clone_from(from);
             }
         }
@@ -129,8 +130,8 @@ impl State {
         self.incoming.clone_from(&other.incoming);
         self.locs.clone_from(&other.locs);
         self.static_addrs.clone_from(&other.static_addrs);
-        self.facts.copy_from(&other.facts, 0);
-        self.flags.clone_from(&other.flags);
+        self.facts.copy_from(&other.facts);
+        self.flags.forget();
         (self.depth, self.touched) = (other.depth, other.touched);
     }
 

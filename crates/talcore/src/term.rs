@@ -164,7 +164,7 @@ impl Term {
     /// The variable, if the term is exactly one variable.
     #[inline]
     pub fn as_var(&self) -> Option<Var> {
-        self.as_var_plus().filter(|(_, c)| *c == 0).map(|(v, _)| v)
+        (self.konst == 0 && self.coefficients == [1, 0]).then_some(self.vars[0])
     }
 
     /// The variable and the constant, if the term is a variable plus a constant that fits in 64 bits.
@@ -221,7 +221,6 @@ impl Term {
     }
 
     /// `self + k * other`.
-    #[inline]
     pub fn add_scaled(&self, other: &Term, k: i128) -> Option<Term> {
         if let Ok(k) = i64::try_from(k)
             && let Some(sum) = self.small_sum(other, k)
@@ -234,7 +233,7 @@ impl Term {
     }
 
     /// `self + k * other`, if all of them fit in place. `None` says nothing.
-    #[inline]
+    #[inline(always)]
     fn small_sum(&self, other: &Term, k: i64) -> Option<Term> {
         if self.large.is_some() || other.large.is_some() {
             return None;
@@ -285,15 +284,19 @@ impl Term {
     }
 
     /// `self + other`.
-    #[inline]
     pub fn add(&self, other: &Term) -> Option<Term> {
-        self.add_scaled(other, 1)
+        match self.small_sum(other, 1) {
+            None => self.add_scaled(other, 1),
+            sum => sum,
+        }
     }
 
     /// `self - other`.
-    #[inline]
     pub fn sub(&self, other: &Term) -> Option<Term> {
-        self.add_scaled(other, -1)
+        match self.small_sum(other, -1) {
+            None => self.add_scaled(other, -1),
+            sum => sum,
+        }
     }
 
     /// `self + c`.
@@ -316,9 +319,8 @@ impl Term {
     }
 
     /// `-self`.
-    #[inline]
     pub fn neg(&self) -> Option<Term> {
-        self.scale(-1)
+        Term::zero().sub(self)
     }
 
     /// The term with every variable `v` replaced by `env[v]`. `None` on overflow or if a variable

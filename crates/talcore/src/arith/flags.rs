@@ -47,6 +47,14 @@ impl Flags {
         Flags::default()
     }
 
+    /// Forgets what is known.
+    pub fn forget(&mut self) {
+        // Setting all of them costs more than looking.
+        if self.bits != 0 || self.order != Order::Unknown {
+            *self = Flags::default();
+        }
+    }
+
     /// After `a - b` with the result `value`: CF is `a <u b`, SF and OF together say `a <s b`.
     pub(super) fn difference(bits: u32, a: &Term, b: &Term, value: &Term) -> Flags {
         let order = Order::Sub(a.clone(), b.clone(), true);

@@ -1,6 +1,5 @@
 //! Labels: an edge carries a state to a label that promises less.
 
-use crate::arith::Flags;
 use crate::engine::{Checked, Engine};
 use crate::guide::{Edge, Guide};
 use crate::matching::{Blame, Subst};
@@ -203,7 +202,6 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// The state behind a label is the label's.
     pub fn enter(&mut self, label: &State) {
         self.state.copy_from(label);
-        self.state.flags = Flags::unknown();
         self.untested = self.has_untested();
     }
 }
