@@ -15,6 +15,7 @@ mod pin;
 mod project;
 mod record;
 mod report;
+mod shorten;
 mod terms;
 mod words;
 

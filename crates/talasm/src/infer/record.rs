@@ -4,6 +4,7 @@ use super::code::Code;
 use super::fix::{Addresses, Failure, Solution};
 use super::join::substitution;
 use super::label::{Frame, Landmarks};
+use super::shorten::{Loss, shorten};
 use super::terms::own_facts;
 use crate::prove::{Budget, prove};
 use std::collections::BTreeSet;
@@ -143,11 +144,15 @@ pub(super) fn record(
     let mut recorder = walk(program, function, code, solution, addresses)?;
     let needed = std::mem::take(&mut recorder.uses).closure();
     let mut answers = recorder.answers;
-    if let Some(smaller) = pruned(solution, &needed) {
-        // If the prover finds its way only with what it did not use, everything stays.
-        if let Ok(recorder) = walk(program, function, code, &smaller, addresses) {
+    // Proofs may need what is taken away here, and the prover may find its way only with what it did not use.
+    let smaller = pruned(solution, &needed);
+    let shorter =
+        [Loss::Ranges, Loss::Rounding].map(|loss| shorten(smaller.as_ref().unwrap_or(solution), loss));
+    for candidate in shorter.into_iter().chain(smaller) {
+        if let Ok(recorder) = walk(program, function, code, &candidate, addresses) {
             answers = recorder.answers;
-            *solution = smaller;
+            *solution = candidate;
+            break;
         }
     }
     stream::write(program, function, &solution.entry, &solution.labels, &answers).ok_or_else(|| {
