@@ -37,15 +37,15 @@ fn assert_varied(counts: &Counts, codes: usize) {
 
 #[test]
 fn sources() {
-    assert_varied(&rounds(Target::Source, 150), 20);
+    assert_varied(&rounds(Target::Source, 150), 12);
 }
 
 #[test]
 fn objects() {
-    assert_varied(&rounds(Target::Object, 150), 15);
+    assert_varied(&rounds(Target::Object, 150), 8);
 }
 
 #[test]
 fn executables() {
-    assert_varied(&rounds(Target::Executable, 300), 20);
+    assert_varied(&rounds(Target::Executable, 300), 12);
 }

@@ -267,7 +267,16 @@ fn registers() {
         let bit = num.fresh(Interval::new(0, 1));
         assert_eq!(num.write(8, &c(0), &bit), bit);
         let merged = num.write(8, &n, &bit);
-        assert_eq!(num.facts.range(&merged), SIZE);
+        let range = num.facts.range(&merged);
+        assert!(SIZE.lo <= range.lo && range.hi <= SIZE.hi);
+        assert_eq!(num.read(8, &merged), bit);
+        // What a comparison of the low byte teaches is kept.
+        let byte = num.fresh(Interval::unsigned(8));
+        let merged = num.write(8, &any, &byte);
+        let flags = num.cmp(8, &merged, &c(10));
+        assert_eq!(range_if(num, &flags, Cond::B, &byte).hi, 9);
+        let flags = num.test(8, &merged, &merged);
+        assert_eq!(range_if(num, &flags, Cond::Ne, &byte).lo, 1);
         let merged = num.write_high(&small);
         assert_eq!(num.facts.range(&merged), Interval::unsigned(32));
         // The flags speak of what was written.

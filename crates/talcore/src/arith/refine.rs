@@ -4,6 +4,7 @@
 //! is true of the integers behind the terms. What cannot be justified is left out.
 
 use super::flags::Order;
+use super::words::{Windows, low};
 use super::{Flags, Num, floor2, mod2, pow2, shift_bound};
 use crate::facts::{Interval, NEG_INF, POS_INF};
 use crate::term::Term;
@@ -179,12 +180,12 @@ impl Num<'_> {
             }
             return;
         }
-        let Some(wa) = self.windows(a, lo, bits) else { return };
-        let Some(wb) = self.windows(b, lo, bits) else { return };
+        let Some((a, wa)) = self.placed(a, lo, bits) else { return };
+        let Some((b, wb)) = self.placed(b, lo, bits) else { return };
         let mut only = None;
         for i in wa.first..=wa.last {
             for j in wb.first..=wb.last {
-                let Some(case) = Case::new(bits, (a, i), (b, j), strict) else { return };
+                let Some(case) = Case::new(bits, (&a, i), (&b, j), strict) else { return };
                 if self.possible(&case, window, strict) && only.replace(case).is_some() {
                     return;
                 }
@@ -209,12 +210,32 @@ impl Num<'_> {
         a.lo <= a.hi && b.lo <= b.hi && ordered && self.facts.range(&case.order).hi >= 0
     }
 
-    /// `t` is 0 modulo `2^bits`, or is not.
+    /// A term congruent to `t` modulo `2^bits` of which the windows are known.
+    fn placed(&mut self, t: &Term, lo: i128, bits: u32) -> Option<(Term, Windows)> {
+        if let Some(w) = self.windows(t, lo, bits) {
+            return Some((t.clone(), w));
+        }
+        let low = low(t, bits)?;
+        self.windows(&low, lo, bits).map(|w| (low, w))
+    }
+
+    /// `t` is 0 modulo `2^bits`, or is not; so is, if `t` takes many values, what it is without multiples of `2^bits`.
+    fn zero(&mut self, bits: u32, t: &Term, is_zero: bool, out: &mut Vec<Term>) {
+        self.zero_of(bits, t, is_zero, out);
+        let range = self.facts.range(t);
+        if (range.lo == NEG_INF || range.hi == POS_INF || range.hi - range.lo >= pow2(bits))
+            && let Some(low) = low(t, bits)
+        {
+            self.zero_of(bits, &low, is_zero, out);
+        }
+    }
+
+    /// The same for this term as it is.
     ///
     /// - Is: if only one multiple of `2^bits` lies in the range of `t`, that is its value; if there
     ///   is none, this cannot be.
     /// - Is not: a bound of `t` that is a multiple of `2^bits` is not reached.
-    fn zero(&mut self, bits: u32, t: &Term, is_zero: bool, out: &mut Vec<Term>) {
+    fn zero_of(&mut self, bits: u32, t: &Term, is_zero: bool, out: &mut Vec<Term>) {
         let range = self.facts.range(t);
         if is_zero {
             if no_multiple(bits, range) {

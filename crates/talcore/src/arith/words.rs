@@ -11,6 +11,20 @@ pub(super) struct Windows {
     pub(super) last: i128,
 }
 
+/// The term without its multiples of `2^bits`, to which it is congruent modulo `2^bits`; `None` if it has none.
+pub(super) fn low(t: &Term, bits: u32) -> Option<Term> {
+    let multiple = |c: i64| mod2(c.into(), bits) == 0;
+    let parts = t.summands();
+    if !parts.iter().any(|&(_, c)| multiple(c)) {
+        return None;
+    }
+    let mut out = Term::from(t.konst());
+    for &(v, c) in parts.iter().filter(|&&(_, c)| !multiple(c)) {
+        out = out.add_scaled(&Term::var(v), c.into())?;
+    }
+    Some(out)
+}
+
 impl Num<'_> {
     /// The windows of width `2^bits`, counted from `lo`, in which `t` may lie; at most two, else
     /// `None`. Intervals decide; where they leave a choice the guide may prove window 0.
@@ -36,8 +50,14 @@ impl Num<'_> {
         }
     }
 
-    /// The number in `[lo, lo + 2^bits)` that is congruent to `t`, if the window of `t` is known.
+    /// The number in `[lo, lo + 2^bits)` that is congruent to `t`, if the window of `t` is known, or of `t` without
+    /// multiples of `2^bits`.
     fn normal(&mut self, t: &Term, lo: i128, bits: u32) -> Option<Term> {
+        self.in_window(t, lo, bits).or_else(|| self.in_window(&low(t, bits)?, lo, bits))
+    }
+
+    /// The same for this term as it is.
+    fn in_window(&mut self, t: &Term, lo: i128, bits: u32) -> Option<Term> {
         let w = self.windows(t, lo, bits)?;
         if w.first != w.last {
             return None;
@@ -136,17 +156,26 @@ impl Num<'_> {
     /// A write of `bits` bits that leaves the rest of the word as it was.
     ///
     /// If the whole old word is known below `2^bits`, nothing is there to be left: the word is
-    /// the result's value. Else the new word differs from the old one in the low bits only, so it lies
-    /// between the old bounds with those bits cleared and set.
+    /// the result's value. Else it is `2^bits*q` and the result's value, where `q` is the old word without its low bits.
     pub fn merge(&mut self, bits: u32, old: &Term, value: &Term) -> Term {
         let Some(old) = self.known(self.word_bits, old) else {
-            return self.unknown(self.word_bits);
+            return self.above(bits, Interval::unsigned(self.word_bits), value);
         };
         let fits = Term::from(pow2(bits) - 1).sub(&old);
         if fits.is_some_and(|g| self.proves(&g)) {
             return self.read(bits, value);
         }
-        self.disturbed(bits, &old)
+        let range = self.facts.range(&old);
+        self.above(bits, range, value)
+    }
+
+    /// A word with the low bits of `value`, above which lies what lay there in a word of this range.
+    fn above(&mut self, bits: u32, old: Interval, value: &Term) -> Term {
+        let full = Interval::unsigned(self.word_bits);
+        let rest = |b: i128| floor2(b.clamp(full.lo, full.hi), bits);
+        let q = self.fresh(Interval::new(rest(old.lo), rest(old.hi)));
+        let low = self.read(bits, value);
+        low.add_scaled(&q, pow2(bits)).unwrap_or_else(|| self.unknown(self.word_bits))
     }
 
     /// The word `old` (known in range) after its low `bits` bits became anything.
