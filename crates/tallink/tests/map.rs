@@ -20,7 +20,7 @@ Segments
 
   address    in file at size there in memory  access
   0x00400000 0x00000000 0x000001a8 0x000001a8 read
-  0x00401000 0x00001000 0x00000057 0x00000057 read, execute
+  0x00401000 0x00001000 0x00000060 0x00000060 read, execute
 
 Sections
 
@@ -35,12 +35,12 @@ Sections
   0x004001a0 0x00000008   <gate>:(.rodata.tal_gate)
   0x004001a0 0x00000008     __tal_gate
 
-  0x00401000 0x00000057 .text
+  0x00401000 0x00000060 .text
   0x00401000 0x00000024   hello.o:(.text)
   0x00401000 0x00000024     _start
   0x00401028 0x0000000d   lib.a(exit.o):(.text)
   0x00401028 0x0000000d     exit_with
-  0x00401040 0x00000017   <gate>:(.text.tal_stub)
+  0x00401040 0x00000020   <gate>:(.text.tal_stub)
   0x00401040 0x00000003     __tal_stub
   0x00401050 0x00000007     __tal_restorer
 ";

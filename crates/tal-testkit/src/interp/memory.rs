@@ -242,8 +242,9 @@ impl Memory {
 
     /// Whether all objects hold what their types say.
     pub(crate) fn typed(&mut self, program: &Program<'_>) -> Result<(), String> {
-        // Where an argument's size is hidden, its address in a cell could not be judged.
-        let hidden = self.objects.iter().any(|o| o.mode.permanent() && o.holds == Holds::Hidden);
+        // Where an argument's size is hidden, its address in a cell could not be judged; nor where it has no bytes.
+        let hidden = |o: &Given| o.mode.permanent() && (o.holds == Holds::Hidden || o.bytes.is_empty());
+        let hidden = self.objects.iter().any(hidden);
         if !std::mem::take(&mut self.dirty) || hidden {
             return Ok(());
         }
@@ -253,7 +254,7 @@ impl Memory {
             program.segments.iter().zip(memory).map(|(s, bytes)| Segment { bytes, ..*s }).collect();
         // Arguments that live for ever may be kept in the program's objects: those of functions, and the strings of
         // the process. Each string's length makes a type of its own.
-        let given = self.objects.iter().filter(|o| o.mode.permanent() && !o.bytes.is_empty()).map(|o| {
+        let given = self.objects.iter().filter(|o| o.mode.permanent()).map(|o| {
             let layout = if let Holds::Layout(l) = o.holds { Some(l) } else { None };
             (o.addr, &o.bytes[..], o.mode, layout)
         });
