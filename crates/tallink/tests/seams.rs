@@ -130,9 +130,14 @@ fn object_pair(
     let mut note = NoteBuilder::new(Arch::Amd64);
     note.names = vec![Name { kind: NameKind::Struct, index: 0, text: "pair".into() }];
     let (sections, imports) = if defines {
-        let data = o.section(".data", SectionKind::Data, &[0; 16]);
+        // The mode of an object is that of its section.
+        let (place, kind, of_note) = match mode {
+            Mode::Imm => (".rodata", SectionKind::ReadOnlyData, Kind::Rodata),
+            _ => (".data", SectionKind::Data, Kind::Data),
+        };
+        let data = o.section(place, kind, &[0; 16]);
         o.data("pair", data, 0, 16);
-        note.sections = vec![section(Kind::Data, 16)];
+        note.sections = vec![section(of_note, 16)];
         note.objects = vec![Object { section: 0, offset: 0, mode, ty: ObjectType::Layout(layout) }];
         (vec![data], vec![])
     } else {
