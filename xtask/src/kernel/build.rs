@@ -49,33 +49,66 @@ impl Config {
 /// # Errors
 /// What is missing, and what the compiler says.
 pub(crate) fn kernel(config: Config) -> Result<PathBuf, String> {
-    let _lock = lock()?;
-    let series = Series::read()?;
-    let checker = if series.is_empty() { None } else { Some(statics::checker()?) };
-    let content = match &checker {
-        Some(path) => fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?,
-        None => Vec::new(),
-    };
-    let fragment = config.fragment(checker.as_deref())?;
-    let source = Source::get()?;
-    let key = digest(&(&source.version, &series.text, &fragment, &content));
-    let image = cache().join("images").join(format!("{}-{key:016x}", config.name())).join("bzImage");
-    if image.is_file() {
-        return Ok(image);
+    let plan = Plan::of(config)?;
+    if plan.image.is_file() {
+        return Ok(plan.image);
     }
-    let host = Host::with(For::Build)?;
-    let tree = source.tree(&series, &host)?;
-    let build = cache().join("build").join(config.name());
-    configure(&tree, &build, &fragment, &host)?;
-    make(config, &build, &host)?;
-    let built = build.join("arch/x86/boot/bzImage");
-    let bytes = fs::read(&built).map_err(|e| format!("{}: {e}", built.display()))?;
-    // Under another name first: an interrupted copy is no kernel.
-    let unfinished = image.with_extension("new");
-    write(&unfinished, &bytes)?;
-    fs::rename(&unfinished, &image).map_err(|e| format!("{}: {e}", image.display()))?;
-    forget_old(config, &image);
-    Ok(image)
+    let _lock = lock()?;
+    // Whoever had the lock may have built it, or another checker.
+    let plan = Plan::of(config)?;
+    if !plan.image.is_file() {
+        plan.build(config)?;
+    }
+    Ok(plan.image)
+}
+
+/// What a kernel is made of, and where it is when it is made.
+struct Plan {
+    series: Series,
+    source: Source,
+    fragment: String,
+    image: PathBuf,
+}
+
+impl Plan {
+    fn of(config: Config) -> Result<Plan, String> {
+        let series = Series::read()?;
+        let checker = if series.is_empty() { None } else { Some(statics::checker()?) };
+        let content = match &checker {
+            Some(path) => fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?,
+            None => Vec::new(),
+        };
+        let fragment = config.fragment(checker.as_deref())?;
+        let source = Source::get()?;
+        let key = digest(&(&source.version, &series.text, &fragment, &content));
+        let image = cache().join("images").join(format!("{}-{key:016x}", config.name())).join("bzImage");
+        Ok(Plan { series, source, fragment, image })
+    }
+
+    fn build(&self, config: Config) -> Done {
+        let host = Host::with(For::Build)?;
+        let tree = self.source.tree(&self.series, &host)?;
+        let build = cache().join("build").join(config.name());
+        configure(&tree, &build, &self.fragment, &host)?;
+        make(config, &build, &host)?;
+        let built = build.join("arch/x86/boot/bzImage");
+        let bytes = fs::read(&built).map_err(|e| format!("{}: {e}", built.display()))?;
+        if Plan::of(config)?.image != self.image {
+            return Err("the patches or the checker changed while the kernel was built; try again".into());
+        }
+        // Under another name first: an interrupted copy is no kernel.
+        let unfinished = self.image.with_extension("new");
+        write(&unfinished, &bytes)?;
+        fs::rename(&unfinished, &self.image).map_err(|e| format!("{}: {e}", self.image.display()))?;
+        forget_old(config, &self.image);
+        Ok(())
+    }
+}
+
+/// The patched source of the kernel, unpacked.
+pub(crate) fn tree(host: &Host) -> Result<PathBuf, String> {
+    let _lock = lock()?;
+    Source::get()?.tree(&Series::read()?, host)
 }
 
 /// Keeps other processes from building meanwhile: trees and checkers have one place each.

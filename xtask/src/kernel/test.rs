@@ -76,7 +76,7 @@ fn machine(setting: &Setting, accel: Accel, kernel: Option<PathBuf>) -> Result<M
 }
 
 fn in_machine(machine: &Machine, examples: &[PathBuf], tap: &mut Tap) -> Result<(), String> {
-    let selftests = selftests::build(machine)?;
+    let selftests = selftests::compile()?;
     let mut guest = Guest::boot(machine, &image::base()?.finish()).map_err(|t| t.text())?;
     println!("# Linux {}", guest.release);
     programs::test(&mut guest, examples, tap)?;

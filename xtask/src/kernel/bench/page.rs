@@ -11,7 +11,7 @@ pub(crate) fn text(instructions: &Results, time: &Results, native: &Native, runs
          The same verified programs on the same kernel in one boot, in user mode (CPL 3, `syscall`) and in ring 0 (CPL 0, \
          system calls are calls of functions). Medians of at least {runs} runs, in turns, with the quarters around them in \
          brackets. The kernel is the minimal one, on one emulated processor (QEMU, TCG).\n\n\
-         ![Instructions for one operation, in both modes](kernel-speed.svg)\n\n\
+         ![Instructions for one operation, in both modes](figures/kernel-speed.svg)\n\n\
          ## Instructions\n\n\
          QEMU counts them (`-icount shift=0`), so these figures hold for any computer. They are all instructions from one \
          operation to the next, those of the kernel and the three or four of the loop. What they do not show: on a real \
@@ -48,6 +48,25 @@ pub(crate) fn text(instructions: &Results, time: &Results, native: &Native, runs
     );
     execs(&mut out, "instructions", &instructions.execs);
     execs(&mut out, "ns", &time.execs);
+    out.lines().map(wrapped).collect()
+}
+
+/// A line of text in lines of usual length; other lines as they are.
+fn wrapped(line: &str) -> String {
+    const LENGTH: usize = 116;
+    let mut out = String::new();
+    let mut length = 0;
+    let words = if line.starts_with(['|', '!', '<', '#']) { vec![line] } else { line.split(' ').collect() };
+    for word in words {
+        if length > 0 {
+            let fits = length + 1 + word.len() <= LENGTH;
+            out.push(if fits { ' ' } else { '\n' });
+            length = if fits { length + 1 } else { 0 };
+        }
+        out.push_str(word);
+        length += word.len();
+    }
+    out.push('\n');
     out
 }
 
@@ -72,4 +91,18 @@ fn percent(a: &Spread, b: &Spread) -> String {
 
 fn shown(s: &Spread) -> String {
     format!("{:.0} ({:.0} to {:.0})", s.median, s.low, s.high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_wrapped_and_tables_are_not() {
+        let long = "word ".repeat(60);
+        assert!(wrapped(long.trim()).lines().all(|l| l.len() <= 116 && !l.is_empty()));
+        assert_eq!(wrapped("| a | b |"), "| a | b |\n");
+        assert_eq!(wrapped(""), "\n");
+        assert_eq!(wrapped(&"x".repeat(200)).lines().count(), 1);
+    }
 }

@@ -3,8 +3,8 @@
 use super::Row;
 use std::fmt::Write;
 
-/// Bars that are longer than this many instructions are cut off, so that the short ones can be seen.
-const LONGEST: f64 = 3000.0;
+/// What takes more instructions than this is left out, so that the short bars can be seen.
+const LONGEST: f64 = 6000.0;
 /// Pixels.
 const LEFT: f64 = 220.0;
 const WIDTH: f64 = 720.0;
@@ -14,6 +14,8 @@ const TOP: f64 = 44.0;
 
 /// Two bars for each row: user mode above ring 0.
 pub(crate) fn bars(rows: &[Row]) -> String {
+    let rows: Vec<&Row> = rows.iter().filter(|r| r.user.median.max(r.ring0.median) <= LONGEST).collect();
+    let longest = rows.iter().map(|r| r.user.median.max(r.ring0.median)).fold(1.0, f64::max);
     let height = TOP + STEP * rows.len() as f64 + 8.0;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" \
@@ -32,8 +34,8 @@ pub(crate) fn bars(rows: &[Row]) -> String {
     for (i, row) in rows.iter().enumerate() {
         let y = TOP + STEP * i as f64;
         let _ = writeln!(out, "<text x=\"12\" y=\"{}\">{}</text>", y + 17.0, row.name);
-        bar(&mut out, y, row.user.median, USER);
-        bar(&mut out, y + BAR + 2.0, row.ring0.median, RING0);
+        bar(&mut out, y, row.user.median, longest, USER);
+        bar(&mut out, y + BAR + 2.0, row.ring0.median, longest, RING0);
     }
     out.push_str("</svg>\n");
     out
@@ -42,14 +44,12 @@ pub(crate) fn bars(rows: &[Row]) -> String {
 const USER: &str = "#8a8f98";
 const RING0: &str = "#1f6f54";
 
-fn bar(out: &mut String, y: f64, value: f64, colour: &str) {
-    let room = WIDTH - LEFT - 90.0;
-    let width = room * (value / LONGEST).min(1.0);
-    let cut = if value > LONGEST { " …" } else { "" };
+fn bar(out: &mut String, y: f64, value: f64, longest: f64, colour: &str) {
+    let width = (WIDTH - LEFT - 70.0) * value / longest;
     let _ = writeln!(
         out,
         "<rect x=\"{LEFT}\" y=\"{y}\" width=\"{width:.1}\" height=\"{BAR}\" fill=\"{colour}\"/>\
-         <text x=\"{:.1}\" y=\"{}\" font-size=\"11\">{value:.0}{cut}</text>",
+         <text x=\"{:.1}\" y=\"{}\" font-size=\"11\">{value:.0}</text>",
         LEFT + width + 6.0,
         y + BAR - 2.0
     );
@@ -66,9 +66,14 @@ mod tests {
         let rows = [
             Row { name: "a", user: s(200.0), ring0: s(100.0) },
             Row { name: "b", user: s(1e6), ring0: s(9e5) },
+            Row { name: "c", user: s(5000.0), ring0: s(4900.0) },
         ];
         let svg = bars(&rows);
-        assert_eq!(svg.matches("fill=\"#1f6f54\"").count(), 1 + rows.len());
+        assert_eq!(
+            svg.matches("fill=\"#1f6f54\"").count(),
+            1 + 2,
+            "the legend, and two of the rows are short"
+        );
         let ends = svg.split("width=\"").skip(1).filter_map(|t| t.split('"').next()?.parse::<f64>().ok());
         assert!(ends.into_iter().all(|w| w <= WIDTH), "{svg}");
     }

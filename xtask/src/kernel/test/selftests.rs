@@ -4,8 +4,7 @@ use super::outcome;
 use super::tap::{self, Tap};
 use crate::kernel::guest::Guest;
 use crate::kernel::host::{For, Host};
-use crate::kernel::machine::Machine;
-use crate::kernel::{apt, cache, source};
+use crate::kernel::{apt, build, cache};
 use std::fs;
 use std::path::PathBuf;
 
@@ -14,9 +13,9 @@ const DIRECTORY: &str = "tools/testing/selftests/kml";
 
 /// Compiles each `.c` file with a `main` to a static program of its own, with the `.S` file of the same name if
 /// there is one.
-pub(crate) fn build(_machine: &Machine) -> Result<Vec<PathBuf>, String> {
+pub(crate) fn compile() -> Result<Vec<PathBuf>, String> {
     let host = Host::with(For::Build)?;
-    let tree = source::Source::get()?.tree(&source::Series::read()?, &host)?;
+    let tree = build::tree(&host)?;
     let tests = tree.join(DIRECTORY);
     let mut programs = Vec::new();
     if !tests.is_dir() {
