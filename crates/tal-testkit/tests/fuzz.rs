@@ -37,7 +37,7 @@ fn assert_varied(counts: &Counts, codes: usize) {
 
 #[test]
 fn sources() {
-    assert_varied(&rounds(Target::Source, 150), 12);
+    assert_varied(&rounds(Target::Source, 150), 8);
 }
 
 #[test]
@@ -47,5 +47,5 @@ fn objects() {
 
 #[test]
 fn executables() {
-    assert_varied(&rounds(Target::Executable, 300), 12);
+    assert_varied(&rounds(Target::Executable, 300), 8);
 }

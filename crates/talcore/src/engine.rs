@@ -326,6 +326,22 @@ impl<'a, G: Guide> Engine<'a, G> {
         Ok(Term::var(v))
     }
 
+    /// The value of rsp at the function's entry as a variable. The stack lies above the program's segments,
+    /// so what has been touched of it is no lower than they are; and at most the probe debt, which is not
+    /// larger than the lowest address, lies below that. So every address in the frame is a positive number.
+    fn stack_addr(&mut self) -> Term {
+        const STACK: u32 = u32::MAX;
+        if let Some(&(_, v)) = self.state.static_addrs.iter().find(|a| a.0 == STACK) {
+            return Term::var(v);
+        }
+        let lowest = i128::from(crate::limits::LOWEST_ADDRESS) - i128::from(self.state.touched).min(0);
+        let v = self.state.facts.fresh(Interval::new(lowest, self.pointer_range().hi));
+        if self.state.static_addrs.len() < crate::limits::LOCATIONS {
+            self.state.static_addrs.push((STACK, v));
+        }
+        Term::var(v)
+    }
+
     /// A word read as an integer of full width: any term congruent to it.
     pub fn integer(&mut self, word: &Word) -> Checked<Term> {
         Ok(match word {
@@ -334,6 +350,13 @@ impl<'a, G: Guide> Engine<'a, G> {
             Word::Ptr(l, e) => {
                 let addr = self.addr(*l)?;
                 match addr.add(e) {
+                    Some(t) => t,
+                    None => self.fresh(self.word_range()),
+                }
+            }
+            Word::Sp(e) => {
+                let top = self.stack_addr();
+                match top.add(e) {
                     Some(t) => t,
                     None => self.fresh(self.word_range()),
                 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::state::{Env, Lay, Loc, LocId, STATIC, State, Word};
 use talcore::term::{Term, Var};
-use talcore::types::Layout;
+use talcore::types::{Layout, WordId, WordTy};
 
 use super::terms::Name;
 
@@ -338,6 +338,26 @@ impl<'a, 'p> Join<'a, 'p> {
                 let v = self.optional(label, &Term::var(*v));
                 self.shared_env(*ty, env, v).unwrap_or(Word::Any)
             }
+            // 0 on one edge, a pointer on the other: `opt`, if the program has such a type.
+            (Word::Int(x), Word::Ptr(..) | Word::Fn(_)) if x.as_const() == Some(0) => {
+                let Some(ty) = self.nullable(&self.s, a) else { return forget(self) };
+                self.changed = true;
+                let most = Interval::new(0, self.f.program.arch.max_address());
+                let value = Term::var(self.s.facts.fresh(most));
+                Word::Opt(self.optional(label, &value), ty, Some(Rc::from([])))
+            }
+            (Word::Ptr(..) | Word::Fn(_), Word::Int(y)) if y.as_const() == Some(0) => {
+                let Some(ty) = self.nullable(&label.state, &p) else { return forget(self) };
+                self.changed = true;
+                Word::Opt(self.optional(label, y), ty, Some(Rc::from([])))
+            }
+            (Word::Ptr(..) | Word::Fn(_), Word::Opt(v, ty, env))
+                if self.nullable(&label.state, &p) == Some(*ty) =>
+            {
+                self.changed = true;
+                let v = self.optional(label, &Term::var(*v));
+                self.shared_env(*ty, env, v).unwrap_or(Word::Any)
+            }
             (Word::Sp(x), Word::Sp(y)) => Word::Sp(self.term(label, x.clone(), y, false)),
             (Word::Ptr(l, x), Word::Ptr(k, y)) => match self.loc(label, *l, *k) {
                 Some(l) => Word::Ptr(l, self.term(label, x.clone(), y, false)),
@@ -376,13 +396,29 @@ impl<'a, 'p> Join<'a, 'p> {
         }
     }
 
+    /// The type `opt tau` for a pointer of type `tau` to the start of an object, if the program speaks of it.
+    fn nullable(&self, s: &State, w: &Word) -> Option<WordId> {
+        let types = &self.f.program.types;
+        let pointer = match w {
+            Word::Ptr(l, e) if e.as_const() == Some(0) => {
+                let loc = self.holding(s, *l)?;
+                loc.lay.env.as_ref().is_none_or(|e| e.is_empty()).then_some(())?;
+                WordTy::Ptr(loc.mode, loc.lay.id)
+            }
+            Word::Fn(sig) => WordTy::Fn(*sig),
+            _ => return None,
+        };
+        let fits = |t: &WordTy| matches!(t, WordTy::Opt(inner) if *types.word(*inner) == pointer);
+        types.words.iter().position(fits).map(|i| WordId(i as u32))
+    }
+
     pub(super) fn optional(&mut self, label: &mut Label, t: &Term) -> Var {
         let most = Interval::new(0, self.f.program.arch.max_address());
         self.variable(label, most, t.clone())
     }
 
     /// An untested word of the edge in the label, if its type is closed.
-    pub(super) fn shared_env(&self, ty: talcore::types::WordId, env: &Env, v: Var) -> Option<Word> {
+    pub(super) fn shared_env(&self, ty: WordId, env: &Env, v: Var) -> Option<Word> {
         env.as_ref().is_none_or(|e| e.is_empty()).then(|| Word::Opt(v, ty, Some(Rc::from([]))))
     }
 }

@@ -41,12 +41,34 @@ impl Num<'_> {
         for range in [unsigned, signed] {
             if range.within(&Interval::new(-half, 2 * half - 1)) {
                 let value = self.fresh(range);
+                if range == unsigned {
+                    self.product_facts(bits, a, b, &value);
+                }
                 // The signed product is this number if the operands were read as signed ones.
                 let exact = (range == signed).then(|| value.clone());
                 return Out { value, flags: fits(bits, exact, true) };
             }
         }
         Out { value: self.unknown(bits), flags: Flags::unknown() }
+    }
+
+    /// What follows for the exact product `x = a*b` of numbers `a, b >= 0` from the bounds of each:
+    /// `lo(b)*a <= x <= hi(b)*a`, and the same with `a` and `b` exchanged.
+    fn product_facts(&mut self, bits: u32, a: &Term, b: &Term, x: &Term) {
+        let (Some(a), Some(b)) = (self.known(bits, a), self.known(bits, b)) else { return };
+        for (one, other) in [(&a, &b), (&b, &a)] {
+            let Interval { lo, hi } = self.facts.range(other);
+            if lo >= 1 {
+                self.derive(one.scale(lo).and_then(|t| x.sub(&t)));
+            }
+            // A loose bound is not worth a fact.
+            if hi < pow2(bits / 4) {
+                self.derive(one.scale(hi).and_then(|t| t.sub(x)));
+            }
+            if a == b {
+                break;
+            }
+        }
     }
 
     /// One-operand `mul`: the product of unsigned numbers. CF and OF are clear iff the high half is 0.

@@ -110,14 +110,16 @@ impl World {
     pub(crate) fn term(&self, rng: &mut fastrand::Rng) -> Term {
         let n = self.facts.var_count() as u32;
         let var = |rng: &mut fastrand::Rng| Term::var(rng.u32(0..n));
-        let t = match rng.u32(0..10) {
+        let t = match rng.u32(0..11) {
             0 => Term::zero(),
             1..=4 => return var(rng),
             5 => var(rng),
             6 => var(rng).neg().unwrap(),
             7 => var(rng).scale(1 << rng.u32(0..5)).unwrap(),
             8 => var(rng).add_scaled(&var(rng), rng.i128(-3..4)).unwrap(),
-            _ => var(rng).sub(&var(rng)).unwrap(),
+            9 => var(rng).sub(&var(rng)).unwrap(),
+            // A register of which only the low bits were written.
+            _ => var(rng).add_scaled(&var(rng), 1 << rng.u32(1..6)).unwrap(),
         };
         t.offset(self.constant(rng)).unwrap()
     }
