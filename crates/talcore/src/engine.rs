@@ -1,6 +1,6 @@
 //! The engine: one state, one guide, and the steps that every rule is made of.
 
-use crate::arith::Prove;
+use crate::arith::{Flags, Prove};
 use crate::facts::{Facts, Interval};
 use crate::guide::Guide;
 use crate::matching::Subst;
@@ -260,15 +260,15 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Whether `goal >= 0` can be proved; used where a result is only made more precise.
     pub fn try_prove(&mut self, goal: &Term) -> bool {
-        let (facts, mut prover) = self.split();
+        let (_, facts, mut prover) = self.split();
         prover.prove(facts, goal)
     }
 
-    /// The facts, and proofs for the arithmetic rules.
-    pub fn split(&mut self) -> (&mut Facts, Prover<'_, G>) {
+    /// The flags and facts, and proofs for the arithmetic rules.
+    pub fn split(&mut self) -> (&Flags, &mut Facts, Prover<'_, G>) {
         let prover =
             Prover { guide: &mut self.guide, certificates: &mut self.certificates, fuel: &mut self.fuel };
-        (&mut self.state.facts, prover)
+        (&self.state.flags, &mut self.state.facts, prover)
     }
 
     /// A word about which only its interval is known.

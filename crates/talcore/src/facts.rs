@@ -122,6 +122,8 @@ pub struct Facts {
     marks: u32,
     /// An interval is empty, or a constant fact is false.
     absurd: bool,
+    /// Memory for what a condition teaches; empty.
+    pub(crate) learnt: Vec<Term>,
 }
 
 /// A point to return to; see [`Facts::mark`].
@@ -211,36 +213,33 @@ impl Facts {
     }
 
     fn general_range(&self, t: &Term) -> Interval {
-        match t.as_const() {
-            Some(c) if near(c) => Interval { lo: c, hi: c },
-            _ => Interval { lo: self.bound(t, NEG_INF), hi: self.bound(t, POS_INF) },
+        let konst = t.konst();
+        if !near(konst) {
+            return Interval::ALL;
         }
+        let mut sum = Interval { lo: konst, hi: konst };
+        for &(v, c) in t.summands().iter() {
+            let Interval { lo, hi } = self.interval(v);
+            let (least, most) = if c > 0 { (lo, hi) } else { (hi, lo) };
+            sum.lo = plus(sum.lo, product(least, c), NEG_INF);
+            sum.hi = plus(sum.hi, product(most, c), POS_INF);
+        }
+        sum
     }
 
-    /// The lower or upper bound of a term, or `missing`, which says which one is meant.
-    #[inline(always)]
-    fn bound(&self, t: &Term, missing: i128) -> i128 {
-        let upper = missing == POS_INF;
+    /// The lower bound of a term, or [`NEG_INF`].
+    fn lower(&self, t: &Term) -> i128 {
         let mut sum = t.konst();
         if !near(sum) {
-            return missing;
+            return NEG_INF;
         }
         for &(v, c) in t.summands().iter() {
-            let i = self.interval(v);
-            let bound = if (c > 0) == upper { i.hi } else { i.lo };
-            // Finite bounds are near, and so are these products: their sum does not overflow.
-            let product = match c {
-                _ if bound == NEG_INF || bound == POS_INF => return missing,
-                1 => bound,
-                -1 => -bound,
-                _ => match i64::try_from(bound) {
-                    Ok(bound) => i128::from(bound) * i128::from(c),
-                    Err(_) => bound.checked_mul(c.into()).unwrap_or(missing),
-                },
+            let bound = match self.intervals.get(v as usize) {
+                Some(i) if c > 0 => i.lo,
+                Some(i) => i.hi,
+                None => return NEG_INF,
             };
-            if !near(product) {
-                return missing;
-            }
+            let Some(product) = product(bound, c) else { return NEG_INF };
             sum += product;
         }
         sum
@@ -248,7 +247,7 @@ impl Facts {
 
     /// Whether `goal >= 0` follows from intervals alone.
     pub fn evident(&self, goal: &Term) -> bool {
-        self.bound(goal, NEG_INF) >= 0
+        self.lower(goal) >= 0
     }
 
     /// Forgets everything, and keeps the memory.
@@ -281,7 +280,7 @@ impl Facts {
         for &(i, m) in cert.uses.iter() {
             rest.accumulate(self.list.get(i as usize)?, -i128::from(m))?;
         }
-        (self.bound(&rest, NEG_INF) > -k).then_some(())
+        (self.lower(&rest) > -k).then_some(())
     }
 
     /// Assumes `fact >= 0`, which the caller has justified. A fact over one variable narrows its
@@ -404,6 +403,29 @@ const FAR: i128 = 1 << 120;
 
 fn near(bound: i128) -> bool {
     (-FAR..=FAR).contains(&bound)
+}
+
+/// `c` times a bound of a variable, if that is finite and near.
+#[inline]
+fn product(bound: i128, c: i64) -> Option<i128> {
+    let product = match (c, i64::try_from(bound)) {
+        (1, Ok(bound)) => return Some(bound.into()),
+        (-1, Ok(bound)) => return Some(-i128::from(bound)),
+        (_, Ok(bound)) => i128::from(bound) * i128::from(c),
+        _ if bound == NEG_INF || bound == POS_INF => return None,
+        _ => bound.checked_mul(c.into())?,
+    };
+    near(product).then_some(product)
+}
+
+/// The sum of what is left of a bound and a product, or `missing` if one of them is. Sums of near numbers do
+/// not overflow: see [`FAR`].
+#[inline]
+fn plus(sum: i128, product: Option<i128>, missing: i128) -> i128 {
+    match product {
+        Some(product) if sum != missing => sum + product,
+        _ => missing,
+    }
 }
 
 /// The interval with bounds beyond [`FAR`] taken away, which is sound.

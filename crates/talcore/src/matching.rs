@@ -52,19 +52,17 @@ impl Subst {
     /// Whether the terms are equal as they stand, or the pattern is a variable that this binds. `false`
     /// says nothing, and nothing is bound.
     pub fn evident(&mut self, pattern: &Term, actual: &Term) -> bool {
-        if let Some(v) = pattern.as_var()
-            && let Some(i) = self.slot(v)
-        {
-            return match self.terms.get_mut(i) {
+        match pattern.as_var() {
+            Some(v) if v >= self.rigid => match self.terms.get_mut((v - self.rigid) as usize) {
                 None => false,
                 Some(Some(t)) => t == actual,
                 Some(open) => {
                     *open = Some(actual.clone());
                     true
                 }
-            };
+            },
+            _ => pattern == actual && pattern.scope() <= self.rigid,
         }
-        pattern.scope() <= self.rigid && pattern == actual
     }
 
     /// Whether a word of a label's state is matched without question or proof. `false` says nothing, and
@@ -191,13 +189,16 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Binds what is still open, and proves the pattern's intervals and facts.
     pub fn discharge(&mut self, s: &mut Subst, vars: &[Interval], facts: &[Term], blame: Blame) -> Checked {
+        self.spend(2 * vars.len() as u64)?;
         for i in 0..s.terms.len() {
             if s.terms[i].is_none() {
                 self.ask_witness(s, i, blame)?;
             }
         }
         for (i, range) in vars.iter().enumerate() {
-            if let Some(Some(t)) = s.terms.get(i) {
+            if let Some(Some(t)) = s.terms.get(i)
+                && !self.state.facts.evidently_in(t, *range)
+            {
                 let why = "a variable is not proved to be in its interval";
                 self.require_in(t, *range, blame.fact, why)?;
             }

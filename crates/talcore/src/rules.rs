@@ -82,7 +82,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// The arithmetic rules over the present facts.
     pub fn num<T>(&mut self, rule: impl FnOnce(&mut Num<'_>) -> T) -> T {
         let word_bits = self.program.arch.word_bits();
-        let (facts, mut prover) = self.split();
+        let (_, facts, mut prover) = self.split();
         rule(&mut Num { facts, prover: &mut prover, word_bits })
     }
 

@@ -122,13 +122,18 @@ impl State {
     pub fn copy_from(&mut self, other: &State) {
         for (to, from) in self.regs.iter_mut().zip(&other.regs) {
             // Most hold nothing known, or nothing else than before.
-            if to != from {
+            let unknown = matches!(to, Word::Any) && matches!(from, Word::Any);
+            if !unknown && to != from {
                 to.clone_from(from);
             }
         }
-        self.frame.clone_from(&other.frame);
+        if self.frame != other.frame {
+            self.frame.clone_from(&other.frame);
+        }
         self.incoming.clone_from(&other.incoming);
-        self.locs.clone_from(&other.locs);
+        if self.locs != other.locs {
+            self.locs.clone_from(&other.locs);
+        }
         self.static_addrs.clone_from(&other.static_addrs);
         self.facts.copy_from(&other.facts);
         self.flags.forget();

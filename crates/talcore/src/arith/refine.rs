@@ -40,9 +40,14 @@ impl Num<'_> {
 
     /// Assumes what [`Num::refine`] answers.
     pub fn assume(&mut self, flags: &Flags, cond: Cond) {
-        for fact in self.refine(flags, cond) {
+        let mut learnt = core::mem::take(&mut self.facts.learnt);
+        if flags.bits > 0 {
+            self.learn(flags, cond, &mut learnt);
+        }
+        for fact in learnt.drain(..) {
             self.facts.assume(&fact);
         }
+        self.facts.learnt = learnt;
     }
 
     /// The facts that hold if the whole word `t` is 0, or is not (`jrcxz`).

@@ -1,6 +1,7 @@
 //! Jumps, branches and calls.
 
 use super::place::Place;
+use crate::arith::Num;
 use crate::engine::{Checked, Engine, Flow};
 use crate::guide::Guide;
 use crate::program::ObjectKind;
@@ -8,7 +9,7 @@ use crate::state::{Lay, State, Word};
 use crate::term::Term;
 use crate::types::WordTy;
 use crate::verdict::Code;
-use crate::x86::insn::{Arg, Insn, Mem, Reg};
+use crate::x86::insn::{Arg, Cond, Insn, Mem, Reg};
 
 impl<'a, G: Guide> Engine<'a, G> {
     /// The offset of an address in this function.
@@ -71,14 +72,15 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// `jcc rel`: both edges learn what the condition says.
     pub fn branch(&mut self, i: &Insn) -> Checked {
-        let flags = core::mem::take(&mut self.state.flags);
         let cond = i.cond;
-        self.fork(i.imm as u64, |e, taken| {
-            let cond = if taken { cond } else { cond.negate() };
-            e.num(|n| n.assume(&flags, cond));
-        })?;
-        self.state.flags = flags;
-        Ok(())
+        self.fork(i.imm as u64, |e, taken| e.learn(if taken { cond } else { cond.negate() }))
+    }
+
+    /// Assumes what a condition says of the flags.
+    fn learn(&mut self, cond: Cond) {
+        let word_bits = self.program.arch.word_bits();
+        let (flags, facts, mut prover) = self.split();
+        Num { facts, prover: &mut prover, word_bits }.assume(flags, cond);
     }
 
     /// `jrcxz`: jumps if the whole count register is 0. Flags stay.
