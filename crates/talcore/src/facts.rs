@@ -218,6 +218,9 @@ impl Facts {
             return Interval::ALL;
         }
         let mut sum = Interval { lo: konst, hi: konst };
+        if t.is_empty() {
+            return sum;
+        }
         for &(v, c) in t.summands().iter() {
             let Interval { lo, hi } = self.interval(v);
             let (least, most) = if c > 0 { (lo, hi) } else { (hi, lo) };

@@ -105,9 +105,10 @@ pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
             label = engine.guide.next_label(at + 1);
         }
         let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or(&[]);
-        let insn = match decode(engine.program.arch, rest, engine.ip) {
+        let decoded = decode(engine.program.arch, rest, engine.ip);
+        let insn = match &decoded {
             Ok(insn) => insn,
-            Err(e) => return Err(undecodable(engine.ip, e)),
+            Err(e) => return Err(undecodable(engine.ip, *e)),
         };
         let next = at + u64::from(insn.len);
         if label.is_some_and(|l| l < next) {
@@ -118,7 +119,7 @@ pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
         }
         if reachable {
             instructions += 1;
-            match engine.step(&insn)? {
+            match engine.step(insn)? {
                 Flow::Next => {}
                 Flow::Away => reachable = false,
                 Flow::Trap => {
