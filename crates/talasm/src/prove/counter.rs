@@ -26,7 +26,7 @@ pub fn counterexample(facts: &Facts, goal: &Term) -> Option<Vec<(Var, i128)>> {
         konst: problem.goal.konst.checked_neg()?.checked_sub(1)?,
         parts: problem.goal.parts.iter().map(|&(v, c)| (v, -c)).collect(),
     });
-    let values = solve(&problem, &rows, NODES, |lo, hi| {
+    let values = solve(&problem, &rows, outset(&problem), NODES, |lo, hi| {
         // Small values first.
         let near = 0i128.clamp(lo, hi);
         let mut tried = vec![near, lo, hi, lo + 1, hi - 1, (lo + hi) / 2];
@@ -67,8 +67,11 @@ impl Models {
             state
         };
         let mut points: Vec<Vec<i128>> = Vec::new();
+        // What all points have in common.
+        let mut bounds = outset(&problem);
+        let count = if propagate(&rows, &mut bounds) { count } else { 0 };
         for _ in 0..count {
-            let point = solve(&problem, &rows, MODEL_NODES, |lo, hi| {
+            let point = solve(&problem, &rows, bounds.clone(), MODEL_NODES, |lo, hi| {
                 let near = 0i128.clamp(lo, hi);
                 let small = near + i128::from(random() % 1000);
                 let first = match random() % 4 {
@@ -99,19 +102,24 @@ impl Models {
     }
 }
 
-/// A point of the problem's box at which all rows are at least 0, verified.
-fn solve(
-    problem: &Problem,
-    rows: &[Row],
-    nodes: u32,
-    pick: impl FnMut(i128, i128) -> Vec<i128>,
-) -> Option<Vec<i128>> {
-    let bounds = problem.lo.iter().zip(&problem.hi);
-    let start = bounds.map(|(lo, hi)| {
+/// The bounds between which points of the problem are looked for.
+fn outset(problem: &Problem) -> Vec<(i128, i128)> {
+    let bounds = problem.lo.iter().zip(&problem.hi).map(|(lo, hi)| {
         let (lo, hi) = (lo.map(near_enough), hi.map(near_enough));
         (lo.unwrap_or(-FAR), hi.unwrap_or(FAR))
     });
-    let values = search(rows, start.collect(), nodes, pick)?;
+    bounds.collect()
+}
+
+/// A point between these bounds of the problem at which all rows are at least 0, verified.
+fn solve(
+    problem: &Problem,
+    rows: &[Row],
+    start: Vec<(i128, i128)>,
+    nodes: u32,
+    pick: impl FnMut(i128, i128) -> Vec<i128>,
+) -> Option<Vec<i128>> {
+    let values = search(rows, start, nodes, pick)?;
     let holds = rows.iter().all(|row| value(row, &values).is_some_and(|x| x >= 0));
     let inside = values
         .iter()
@@ -126,7 +134,7 @@ fn near_enough(bound: i128) -> i128 {
 }
 
 fn value(row: &Row, values: &[i128]) -> Option<i128> {
-    row.parts.iter().try_fold(row.konst, |sum, &(v, c)| sum.checked_add(c.checked_mul(*values.get(v)?)?))
+    row.parts.iter().try_fold(row.konst, |sum, &(v, c)| sum.checked_add(times(c, *values.get(v)?)?))
 }
 
 /// Depth-first: narrow all bounds, fix the tightest variable to one of the values that `pick`
@@ -137,33 +145,53 @@ fn search(
     mut nodes: u32,
     mut pick: impl FnMut(i128, i128) -> Vec<i128>,
 ) -> Option<Vec<i128>> {
-    let mut stack = vec![start];
-    while let Some(mut bounds) = stack.pop() {
+    // Bounds with the variable that is fixed next, and the values that have not been tried.
+    let mut stack: Vec<(Vec<(i128, i128)>, usize, Vec<i128>)> = Vec::new();
+    let mut bounds = start;
+    loop {
         nodes = nodes.checked_sub(1)?;
-        if !propagate(rows, &mut bounds) {
-            continue;
-        }
-        let open = (0..bounds.len())
-            .filter(|&v| bounds[v].0 < bounds[v].1)
-            .min_by_key(|&v| bounds[v].1 - bounds[v].0);
-        let Some(v) = open else {
-            return Some(bounds.iter().map(|b| b.0).collect());
-        };
-        let (lo, hi) = bounds[v];
-        let mut tried: Vec<i128> = Vec::new();
-        for x in pick(lo, hi) {
-            if (lo..=hi).contains(&x) && !tried.contains(&x) {
-                tried.push(x);
+        if propagate(rows, &mut bounds) {
+            let open = (0..bounds.len())
+                .filter(|&v| bounds[v].0 < bounds[v].1)
+                .min_by_key(|&v| bounds[v].1 - bounds[v].0);
+            let Some(v) = open else {
+                return Some(bounds.iter().map(|b| b.0).collect());
+            };
+            let (lo, hi) = bounds[v];
+            let mut tried: Vec<i128> = Vec::new();
+            for x in pick(lo, hi) {
+                if (lo..=hi).contains(&x) && !tried.contains(&x) {
+                    tried.push(x);
+                }
             }
+            // The last one is taken first.
+            tried.reverse();
+            stack.push((bounds, v, tried));
         }
-        // The last one pushed is looked at first.
-        for &x in tried.iter().rev() {
-            let mut next = bounds.clone();
-            next[v] = (x, x);
-            stack.push(next);
-        }
+        bounds = loop {
+            let (bounds, v, tried) = stack.last_mut()?;
+            if let Some(x) = tried.pop() {
+                let mut next = bounds.clone();
+                next[*v] = (x, x);
+                break next;
+            }
+            stack.pop();
+        };
     }
-    None
+}
+
+/// `c * x`; nearly all factors are 1 and -1.
+fn times(c: i128, x: i128) -> Option<i128> {
+    match c {
+        1 => Some(x),
+        -1 => x.checked_neg(),
+        _ => c.checked_mul(x),
+    }
+}
+
+/// `floor(n / c)` for a positive `c`.
+fn quotient(n: i128, c: i128) -> i128 {
+    if c == 1 { n } else { n.div_euclid(c) }
 }
 
 /// Narrows bounds by each constraint; `false` if one cannot hold.
@@ -174,7 +202,7 @@ fn propagate(rows: &[Row], bounds: &mut [(i128, i128)]) -> bool {
             // The most that the sum can be; overflow teaches nothing.
             let most = row.parts.iter().try_fold(row.konst, |sum, &(v, c)| {
                 let best = if c > 0 { bounds[v].1 } else { bounds[v].0 };
-                sum.checked_add(c.checked_mul(best)?)
+                sum.checked_add(times(c, best)?)
             });
             let Some(most) = most else { continue };
             if most < 0 {
@@ -184,11 +212,11 @@ fn propagate(rows: &[Row], bounds: &mut [(i128, i128)]) -> bool {
                 // c*x may fall short of its most by at most `most`.
                 let (lo, hi) = &mut bounds[v];
                 if c > 0 {
-                    let least = hi.saturating_sub(most.div_euclid(c));
+                    let least = hi.saturating_sub(quotient(most, c));
                     changed |= least > *lo;
                     *lo = (*lo).max(least);
                 } else if let Some(k) = c.checked_neg() {
-                    let largest = lo.saturating_add(most.div_euclid(k));
+                    let largest = lo.saturating_add(quotient(most, k));
                     changed |= largest < *hi;
                     *hi = (*hi).min(largest);
                 }
