@@ -38,8 +38,7 @@ pub(crate) fn compile() -> Result<Vec<PathBuf>, String> {
         }
         let program = to.join(source.file_stem().unwrap_or_default());
         let mut c = host.command("gcc");
-        c.args(["-std=gnu11", "-static", "-D_GNU_SOURCE"]).args(&flags);
-        c.arg("-I").arg(tree.join("tools/include/uapi"));
+        c.args(["-std=gnu11", "-static"]).args(&flags);
         c.arg("-o").arg(&program).arg(&source);
         apt::quiet(&mut c)?;
         programs.push(program);
