@@ -137,16 +137,19 @@ fn value(row: &Row, values: &[i128]) -> Option<i128> {
     row.parts.iter().try_fold(row.konst, |sum, &(v, c)| sum.checked_add(times(c, *values.get(v)?)?))
 }
 
+/// The bounds of all variables.
+type Bounds = Vec<(i128, i128)>;
+
 /// Depth-first: narrow all bounds, fix the tightest variable to one of the values that `pick`
 /// proposes for its bounds, go on.
 fn search(
     rows: &[Row],
-    start: Vec<(i128, i128)>,
+    start: Bounds,
     mut nodes: u32,
     mut pick: impl FnMut(i128, i128) -> Vec<i128>,
 ) -> Option<Vec<i128>> {
     // Bounds with the variable that is fixed next, and the values that have not been tried.
-    let mut stack: Vec<(Vec<(i128, i128)>, usize, Vec<i128>)> = Vec::new();
+    let mut stack: Vec<(Bounds, usize, Vec<i128>)> = Vec::new();
     let mut bounds = start;
     loop {
         nodes = nodes.checked_sub(1)?;
