@@ -4,6 +4,7 @@ mod programs;
 mod refused;
 mod selftests;
 mod tap;
+mod trusted;
 
 use super::guest::{Guest, Trouble};
 use super::machine::{Accel, Machine};
@@ -27,11 +28,16 @@ struct Setting {
     cpus: u32,
     cpu: &'static str,
     append: &'static str,
+    /// NMIs of the storm in the tests of the patches.
+    nmis: u32,
 }
 
 /// The machine that every run tries.
 const USUAL: Setting =
-    Setting { name: "2 processors", config: Config::Minimal, cpus: 2, cpu: "max", append: "" };
+    Setting { name: "2 processors", config: Config::Minimal, cpus: 2, cpu: "max", append: "", nmis: 20_000 };
+
+/// The same with a storm of more than a million NMIs: some that are sent coincide, and arrive as one.
+const STORM: Setting = Setting { nmis: 1_500_000, ..USUAL };
 
 /// The others.
 const MORE: &[Setting] = &[
@@ -49,10 +55,11 @@ pub(crate) fn run(full: bool, accel: Accel, kernel: Option<PathBuf>) -> Result<b
     let tools = Tools::build()?;
     let examples = examples::build_all(&tools)?;
     let mut tap = Tap::start();
-    let more = if full { MORE } else { &[] };
-    for setting in [&USUAL].into_iter().chain(more) {
+    let (first, more) = if full { (STORM, MORE) } else { (USUAL, &[][..]) };
+    for setting in [&first].into_iter().chain(more) {
         // A machine that breaks ends its own tests, not those of the next one.
-        let done = machine(setting, accel, kernel.clone()).and_then(|m| in_machine(&m, &examples, &mut tap));
+        let done = machine(setting, accel, kernel.clone())
+            .and_then(|m| in_machine(&m, setting.nmis, &examples, &mut tap));
         if let Err(e) = done {
             tap.report(false, &format!("{}: the machine lives to the end", setting.name), &e);
         }
@@ -75,13 +82,14 @@ fn machine(setting: &Setting, accel: Accel, kernel: Option<PathBuf>) -> Result<M
     options.machine()
 }
 
-fn in_machine(machine: &Machine, examples: &[PathBuf], tap: &mut Tap) -> Result<(), String> {
+fn in_machine(machine: &Machine, nmis: u32, examples: &[PathBuf], tap: &mut Tap) -> Result<(), String> {
     let selftests = selftests::compile()?;
     let mut guest = Guest::boot(machine, &image::base()?.finish()).map_err(|t| t.text())?;
     println!("# Linux {}", guest.release);
     programs::test(&mut guest, examples, tap)?;
     refused::test(&mut guest, examples, tap)?;
-    selftests::test(&mut guest, &selftests, tap)?;
+    selftests::test(&mut guest, &selftests, nmis, tap)?;
+    trusted::test(&mut guest, tap)?;
     let log = guest.off().map_err(|t| t.text())?;
     let complaints = complaints(&log);
     tap.report(complaints.is_empty(), "the kernel's log has no complaint", &complaints.join("\n"));
@@ -99,8 +107,17 @@ fn complaints(log: &str) -> Vec<&str> {
         "stack guard page",
         "Kernel panic",
     ];
+    // When memory is short the kernel shows who asked for it, as it does for its own mistakes.
+    let mut out_of_memory = false;
+    let mut own = |line: &str| {
+        out_of_memory |= line.contains("invoked oom-killer");
+        let own = !out_of_memory;
+        out_of_memory &= !line.contains("Out of memory: Killed process");
+        own
+    };
     // Of a process the kernel says `traps: name[pid] general protection fault`; that is no complaint about itself.
-    log.lines().filter(|l| signs.iter().any(|s| l.contains(s)) && !l.contains("traps: ")).collect()
+    let complains = |l: &&str| signs.iter().any(|s| l.contains(s)) && !l.contains("traps: ");
+    log.lines().filter(|l| own(l)).filter(complains).collect()
 }
 
 /// What a program did.
@@ -118,6 +135,18 @@ pub(super) fn outcome(
     words: &[&str],
     input: &[u8],
 ) -> Result<Outcome, Result<say::Failure, String>> {
+    outcome_with(guest, user, words, &["PATH=/bin"], input, LIMIT)
+}
+
+/// The same with another environment and another limit.
+fn outcome_with(
+    guest: &mut Guest,
+    user: bool,
+    words: &[&str],
+    environment: &[&str],
+    input: &[u8],
+    limit: Duration,
+) -> Result<Outcome, Result<say::Failure, String>> {
     let bytes = |w: &&str| w.as_bytes().to_vec();
     let program = words.first().map_or_else(Vec::new, bytes);
     let job = Job {
@@ -125,11 +154,11 @@ pub(super) fn outcome(
         directory: b"/tmp".to_vec(),
         program,
         args: words.iter().map(bytes).collect(),
-        env: vec![b"PATH=/bin".to_vec()],
+        env: environment.iter().map(bytes).collect(),
     };
     let (mut output, mut error) = (Vec::new(), Vec::new());
     let input = std::io::Cursor::new(input.to_vec());
-    let done = guest.run(&job, Some(LIMIT), input, |stream, bytes| {
+    let done = guest.run(&job, Some(limit), input, |stream, bytes| {
         if stream == say::OUTPUT {
             output.extend(bytes)
         } else {
@@ -168,5 +197,8 @@ mod tests {
         let log = "[    1.0] fine\n[    2.0] BUG: unable to handle page fault\n\
                    [    3.0] traps: a[7] general protection fault ip:401000\n[    4.0] WARNING: CPU: 0 PID: 1\n";
         assert_eq!(complaints(log).len(), 2);
+        let short =
+            "a invoked oom-killer: x\nCall Trace:\nOut of memory: Killed process 7 (a)\nCall Trace:\n";
+        assert_eq!(complaints(short), ["Call Trace:"]);
     }
 }
