@@ -5,6 +5,7 @@
 
 mod asm;
 mod check;
+mod gas;
 mod link;
 mod program;
 mod size;
@@ -93,13 +94,10 @@ fn milliseconds(times: &[Duration]) -> f64 {
 }
 
 /// The time of a command that must succeed.
-fn timed(mut command: impl FnMut() -> std::process::Command) -> impl FnMut() -> Result<Duration, String> {
-    move || {
-        let mut c = command();
-        let start = std::time::Instant::now();
-        tools::run(&mut c)?;
-        Ok(start.elapsed())
-    }
+fn timed(command: &mut std::process::Command) -> Result<Duration, String> {
+    let start = std::time::Instant::now();
+    tools::run(command)?;
+    Ok(start.elapsed())
 }
 
 /// Prints a table and keeps it in `target/bench`.

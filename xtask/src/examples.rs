@@ -13,22 +13,57 @@ pub(crate) fn run() -> Done {
     Ok(())
 }
 
-/// Builds every `examples/NAME/NAME.tal`, with the other sources of its directory and those of
-/// `examples/lib`, to `target/examples/NAME`. Returns the programs in order of their names.
+/// A module of an example.
+#[derive(Clone)]
+pub(crate) struct Module {
+    /// The file in `examples`.
+    pub source: PathBuf,
+    /// The object below `target/examples`.
+    pub object: PathBuf,
+}
+
+/// An example that has been built.
+pub(crate) struct Example {
+    /// The executable.
+    pub program: PathBuf,
+    /// The modules of its own directory.
+    pub own: Vec<Module>,
+}
+
+/// All of them.
+pub(crate) struct Built {
+    /// The modules of `examples/lib`, with which every example is linked.
+    pub library: Vec<Module>,
+    /// In order of their names.
+    pub examples: Vec<Example>,
+}
+
+/// Where interfaces are written and looked for.
+pub(crate) fn interfaces() -> PathBuf {
+    target().join("examples/interfaces")
+}
+
+/// Builds the examples as [`build`] does and returns the programs in order of their names.
 pub(crate) fn build_all(tools: &Tools) -> Result<Vec<PathBuf>, String> {
-    let examples = root().join("examples");
-    let library = assemble_all(tools, &sources(&examples.join("lib"))?)?;
-    let mut programs = Vec::new();
+    Ok(build(tools)?.examples.into_iter().map(|e| e.program).collect())
+}
+
+/// Builds every `examples/NAME/NAME.tal`, with the other sources of its directory and those of
+/// `examples/lib`, to `target/examples/NAME`.
+pub(crate) fn build(tools: &Tools) -> Result<Built, String> {
+    let directory = root().join("examples");
+    let library = assemble_all(tools, &sources(&directory.join("lib"))?)?;
+    let mut examples = Vec::new();
     for name in names()? {
-        let objects = assemble_all(tools, &sources(&examples.join(&name))?)?;
+        let own = assemble_all(tools, &sources(&directory.join(&name))?)?;
         let program = target().join("examples").join(&name);
         let mut link = tools.tool("tallink");
         // The modules of the library come whole; what the program does not use is left out.
-        link.arg("--gc-sections").arg("-o").arg(&program).args(&objects).args(&library);
-        tools::run(&mut link)?;
-        programs.push(program);
+        link.arg("--gc-sections").arg("-o").arg(&program);
+        tools::run(link.args(own.iter().chain(&library).map(|m| &m.object)))?;
+        examples.push(Example { program, own });
     }
-    Ok(programs)
+    Ok(Built { library, examples })
 }
 
 /// The names of the examples: directories with a source of their own name.
@@ -43,23 +78,24 @@ fn sources(directory: &Path) -> Result<Vec<PathBuf>, String> {
     files(directory, &|p| p.extension().is_some_and(|e| e == "tal"))
 }
 
-/// Assembles sources, each after those that it uses, because it reads their interfaces. Returns the objects.
-fn assemble_all(tools: &Tools, sources: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+/// Assembles sources, each after those that it uses, because it reads their interfaces. Returns them in that order.
+fn assemble_all(tools: &Tools, sources: &[PathBuf]) -> Result<Vec<Module>, String> {
     let mut waiting: Vec<(String, &PathBuf, Vec<String>)> = Vec::new();
     for source in sources {
         let name = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         waiting.push((name, source, uses(&read(source)?)));
     }
-    let mut objects = Vec::new();
+    let mut modules = Vec::new();
     while !waiting.is_empty() {
         let names: Vec<String> = waiting.iter().map(|w| w.0.clone()).collect();
         let ready = waiting.iter().position(|w| !w.2.iter().any(|used| *used != w.0 && names.contains(used)));
         let Some(ready) = ready else {
             return Err(format!("these modules use each other in a circle: {}", names.join(", ")));
         };
-        objects.push(assemble(tools, waiting.remove(ready).1)?);
+        let source = waiting.remove(ready).1;
+        modules.push(Module { source: source.clone(), object: assemble(tools, source)? });
     }
-    Ok(objects)
+    Ok(modules)
 }
 
 /// The modules that a source uses.
@@ -76,7 +112,7 @@ fn assemble(tools: &Tools, source: &Path) -> Result<PathBuf, String> {
     let root = root();
     let relative = source.strip_prefix(root.join("examples")).unwrap_or(source);
     let object = target().join("examples/objects").join(relative).with_extension("o");
-    let interfaces = target().join("examples/interfaces");
+    let interfaces = interfaces();
     let interface = interfaces.join(source.file_name().unwrap_or_default()).with_extension("tali");
     for directory in [object.parent(), Some(interfaces.as_path())].into_iter().flatten() {
         std::fs::create_dir_all(directory).map_err(|e| format!("{}: {e}", directory.display()))?;

@@ -1,53 +1,78 @@
 //! talasm against GNU as.
 
-use super::{Pairs, directory, heading, program, publish, timed};
-use crate::Done;
+use super::{Pairs, directory, gas, heading, program, publish, timed};
 use crate::tools::{Tools, exists, write};
+use crate::{Done, examples};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-/// Assembles the modules of a generated program with both, one after the other.
+/// The same instructions in both languages.
+struct Both {
+    tal: PathBuf,
+    gnu: PathBuf,
+}
+
+/// Assembles the modules of a generated program with both, one after the other, and then all modules of the
+/// examples.
 pub(crate) fn run(instructions: usize, runs: usize) -> Done {
     if !exists("as") {
         return Err("GNU as is not installed".into());
     }
     let tools = Tools::build()?;
-    let directory = directory()?;
-    let modules = program::generate(instructions);
-    let (mut tal, mut gnu) = (Vec::new(), Vec::new());
-    for (i, module) in modules.iter().enumerate() {
-        tal.push(directory.join(format!("m{i}.tal")));
-        gnu.push(directory.join(format!("m{i}.s")));
-        write(&tal[i], &module.tal)?;
-        write(&gnu[i], &module.gnu)?;
-    }
-    let mut table = heading(&format!("{instructions} instructions"), "talasm", "GNU as") + "\n";
-    let mut row = |name: &str, files: usize| -> Done {
-        let total = |mut commands: Vec<Box<dyn FnMut() -> Result<std::time::Duration, String>>>| {
-            move || commands.iter_mut().map(|c| c()).sum::<Result<std::time::Duration, String>>()
-        };
-        let ours = tal[..files].iter().map(|file| {
-            let (object, binary) = (file.with_extension("o"), tools.tool("talasm").get_program().to_owned());
-            let file = file.clone();
-            Box::new(timed(move || {
-                let mut c = Command::new(&binary);
-                c.arg("-o").arg(&object).arg(&file);
-                c
-            })) as Box<dyn FnMut() -> _>
-        });
-        let theirs = gnu[..files].iter().map(|file| {
-            let (object, file) = (file.with_extension("gnu.o"), file.clone());
-            Box::new(timed(move || {
-                let mut c = Command::new("as");
-                c.arg("-o").arg(&object).arg(&file);
-                c
-            })) as Box<dyn FnMut() -> _>
-        });
-        let pairs = Pairs::measure(runs, total(ours.collect()), total(theirs.collect()))?;
-        table.push_str(&pairs.row(name));
-        table.push('\n');
+    let generated = generated(instructions)?;
+    let (examples, count) = example_modules(&tools)?;
+
+    let mut table = String::new();
+    let mut row = |name: &str, modules: &[Both]| -> Done {
+        let ours = || modules.iter().map(|m| talasm(&tools, &m.tal)).sum();
+        let theirs = || modules.iter().map(|m| gnu_as(&m.gnu)).sum();
+        let pairs = Pairs::measure(runs, ours, theirs)?;
+        table.push_str(&(pairs.row(name) + "\n"));
         Ok(())
     };
-    row("first module", 1)?;
-    row("all modules", modules.len())?;
-    publish("asm", &table)
+    row("generated, first module", &generated[..1])?;
+    row(&format!("generated, {instructions} instructions"), &generated)?;
+    row(&format!("examples, {count} instructions"), &examples)?;
+    publish("asm", &(heading("", "talasm", "GNU as") + "\n" + &table))
+}
+
+fn generated(instructions: usize) -> Result<Vec<Both>, String> {
+    let directory = directory()?;
+    let mut modules = Vec::new();
+    for (i, module) in program::generate(instructions).iter().enumerate() {
+        let both = Both { tal: directory.join(format!("m{i}.tal")), gnu: directory.join(format!("m{i}.s")) };
+        write(&both.tal, &module.tal)?;
+        write(&both.gnu, &module.gnu)?;
+        modules.push(both);
+    }
+    Ok(modules)
+}
+
+/// The modules of all examples and of their library, and how many instructions they have.
+fn example_modules(tools: &Tools) -> Result<(Vec<Both>, usize), String> {
+    let directory = directory()?;
+    let built = examples::build(tools)?;
+    let (mut modules, mut count) = (Vec::new(), 0);
+    for module in built.examples.iter().flat_map(|e| &e.own).chain(&built.library) {
+        let object =
+            std::fs::read(&module.object).map_err(|e| format!("{}: {e}", module.object.display()))?;
+        // A module may have data only.
+        let Some((source, instructions)) = gas::source(&object)? else { continue };
+        let gnu = directory.join(format!("e{}.s", modules.len()));
+        write(&gnu, source)?;
+        modules.push(Both { tal: module.source.clone(), gnu });
+        count += instructions;
+    }
+    Ok((modules, count))
+}
+
+fn talasm(tools: &Tools, source: &Path) -> Result<Duration, String> {
+    let mut command = tools.tool("talasm");
+    command.arg("-I").arg(examples::interfaces()).arg("-o").arg(directory()?.join("tal.o"));
+    timed(command.arg(source))
+}
+
+fn gnu_as(source: &Path) -> Result<Duration, String> {
+    timed(Command::new("as").arg("-o").arg(directory()?.join("gnu.o")).arg(source))
 }

@@ -1,25 +1,40 @@
 //! The checker against the raw decoding speed of iced-x86.
 
 use super::{Pairs, directory, heading, program, publish};
-use crate::Done;
 use crate::tools::{self, Tools, write};
+use crate::{Done, examples};
 use iced_x86::{Decoder, DecoderOptions, Instruction};
 use object::{Object, ObjectSegment};
 use rayon::prelude::*;
 use std::hint::black_box;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Assembles and links a generated program, then checks and decodes it in memory.
+/// Assembles and links a generated program, then checks and decodes it in memory; and the same for all
+/// examples, one after the other.
 pub(crate) fn run(instructions: usize, runs: usize) -> Done {
     let tools = Tools::build()?;
-    let path = executable(&tools, instructions)?;
-    let file = std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let code = code(&file)?;
-    let accept = talcheck::check(&file).map_err(|r| format!("the generated program is rejected: {r:?}"))?;
+    let mut table = String::new();
+    for (name, paths) in
+        [("generated", vec![executable(&tools, instructions)?]), ("examples", examples::build_all(&tools)?)]
+    {
+        let files: Vec<Vec<u8>> = paths.iter().map(|p| read(p)).collect::<Result<_, _>>()?;
+        let mut checked = 0;
+        for file in &files {
+            let accept =
+                talcheck::check(file).map_err(|r| format!("a program of `{name}` is rejected: {r:?}"))?;
+            checked += accept.instructions;
+        }
+        let title = format!("{name}, {checked} instructions");
+        table.push_str(&(heading(&title, "talcheck", "iced decode") + "\n"));
+        compare(&files, runs, &mut table)?;
+    }
+    publish("check", &table)
+}
 
-    let title = format!("{} instructions", accept.instructions);
-    let mut table = heading(&title, "talcheck", "iced decode") + "\n";
+/// Checks all files and decodes all their code, in pairs, on one thread and on all.
+fn compare(files: &[Vec<u8>], runs: usize, table: &mut String) -> Done {
+    let codes: Vec<_> = files.iter().map(|file| code(file)).collect::<Result<_, _>>()?;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut counts = vec![1, threads];
     counts.dedup();
@@ -31,11 +46,16 @@ pub(crate) fn run(instructions: usize, runs: usize) -> Done {
             let each = || (0..n).into_par_iter().map(|_| f()).collect::<Result<Vec<_>, _>>();
             pool.install(each).map(|_| start.elapsed())
         };
-        let pairs = Pairs::measure(runs, || all(&|| check(&file)), || all(&|| decode(&code)))?;
+        let ours = || all(&|| files.iter().map(|file| check(file)).sum());
+        let theirs = || all(&|| codes.iter().map(|code| decode(code)).sum());
         let name = if n == 1 { "one thread".into() } else { format!("{n} threads, one copy each") };
-        table.push_str(&(pairs.row(&name) + "\n"));
+        table.push_str(&(Pairs::measure(runs, ours, theirs)?.row(&name) + "\n"));
     }
-    publish("check", &table)
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 fn check(file: &[u8]) -> Result<Duration, String> {

@@ -2,44 +2,56 @@
 
 use super::{Pairs, check, directory, heading, publish, timed};
 use crate::Done;
+use crate::examples::{self, Example};
 use crate::tools::{self, Tools, exists};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Links the objects of a generated program with both.
+/// Links the objects of a generated program with both, and then those of every example.
 pub(crate) fn run(instructions: usize, runs: usize) -> Done {
     if !exists("ld") {
         return Err("GNU ld is not installed".into());
     }
     let tools = Tools::build()?;
-    let objects = check::objects(&tools, instructions)?;
-    let directory = directory()?;
-    let gate = directory.join("gate.o");
+    let generated = check::objects(&tools, instructions)?;
+    let built = examples::build(&tools)?;
+    let with_library =
+        |e: &Example| e.own.iter().chain(&built.library).map(|m| m.object.clone()).collect::<Vec<_>>();
+    let examples: Vec<_> = built.examples.iter().map(with_library).collect();
+    let gate = directory()?.join("gate.o");
     tools::run(tools.tool("tallink").arg("--gate-object").arg(&gate))?;
-    let ours = |recheck: bool| {
-        let (binary, objects) = (tools.tool("tallink").get_program().to_owned(), objects.clone());
-        let out = directory.join("linked-tallink");
-        move || {
-            let start = Instant::now();
-            let mut c = Command::new(&binary);
-            let stats = tools::output(c.arg("--stats").arg("-o").arg(&out).args(&objects))?;
-            let elapsed = start.elapsed();
-            // tallink always checks what it has made; here the time of that is taken off.
-            Ok(if recheck { elapsed } else { elapsed.saturating_sub(phase(&stats, "check")?) })
+
+    let mut table = String::new();
+    for (title, programs) in [
+        (format!("generated, {} objects", generated.len()), [generated].as_slice()),
+        (format!("examples, {} programs", examples.len()), &examples),
+    ] {
+        table.push_str(&(heading(&title, "tallink", "GNU ld") + "\n"));
+        for (name, verify) in [("link", false), ("link and verify", true)] {
+            let ours = || programs.iter().map(|p| tallink(&tools, p, verify)).sum();
+            let theirs = || programs.iter().map(|p| gnu_ld(p, &gate)).sum();
+            table.push_str(&(Pairs::measure(runs, ours, theirs)?.row(name) + "\n"));
         }
-    };
-    let theirs = || {
-        let (objects, gate, out) = (objects.clone(), gate.clone(), directory.join("linked-ld"));
-        timed(move || {
-            let mut c = Command::new("ld");
-            c.arg("-static").arg("-o").arg(&out).args(&objects).arg(&gate);
-            c
-        })
-    };
-    let mut table = heading(&format!("{} objects", objects.len()), "tallink", "GNU ld") + "\n";
-    table.push_str(&(Pairs::measure(runs, ours(false), theirs())?.row("link") + "\n"));
-    table.push_str(&(Pairs::measure(runs, ours(true), theirs())?.row("link and verify") + "\n"));
+    }
     publish("link", &table)
+}
+
+/// The time of tallink, which always checks what it has made: without `verify` the time of that is taken off.
+fn tallink(tools: &Tools, objects: &[PathBuf], verify: bool) -> Result<Duration, String> {
+    let out = directory()?.join("linked-tallink");
+    let mut command = tools.tool("tallink");
+    command.args(["--gc-sections", "--stats"]).arg("-o").arg(out).args(objects);
+    let start = Instant::now();
+    let stats = tools::output(&mut command)?;
+    let elapsed = start.elapsed();
+    Ok(if verify { elapsed } else { elapsed.saturating_sub(phase(&stats, "check")?) })
+}
+
+fn gnu_ld(objects: &[PathBuf], gate: &Path) -> Result<Duration, String> {
+    let mut command = Command::new("ld");
+    command.args(["-static", "--gc-sections", "-o"]).arg(directory()?.join("linked-ld"));
+    timed(command.args(objects).arg(gate))
 }
 
 /// The time of a phase in what `tallink --stats` prints.
