@@ -172,7 +172,7 @@ fn in_machine(program: &PathBuf, small: &PathBuf, runs: usize, count: bool) -> R
         eprintln!("   {}", m.name);
     }
     let unmarked = executions(&mut guest, "/tmp/unmarked", 0, runs)?;
-    // In this order: without room for it nothing gets into the cache, but what is there is found.
+    // Without room for it nothing is in the cache.
     let checked =
         executions(&mut guest, "/tmp/marked", EXECUTIONS * (u32::try_from(runs).unwrap_or(0) + 1), runs)?;
     let execs = Execs { unmarked, cached: executions(&mut guest, "/tmp/marked", 1, runs)?, checked };

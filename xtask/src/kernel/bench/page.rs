@@ -42,7 +42,7 @@ pub(crate) fn text(instructions: &Results, time: &Results, native: &Native, runs
     out.push_str(
         "\n## Executing a program\n\n\
          From starting a process to having seen its end, for the example `hello`: without notes, so that it is an ordinary \
-         process; verified, when the kernel knows its digest; and verified anew each time, by the checker in a process of \
+         process; verified, when the kernel has accepted it before; and verified anew each time, by the checker in a process of \
          its own.\n\n\
          | | without notes | verified, cached | | verified, checked | |\n| --- | ---: | ---: | ---: | ---: | ---: |\n",
     );
