@@ -136,13 +136,12 @@ impl Case {
     /// # Errors
     /// What is wrong, in words.
     pub fn damaged(&self) -> Result<(), String> {
-        let image = self.accepted()?.ok_or("is no program")?;
         let mut problems = Vec::new();
         let mut count = 0;
-        for line in self.text.lines().filter_map(|l| l.strip_prefix("; patch ")) {
+        for damage in self.damages()? {
             count += 1;
-            if let Err(e) = damage(&image, line) {
-                problems.push(format!("`{line}`: {e}"));
+            if let Err(e) = damage.image.and_then(|image| judge(damage.verdict, &image)) {
+                problems.push(format!("`{}`: {e}", damage.line));
             }
         }
         match problems.is_empty() {
@@ -150,6 +149,37 @@ impl Case {
             true => Ok(()),
             false => Err(problems.join("\n")),
         }
+    }
+
+    /// The copies of the accepted program that its directives damage.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn damages(&self) -> Result<impl Iterator<Item = Damage<'_>>, String> {
+        let image = self.accepted()?.ok_or("is no program")?;
+        Ok(self.text.lines().filter_map(|l| l.strip_prefix("; patch ")).map(move |line| {
+            let (verdict, changes) = line.split_once(':').unwrap_or((line, ""));
+            let mut image = image.clone();
+            let patched = match changes {
+                "" => Err("there is no `:`".into()),
+                _ => patch::apply(&mut image, &changes.replace('|', "\n")).map(|()| image),
+            };
+            Damage { line, verdict: verdict.trim(), image: patched }
+        }))
+    }
+
+    /// The refused program with the annotations of its accepted twin, linked and not checked; `None` if it is no program
+    /// or cannot be made.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn forgery(&self) -> Result<Option<Vec<u8>>, String> {
+        let (text, twin) = (modules(&self.text), modules(&self.twin()?));
+        if !text.iter().any(|m| m.text.contains("fn _start")) {
+            return Ok(None);
+        }
+        let objects = forge(&text, &twin).map_err(|r| format!("its twin is refused:\n{}", r.text))?;
+        Ok(objects.and_then(|objects| toolchain::link(objects).ok()))
     }
 
     /// Must be accepted and do what it says.
@@ -206,12 +236,19 @@ pub fn each(cases: &[Case], test: impl Fn(&Case) -> Result<(), String>) {
     assert!(wrong.is_empty(), "{} of {} fail:\n{}", wrong.len(), cases.len(), wrong.join("\n\n"));
 }
 
-/// One line `CODE: change | change` of a binary test.
-fn damage(image: &[u8], line: &str) -> Result<(), String> {
-    let (verdict, changes) = line.split_once(':').ok_or("there is no `:`")?;
-    let mut image = image.to_vec();
-    patch::apply(&mut image, &changes.replace('|', "\n"))?;
-    match (verdict.trim(), toolchain::check(&image)) {
+/// A damaged copy of a program: a line `CODE: change | change` of a binary test.
+pub struct Damage<'a> {
+    /// The line.
+    pub line: &'a str,
+    /// `accepted`, or the code with which the checker refuses it.
+    pub verdict: &'a str,
+    /// The copy, or what is wrong with the line.
+    pub image: Result<Vec<u8>, String>,
+}
+
+/// Whether the checker says that about it.
+fn judge(verdict: &str, image: &[u8]) -> Result<(), String> {
+    match (verdict, toolchain::check(image)) {
         ("accepted", Ok(_)) => Ok(()),
         ("accepted", Err(r)) => Err(format!("is refused:\n{}", r.text)),
         (code, result) => {
