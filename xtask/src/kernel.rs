@@ -52,6 +52,9 @@ pub(crate) enum Kernel {
         /// In all kinds of machines: without SMEP and SMAP, with page-table isolation, with a debug kernel
         #[arg(long)]
         full: bool,
+        /// Of all these machines, those whose name contains this
+        #[arg(long, value_name = "WORDS", requires = "full")]
+        machine: Option<String>,
         /// How the machine's processor is made
         #[arg(long, default_value = "auto")]
         accel: Accel,
@@ -146,7 +149,9 @@ pub(crate) fn run(what: Kernel) -> Result<ExitCode, String> {
             run::run(&options, &run::Program { user, env, program, args })
         }
         Kernel::Shell { options } => shell::run(&options),
-        Kernel::Test { full, accel, kernel } => tests(full, accel, kernel).map(|()| ExitCode::SUCCESS),
+        Kernel::Test { full, machine, accel, kernel } => {
+            tests(full, machine.as_deref(), accel, kernel).map(|()| ExitCode::SUCCESS)
+        }
         Kernel::Build { config } => {
             println!("{}", build::kernel(config)?.display());
             Ok(ExitCode::SUCCESS)
@@ -156,11 +161,11 @@ pub(crate) fn run(what: Kernel) -> Result<ExitCode, String> {
 
 /// Tests the kernel in its usual machine.
 pub(crate) fn test() -> Done {
-    tests(false, Accel::Auto, None)
+    tests(false, None, Accel::Auto, None)
 }
 
-fn tests(full: bool, accel: Accel, kernel: Option<PathBuf>) -> Done {
-    if test::run(full, accel, kernel)? {
+fn tests(full: bool, name: Option<&str>, accel: Accel, kernel: Option<PathBuf>) -> Done {
+    if test::run(full, name, accel, kernel)? {
         return Ok(());
     }
     Err("the kernel does not do what it promises: see the lines with `not ok`".into())

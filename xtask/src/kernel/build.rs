@@ -49,18 +49,30 @@ impl Config {
 /// # Errors
 /// What is missing, and what the compiler says.
 pub(crate) fn kernel(config: Config) -> Result<PathBuf, String> {
-    let plan = Plan::of(config)?;
+    build(config, &statics::checker)
+}
+
+/// The same with another checker.
+pub(crate) fn kernel_with(config: Config, checker: &Path) -> Result<PathBuf, String> {
+    build(config, &|| Ok(checker.to_path_buf()))
+}
+
+fn build(config: Config, checker: &Checker) -> Result<PathBuf, String> {
+    let plan = Plan::of(config, checker)?;
     if plan.image.is_file() {
         return Ok(plan.image);
     }
     let _lock = lock()?;
     // Whoever had the lock may have built it, or another checker.
-    let plan = Plan::of(config)?;
+    let plan = Plan::of(config, checker)?;
     if !plan.image.is_file() {
-        plan.build(config)?;
+        plan.build(config, checker)?;
     }
     Ok(plan.image)
 }
+
+/// Makes the checker that the kernel will contain, and says where it is.
+type Checker<'a> = dyn Fn() -> Result<PathBuf, String> + 'a;
 
 /// What a kernel is made of, and where it is when it is made.
 struct Plan {
@@ -71,9 +83,9 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(config: Config) -> Result<Plan, String> {
+    fn of(config: Config, checker: &Checker) -> Result<Plan, String> {
         let series = Series::read()?;
-        let checker = if series.is_empty() { None } else { Some(statics::checker()?) };
+        let checker = if series.is_empty() { None } else { Some(checker()?) };
         let content = match &checker {
             Some(path) => fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?,
             None => Vec::new(),
@@ -85,7 +97,7 @@ impl Plan {
         Ok(Plan { series, source, fragment, image })
     }
 
-    fn build(&self, config: Config) -> Done {
+    fn build(&self, config: Config, checker: &Checker) -> Done {
         let host = Host::with(For::Build)?;
         let tree = self.source.tree(&self.series, &host)?;
         let build = cache().join("build").join(config.name());
@@ -93,7 +105,7 @@ impl Plan {
         make(config, &build, &host)?;
         let built = build.join("arch/x86/boot/bzImage");
         let bytes = fs::read(&built).map_err(|e| format!("{}: {e}", built.display()))?;
-        if Plan::of(config)?.image != self.image {
+        if Plan::of(config, checker)?.image != self.image {
             return Err("the patches or the checker changed while the kernel was built; try again".into());
         }
         // Under another name first: an interrupted copy is no kernel.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const BOOT: Duration = Duration::from_secs(300);
 
 /// How many bytes of the console's end are kept.
-const CONSOLE: usize = 256 << 10;
+const CONSOLE: usize = 16 << 20;
 
 /// A machine that is up.
 pub(crate) struct Guest {

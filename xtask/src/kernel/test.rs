@@ -1,5 +1,7 @@
 //! `cargo xtask kernel test`: what the kernel promises, tried in it. Prints TAP.
 
+mod bad_checker;
+mod hostile;
 mod programs;
 mod refused;
 mod selftests;
@@ -15,7 +17,7 @@ use crate::tools::Tools;
 use kml_init::protocol::{self as say, Job};
 pub(super) use programs::forget_notes;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tap::Tap;
 
 /// How long a program of a test may run. An emulated processor on a busy host is slow; no test measures time.
@@ -28,10 +30,15 @@ struct Setting {
     cpus: u32,
     cpu: &'static str,
     append: &'static str,
+    /// Features that the kernel must say it uses, and some that it must not: words of `/proc/cpuinfo`.
+    has: &'static [&'static str],
+    lacks: &'static [&'static str],
     /// NMIs of the storm in the tests of the patches.
     nmis: u32,
     /// Whether tests are left out that take long or depend on when things happen.
     reduced: bool,
+    /// Whether programs are tried that somebody made to get past the checker.
+    hostile: bool,
 }
 
 /// The usual machine.
@@ -41,26 +48,66 @@ const USUAL: Setting = Setting {
     cpus: 2,
     cpu: "max",
     append: "",
-    nmis: 2_000,
+    has: &["smep", "smap"],
+    lacks: &["la57"],
+    nmis: 20_000,
     reduced: false,
+    hostile: false,
 };
 
 /// What every run tries.
-const REDUCED: Setting = Setting { reduced: true, ..USUAL };
+const REDUCED: Setting = Setting { reduced: true, nmis: 2_000, ..USUAL };
 
-/// The usual machine with a storm of a million NMIs.
-const STORM: Setting = Setting { nmis: 1_000_000, ..USUAL };
+/// The usual machine with a storm of a million NMIs, and all hostile programs.
+const STORM: Setting = Setting { nmis: 1_000_000, hostile: true, ..USUAL };
+
+/// A kernel that looks at itself. It uses page tables of five levels if the processor has them. A busy computer lets its
+/// processors stand still for seconds; what waits shall not be told as a lock that nobody lets go.
+const DEBUG: Setting = Setting {
+    name: "debug kernel, page tables of 5 levels",
+    config: Config::Debug,
+    append: "rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60 workqueue.watchdog_thresh=300",
+    has: &["smep", "smap", "la57"],
+    lacks: &[],
+    ..USUAL
+};
 
 /// The others.
 const MORE: &[Setting] = &[
-    Setting { name: "1 processor without SMEP and SMAP", cpus: 1, cpu: "qemu64", ..USUAL },
-    Setting { name: "page-table isolation", append: "pti=on", ..USUAL },
-    Setting { name: "debug kernel", config: Config::Debug, ..USUAL },
-    Setting { name: "debug kernel, page-table isolation", config: Config::Debug, append: "pti=on", ..USUAL },
+    Setting { name: "1 processor", cpus: 1, reduced: true, ..USUAL },
+    Setting { name: "no SMEP and SMAP", cpu: "qemu64", has: &[], lacks: &["smep", "smap", "la57"], ..USUAL },
+    Setting { name: "page-table isolation", append: "pti=on", has: &["smep", "smap", "pti"], ..USUAL },
+    DEBUG,
+    Setting {
+        name: "debug kernel, page tables of 4 levels, page-table isolation",
+        cpu: "max,la57=off",
+        append: concat!(
+            "pti=on ",
+            "rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60 workqueue.watchdog_thresh=300"
+        ),
+        has: &["smep", "smap", "pti"],
+        lacks: &["la57"],
+        ..DEBUG
+    },
+    Setting {
+        name: "debug kernel, page tables of 5 levels, page-table isolation",
+        append: "pti=on",
+        has: &["smep", "smap", "pti", "la57"],
+        reduced: true,
+        ..DEBUG
+    },
 ];
 
-/// Tests in one machine, or in all kinds of machines.
-pub(crate) fn run(full: bool, accel: Accel, kernel: Option<PathBuf>) -> Result<bool, String> {
+/// A kernel whose checker does what it must not.
+const BAD_CHECKER: Setting = Setting { name: "a bad checker", ..USUAL };
+
+/// Tests in one machine, or in all kinds of machines, or of these in those whose name contains some words.
+pub(crate) fn run(
+    full: bool,
+    name: Option<&str>,
+    accel: Accel,
+    kernel: Option<PathBuf>,
+) -> Result<bool, String> {
     if Series::read()?.is_empty() {
         return Err("there are no patches in kml-patch/patches/6.12: nothing to test".into());
     }
@@ -68,18 +115,29 @@ pub(crate) fn run(full: bool, accel: Accel, kernel: Option<PathBuf>) -> Result<b
     let examples = examples::build_all(&tools)?;
     let mut tap = Tap::start();
     let (first, more) = if full { (STORM, MORE) } else { (REDUCED, &[][..]) };
-    for setting in [&first].into_iter().chain(more) {
+    let wanted = |s: &&Setting| name.is_none_or(|name| s.name.contains(name));
+    for setting in [&first].into_iter().chain(more).filter(wanted) {
+        let start = (Instant::now(), tap.done());
         // A machine that breaks ends its own tests, not those of the next one.
-        let done = machine(setting, accel, kernel.clone())
+        let done = machine_with(setting, accel, kernel.clone())
             .and_then(|m| in_machine(&m, setting, &examples, &mut tap));
         if let Err(e) = done {
             tap.report(false, &format!("{}: the machine lives to the end", setting.name), &e);
+        }
+        let minutes = start.0.elapsed().as_secs_f64() / 60.0;
+        println!("# {}: {} results in {minutes:.1} minutes", setting.name, tap.done() - start.1);
+    }
+    if full && wanted(&&BAD_CHECKER) {
+        let example = examples.iter().find(|e| e.ends_with("hello")).ok_or("there is no example `hello`")?;
+        if let Err(e) = bad_checker::test(&BAD_CHECKER, accel, example, &mut tap) {
+            tap.report(false, &format!("{}: the machine lives to the end", BAD_CHECKER.name), &e);
         }
     }
     Ok(tap.end())
 }
 
-fn machine(setting: &Setting, accel: Accel, kernel: Option<PathBuf>) -> Result<Machine, String> {
+/// The machine of a setting, with another kernel if there is one.
+fn machine_with(setting: &Setting, accel: Accel, kernel: Option<PathBuf>) -> Result<Machine, String> {
     println!("# machine: {}", setting.name);
     let options = Options {
         cpus: setting.cpus,
@@ -103,16 +161,59 @@ fn in_machine(
     let selftests = selftests::compile()?;
     let mut guest = Guest::boot(machine, &image::base()?.finish()).map_err(|t| t.text())?;
     println!("# Linux {}", guest.release);
+    features(&mut guest, setting, tap)?;
     programs::test(&mut guest, examples, tap)?;
     refused::test(&mut guest, examples, tap)?;
     selftests::test(&mut guest, &selftests, setting, tap)?;
     if !setting.reduced {
         trusted::test(&mut guest, tap)?;
     }
+    if setting.hostile {
+        hostile::test(&mut guest, tap)?;
+    }
+    state(&mut guest, setting, tap)?;
     let log = guest.off().map_err(|t| t.text())?;
     let complaints = complaints(&log);
     tap.report(complaints.is_empty(), "the kernel's log has no complaint", &complaints.join("\n"));
     Ok(())
+}
+
+/// The machine is the one that is meant, as its kernel sees it.
+fn features(guest: &mut Guest, setting: &Setting, tap: &mut Tap) -> Result<(), String> {
+    let text = text(guest, "/proc/cpuinfo")?;
+    let flags = text.lines().find(|l| l.starts_with("flags")).unwrap_or_default();
+    let has = |word: &&&str| flags.split_whitespace().any(|f| f == **word);
+    let missing: Vec<_> = setting.has.iter().filter(|w| !has(w)).collect();
+    let surplus: Vec<_> = setting.lacks.iter().filter(has).collect();
+    let cpus = text.lines().filter(|l| l.starts_with("processor")).count();
+    let good = missing.is_empty() && surplus.is_empty() && u32::try_from(cpus) == Ok(setting.cpus);
+    let details = format!("{cpus} processors; missing: {missing:?}; not wanted: {surplus:?}; {flags}");
+    tap.report(good, &format!("the machine is: {}", setting.name), &details);
+    Ok(())
+}
+
+/// Bits of `/proc/sys/kernel/tainted`: a machine check, a bad page, an oops, a warning, a soft lockup. (Programs under
+/// `/trusted` set another one.)
+const TROUBLE: [(u32, &str); 5] =
+    [(4, "machine check"), (5, "bad page"), (7, "oops"), (9, "warning"), (14, "soft lockup")];
+
+/// What the kernel remembers of its own mistakes, whatever became of its log.
+fn state(guest: &mut Guest, setting: &Setting, tap: &mut Tap) -> Result<(), String> {
+    let tainted = text(guest, "/proc/sys/kernel/tainted")?;
+    let bits: u64 = tainted.trim().parse().map_err(|_| format!("not a number: {tainted}"))?;
+    let trouble: Vec<_> = TROUBLE.iter().filter(|t| bits >> t.0 & 1 != 0).map(|t| t.1).collect();
+    tap.report(trouble.is_empty(), "the kernel has met no mistake of its own", &trouble.join(", "));
+    if setting.config == Config::Debug {
+        let stats = text(guest, "/proc/lockdep_stats")?;
+        let alive = |l: &str| l.trim_start().starts_with("debug_locks:") && l.trim_end().ends_with(" 1");
+        tap.report(stats.lines().any(alive), "its check of locks was on to the end", &stats);
+    }
+    Ok(())
+}
+
+/// A file of the guest.
+fn text(guest: &mut Guest, path: &str) -> Result<String, String> {
+    Ok(String::from_utf8_lossy(&guest.read(path).map_err(|t| t.text())?).into_owned())
 }
 
 /// Lines with which the kernel says that something is wrong with itself.
@@ -126,12 +227,15 @@ fn complaints(log: &str) -> Vec<&str> {
         "stack guard page",
         "Kernel panic",
     ];
-    // When memory is short the kernel shows who asked for it, as it does for its own mistakes.
-    let mut out_of_memory = false;
+    // When memory is short the kernel shows who asked for it, by one trace for each of these lines.
+    let short = ["invoked oom-killer", "page allocation failure: order:0"];
+    let mut expected = 0;
     let mut own = |line: &str| {
-        out_of_memory |= line.contains("invoked oom-killer");
-        let own = !out_of_memory;
-        out_of_memory &= !line.contains("Out of memory: Killed process");
+        if short.iter().any(|s| line.contains(s)) {
+            expected += 1;
+        }
+        let own = expected == 0 || !line.contains("Call Trace");
+        expected -= i32::from(!own);
         own
     };
     // Of a process the kernel says `traps: name[pid] general protection fault`; that is no complaint about itself.
@@ -216,8 +320,8 @@ mod tests {
         let log = "[    1.0] fine\n[    2.0] BUG: unable to handle page fault\n\
                    [    3.0] traps: a[7] general protection fault ip:401000\n[    4.0] WARNING: CPU: 0 PID: 1\n";
         assert_eq!(complaints(log).len(), 2);
-        let short =
-            "a invoked oom-killer: x\nCall Trace:\nOut of memory: Killed process 7 (a)\nCall Trace:\n";
-        assert_eq!(complaints(short), ["Call Trace:"]);
+        let short = "a invoked oom-killer: x\nCall Trace:\nOut of memory: Killed process 7 (a)\n\
+                     a: page allocation failure: order:0, mode:0x0\nBUG: y\nCall Trace:\n\nCall Trace: z\n";
+        assert_eq!(complaints(short), ["BUG: y", "Call Trace: z"]);
     }
 }

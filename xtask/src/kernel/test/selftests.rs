@@ -73,7 +73,9 @@ pub(super) fn test(
         for &(cpl, directory) in modes {
             let path = format!("{directory}/{name}");
             guest.write(&path, &content).map_err(|t| t.text())?;
-            one(guest, &format!("{name} at CPL {cpl}"), &path, cpl, setting.nmis, tap)?;
+            // At CPL 3 an NMI finds the stack of the task, as ever: a few are enough.
+            let nmis = if cpl == 0 { setting.nmis } else { setting.nmis.min(20_000) };
+            one(guest, &format!("{name} at CPL {cpl}"), &path, cpl, nmis, tap)?;
         }
     }
     Ok(())
@@ -86,6 +88,8 @@ fn one(guest: &mut Guest, name: &str, path: &str, cpl: u8, nmis: u32, tap: &mut 
         &format!("KML_CPL={cpl}"),
         &format!("KML_NMIS={nmis}"),
         &format!("KML_PATIENCE={PATIENCE}"),
+        // This machine has nobody else whose memory could run out.
+        "KML_OOM=1",
     ];
     // The program gives up first, and says where.
     let limit = Duration::from_secs(PATIENCE + 60);
@@ -99,6 +103,9 @@ fn one(guest: &mut Guest, name: &str, path: &str, cpl: u8, nmis: u32, tap: &mut 
     };
     let text = String::from_utf8_lossy(&done.output).into_owned();
     let results = tap::results(&text);
+    for note in text.lines().filter(|l| l.starts_with("# ")) {
+        println!("# {name}: {}", &note[2..]);
+    }
     for (result, good, skipped) in &results {
         let result = format!("{name}: {result}");
         match skipped {

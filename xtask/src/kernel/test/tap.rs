@@ -33,6 +33,11 @@ impl Tap {
         println!("ok {} - {name} # SKIP {why}", self.done);
     }
 
+    /// How many results there are.
+    pub(crate) fn done(&self) -> usize {
+        self.done
+    }
+
     /// Ends with the plan. Whether everything was good; no result at all is not good.
     pub(crate) fn end(self) -> bool {
         println!("1..{}", self.done);
