@@ -41,15 +41,15 @@ struct Setting {
     hostile: bool,
 }
 
-/// The usual machine.
+/// The usual machine. Its processor, and so its kernel, has page tables of five levels.
 const USUAL: Setting = Setting {
     name: "2 processors",
     config: Config::Minimal,
     cpus: 2,
     cpu: "max",
     append: "",
-    has: &["smep", "smap"],
-    lacks: &["la57"],
+    has: &["smep", "smap", "la57"],
+    lacks: &[],
     nmis: 20_000,
     reduced: false,
     hostile: false,
@@ -61,41 +61,64 @@ const REDUCED: Setting = Setting { reduced: true, nmis: 2_000, ..USUAL };
 /// The usual machine with a storm of a million NMIs, and all hostile programs.
 const STORM: Setting = Setting { nmis: 1_000_000, hostile: true, ..USUAL };
 
-/// A kernel that looks at itself. It uses page tables of five levels if the processor has them. A busy computer lets its
-/// processors stand still for seconds; what waits shall not be told as a lock that nobody lets go.
+/// A processor as the usual one, with page tables of four levels.
+const FOUR: &str = "max,la57=off";
+
+/// A kernel that looks at itself. A busy computer lets its processors stand still for seconds; what waits shall not be
+/// told as a lock that nobody lets go.
 const DEBUG: Setting = Setting {
-    name: "debug kernel, page tables of 5 levels",
+    name: "debug kernel, 5 levels of page tables",
     config: Config::Debug,
     append: "rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60 workqueue.watchdog_thresh=300",
-    has: &["smep", "smap", "la57"],
-    lacks: &[],
     ..USUAL
+};
+
+/// The same with page-table isolation.
+const DEBUG_PTI: Setting = Setting {
+    name: "debug kernel, 5 levels of page tables, page-table isolation",
+    append: concat!(
+        "pti=on ",
+        "rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60 workqueue.watchdog_thresh=300"
+    ),
+    has: &["smep", "smap", "la57", "pti"],
+    ..DEBUG
 };
 
 /// The others.
 const MORE: &[Setting] = &[
-    Setting { name: "1 processor", cpus: 1, reduced: true, ..USUAL },
-    Setting { name: "no SMEP and SMAP", cpu: "qemu64", has: &[], lacks: &["smep", "smap", "la57"], ..USUAL },
-    Setting { name: "page-table isolation", append: "pti=on", has: &["smep", "smap", "pti"], ..USUAL },
-    DEBUG,
     Setting {
-        name: "debug kernel, page tables of 4 levels, page-table isolation",
-        cpu: "max,la57=off",
-        append: concat!(
-            "pti=on ",
-            "rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60 workqueue.watchdog_thresh=300"
-        ),
+        name: "1 processor, 4 levels of page tables",
+        cpus: 1,
+        cpu: FOUR,
+        has: &["smep", "smap"],
+        lacks: &["la57"],
+        reduced: true,
+        ..USUAL
+    },
+    Setting {
+        name: "no SMEP and SMAP, 4 levels of page tables",
+        cpu: "qemu64",
+        has: &[],
+        lacks: &["smep", "smap", "la57"],
+        ..USUAL
+    },
+    Setting {
+        name: "4 levels of page tables, page-table isolation",
+        cpu: FOUR,
+        append: "pti=on",
         has: &["smep", "smap", "pti"],
         lacks: &["la57"],
-        ..DEBUG
+        ..USUAL
     },
+    DEBUG,
     Setting {
-        name: "debug kernel, page tables of 5 levels, page-table isolation",
-        append: "pti=on",
-        has: &["smep", "smap", "pti", "la57"],
-        reduced: true,
-        ..DEBUG
+        name: "debug kernel, 4 levels of page tables, page-table isolation",
+        cpu: FOUR,
+        has: &["smep", "smap", "pti"],
+        lacks: &["la57"],
+        ..DEBUG_PTI
     },
+    Setting { reduced: true, ..DEBUG_PTI },
 ];
 
 /// A kernel whose checker does what it must not.

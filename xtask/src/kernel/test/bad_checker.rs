@@ -13,16 +13,21 @@ use std::path::{Path, PathBuf};
 /// The error that execve returns.
 const EACCES: i32 = 13;
 
-/// What the checker does, by the last byte of the program, and words of the reason in the kernel's log.
-const DEEDS: &[(u8, &str, &str)] = &[
+/// What the checker does when it does not end by itself, by the last byte of the program, and words of the reason in
+/// the kernel's log. It gets little time.
+const ENDLESS: &[(u8, &str, &str)] = &[
     (b'h', "hangs", "the checker was ended by signal 9"),
     (b'l', "loops", "the checker was ended by signal 9"),
+];
+
+/// What it does else. It gets much time, as the computer may be busy.
+const DEEDS: &[(u8, &str, &str)] = &[
     (b'c', "crashes", "the checker was ended by signal 11"),
     (b'f', "makes processes", "0 forks"),
     (b'm', "takes memory without end", "less than 512 MiB"),
     (b'o', "opens files and sockets", "nothing could be opened"),
     (b'r', "writes to the program and to others", "nothing could be changed"),
-    (b'w', "writes without end", "the checker was ended by signal 9"),
+    (b'w', "writes without end, to the terminal, too", "refused: words ?[2J and more words"),
     (b'0', "ends with 0", "gate 0x401000"),
     (b'g', "accepts without a gate", "the checker gave no reason"),
     (b'k', "accepts with a gate in the kernel", "gate 0xffffffff81000000"),
@@ -38,9 +43,10 @@ pub(super) fn test(setting: &Setting, accel: Accel, example: &Path, tap: &mut Ta
     let kernel = build::kernel_with(setting.config, &checker)?;
     let machine = machine_with(setting, accel, Some(kernel))?;
     let mut guest = Guest::boot(&machine, &image::base()?.finish()).map_err(|t| t.text())?;
-    guest.write("/proc/sys/kernel/kml/timeout", b"2").map_err(|t| t.text())?;
     let program = std::fs::read(example).map_err(|e| format!("{}: {e}", example.display()))?;
-    for &(deed, name, reason) in DEEDS {
+    let endless = ENDLESS.iter().map(|deed| (deed, &b"2"[..]));
+    for (&(deed, name, reason), seconds) in endless.chain(DEEDS.iter().map(|deed| (deed, &b"300"[..]))) {
+        guest.write("/proc/sys/kernel/kml/timeout", seconds).map_err(|t| t.text())?;
         let name = format!("the checker {name}: the program is refused");
         let before = counted(&mut guest);
         let done = run(&mut guest, &program, deed)?;
