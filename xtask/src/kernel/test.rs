@@ -121,6 +121,14 @@ const MORE: &[Setting] = &[
     Setting { reduced: true, ..DEBUG_PTI },
 ];
 
+/// What is run in every machine.
+struct Programs {
+    /// Verified programs.
+    examples: Vec<PathBuf>,
+    /// The tests that come with the patches.
+    selftests: Vec<PathBuf>,
+}
+
 /// A kernel whose checker does what it must not.
 const BAD_CHECKER: Setting = Setting { name: "a bad checker", ..USUAL };
 
@@ -135,7 +143,7 @@ pub(crate) fn run(
         return Err("there are no patches in kml-patch/patches/6.12: nothing to test".into());
     }
     let tools = Tools::build()?;
-    let examples = examples::build_all(&tools)?;
+    let programs = Programs { examples: examples::build_all(&tools)?, selftests: selftests::compile()? };
     let mut tap = Tap::start();
     let (first, more) = if full { (STORM, MORE) } else { (REDUCED, &[][..]) };
     let wanted = |s: &&Setting| name.is_none_or(|name| s.name.contains(name));
@@ -143,7 +151,7 @@ pub(crate) fn run(
         let start = (Instant::now(), tap.done());
         // A machine that breaks ends its own tests, not those of the next one.
         let done = machine_with(setting, accel, kernel.clone())
-            .and_then(|m| in_machine(&m, setting, &examples, &mut tap));
+            .and_then(|m| in_machine(&m, setting, &programs, &mut tap));
         if let Err(e) = done {
             tap.report(false, &format!("{}: the machine lives to the end", setting.name), &e);
         }
@@ -151,7 +159,8 @@ pub(crate) fn run(
         println!("# {}: {} results in {minutes:.1} minutes", setting.name, tap.done() - start.1);
     }
     if full && wanted(&&BAD_CHECKER) {
-        let example = examples.iter().find(|e| e.ends_with("hello")).ok_or("there is no example `hello`")?;
+        let example =
+            programs.examples.iter().find(|e| e.ends_with("hello")).ok_or("there is no example `hello`")?;
         if let Err(e) = bad_checker::test(&BAD_CHECKER, accel, example, &mut tap) {
             tap.report(false, &format!("{}: the machine lives to the end", BAD_CHECKER.name), &e);
         }
@@ -178,16 +187,16 @@ fn machine_with(setting: &Setting, accel: Accel, kernel: Option<PathBuf>) -> Res
 fn in_machine(
     machine: &Machine,
     setting: &Setting,
-    examples: &[PathBuf],
+    programs: &Programs,
     tap: &mut Tap,
 ) -> Result<(), String> {
-    let selftests = selftests::compile()?;
+    let Programs { examples, selftests } = programs;
     let mut guest = Guest::boot(machine, &image::base()?.finish()).map_err(|t| t.text())?;
     println!("# Linux {}", guest.release);
     features(&mut guest, setting, tap)?;
     programs::test(&mut guest, examples, tap)?;
     refused::test(&mut guest, examples, tap)?;
-    selftests::test(&mut guest, &selftests, setting, tap)?;
+    selftests::test(&mut guest, selftests, setting, tap)?;
     if !setting.reduced {
         trusted::test(&mut guest, tap)?;
     }
