@@ -7,7 +7,7 @@ use talcore::annot::{Label, Reading};
 use talcore::check::fuel_for;
 use talcore::engine::Engine;
 use talcore::facts::{Cert, Facts};
-use talcore::guide::{Edge, Guide};
+use talcore::guide::{Edge, Ghost, Guide};
 use talcore::program::{Function, Program};
 use talcore::state::State;
 use talcore::term::Term;
@@ -18,6 +18,7 @@ use talnote::stream::{self, Answers};
 struct Copying<'a> {
     reading: Reading<'a>,
     answers: Answers,
+    ghosts: Vec<(u64, Ghost)>,
 }
 
 impl Guide for Copying<'_> {
@@ -33,6 +34,11 @@ impl Guide for Copying<'_> {
     }
     fn label(&mut self, at: u64) -> Option<Rc<State>> {
         self.reading.label(at)
+    }
+    fn ghost(&mut self, at: u64) -> Option<Ghost> {
+        let ghost = self.reading.ghost(at)?;
+        self.ghosts.push((at, ghost));
+        Some(ghost)
     }
     fn next_label(&mut self, at: u64) -> Option<u64> {
         self.reading.next_label(at)
@@ -68,10 +74,11 @@ fn copy(program: &Program<'_>, function: &Function, bytes: &[u8]) -> Option<Copy
     let entry = Engine::new(program, function, NoGuide, fuel).ok()?.entry;
     let reading = Reading::new(bytes, program, function, &entry).ok()?;
     let labels: Vec<Label> = reading.labels().to_vec();
-    let guide = Copying { reading, answers: Answers::default() };
+    let guide = Copying { reading, answers: Answers::default(), ghosts: Vec::new() };
     let mut engine = Engine::new(program, function, guide, fuel).ok()?;
     let accepted = walk::run(&mut engine).is_ok();
-    let bytes = stream::write(program, function, &entry, &labels, &engine.guide.answers);
+    let Copying { answers, ghosts, .. } = &engine.guide;
+    let bytes = stream::write(program, function, &entry, &labels, ghosts, answers);
     Some(Copy { accepted, labels: format!("{labels:?}"), bytes })
 }
 

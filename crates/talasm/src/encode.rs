@@ -20,6 +20,7 @@ use crate::problem::Problem;
 use relax::Kind;
 use select::{Field, Selector};
 use table::Entry;
+use talcore::guide::Ghost;
 
 /// How a place in the bytes depends on an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,6 +88,8 @@ pub struct FunctionCode {
     pub insns: Vec<InsnAt>,
     /// Offset of each label from the function's first byte, by [`LabelId`].
     pub labels: Vec<u32>,
+    /// Steps without machine code, with the offset of the instruction that follows.
+    pub ghosts: Vec<(u32, Ghost)>,
 }
 
 impl FunctionCode {
@@ -185,6 +188,7 @@ struct Draft {
     /// `(offset in the buffer, item)`; a branch takes no room in the buffer.
     insns: Vec<(u32, u32)>,
     labels: Vec<Option<DraftPos>>,
+    ghosts: Vec<(DraftPos, Ghost)>,
     branches: Vec<DraftBranch>,
     /// Fields to relocate; `at` counts in the buffer. The number is that of the instruction.
     fields: Vec<(u32, Reloc)>,
@@ -211,6 +215,7 @@ impl Assembler<'_> {
             end: start,
             insns: Vec::with_capacity(f.body.len()),
             labels: vec![None; f.labels.len()],
+            ghosts: Vec::new(),
             branches: Vec::new(),
             fields: Vec::new(),
         };
@@ -218,6 +223,10 @@ impl Assembler<'_> {
             match item {
                 Item::Label(label) => self.label(*label, &mut d),
                 Item::Annotation(_) => {}
+                Item::Ghost(ghost, _) => {
+                    let here = self.here(&d);
+                    d.ghosts.push((here, *ghost));
+                }
                 Item::Instr(instr) => {
                     d.insns.push((self.selector.position(), i));
                     if let Err(problem) = self.instr(instr, &mut d) {

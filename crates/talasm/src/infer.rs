@@ -154,7 +154,8 @@ fn function(
     let addresses = addresses(encoded, f);
     let entry_label = jumps_to_entry(module, encoded, f);
     let places = pin::places(module, encoded, f, entry_label).map_err(Trouble::Source)?;
-    let code = Code::read(program, function, entry_label, places.keys().copied())?;
+    let code =
+        Code::read(program, function, entry_label, places.keys().copied(), &encoded.functions[f].ghosts)?;
     let start = Engine::new(program, function, NoGuide, u64::MAX)?;
     let names = &module.functions[f].var_names;
     let names = &names[..names.len().min(program.types.sig(function.sig).vars.len())];

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use talcore::arch::Arch;
+use talcore::guide::Ghost;
 
 /// A byte range of the source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -137,6 +138,8 @@ pub enum Item {
     Label(LabelId),
     /// A state written by hand for the label just before it.
     Annotation(Annotation),
+    /// `split r` or `join a, b`: changes what is known before the next instruction.
+    Ghost(Ghost, Span),
     /// A machine instruction.
     Instr(Instr),
     /// `sys NAME`: `mov eax, number` and a call through the gate; for one that does not return also

@@ -5,13 +5,19 @@
 //! ```text
 //! stream:   uleb labels; for each: uleb distance from the previous label (the first: from the
 //!           function's start), state
+//!           uleb ghosts; for each: uleb distance from the previous one, u8 0 split: u8 register, or
+//!           u8 1 join: u8 register, u8 register
 //!           uleb size of the answers in bytes, answers; the rest: optional proofs
 //! state:    its differences to the previous label's (the first: to the entry state):
-//!           u8 flags: 1 variables, 2 locations, 4 registers, 8 frame, 16 facts differ, 32 debt follows
+//!           u8 flags: 1 variables, 2 locations, 4 registers, 8 frame, 16 facts, 64 contents differ, 32 debt
+//!           follows
 //!           [variables: uleb own variables; an interval for each that the previous label does not have;
 //!            uleb changed ones; for each: uleb variable, interval]
 //!           [locations: uleb own locations kept, from the first; uleb new ones; for each: u8 mode, uleb
 //!            layout, uleb count, terms (its environment)]
+//!           [contents: uleb locations; for each: uleb location (one of exclusive memory), u8 0: it may not be
+//!            used any more; 1: uleb layout, uleb count, terms (its environment); uleb held words, for each
+//!            term (its offset), word]
 //!           [registers: uleb set of registers, a word for each]
 //!           [frame: uleb pieces kept, from the return slot down; uleb new pieces; for each: 0 and uleb
 //!            bytes (raw), or a word]
@@ -36,12 +42,13 @@
 mod labels;
 
 use crate::facts::{Cert, Facts, Uses};
-use crate::guide::{Edge, Guide};
+use crate::guide::{Edge, Ghost, Guide};
 use crate::limits;
 use crate::program::{Function, Program};
 use crate::reader::Reader;
 use crate::state::State;
 use crate::term::Term;
+use crate::x86::insn::Reg;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -65,6 +72,8 @@ pub struct Reading<'a> {
     labels: Vec<Label>,
     /// How many labels there are; what lies behind them in `labels` is memory for another function.
     count: usize,
+    ghosts: Vec<(u64, Ghost)>,
+    next_ghost: usize,
     answers: Reader<'a>,
     optional: Reader<'a>,
     /// Optional questions until the next answer; `None` before it has been read.
@@ -107,10 +116,11 @@ impl<'a> Reading<'a> {
         let mut r = labels.r;
         let bad = BadStream { at: r.position(), too_much: labels.room.is_none() };
         let (labels, count) = read.ok_or(bad)?;
+        let ghosts = ghosts(&mut r, function.size).ok_or(bad)?;
         let size: usize = r.num().ok_or(bad)?;
         let answers = Reader::new(r.take(size).ok_or(bad)?);
         let optional = Reader::new(r.take(r.left()).ok_or(bad)?);
-        Ok(Reading { labels, count, answers, optional, skip: None })
+        Ok(Reading { labels, count, ghosts, next_ghost: 0, answers, optional, skip: None })
     }
 
     /// The number of labels.
@@ -157,6 +167,12 @@ impl Guide for Reading<'_> {
         self.labels().get(i).map(|l| l.1.clone())
     }
 
+    fn ghost(&mut self, at: u64) -> Option<Ghost> {
+        let &(place, ghost) = self.ghosts.get(self.next_ghost)?;
+        (place <= at).then(|| self.next_ghost += 1)?;
+        (place == at).then_some(ghost)
+    }
+
     fn next_label(&mut self, at: u64) -> Option<u64> {
         let i = self.find(at).unwrap_or_else(|i| i);
         self.labels().get(i).map(|l| l.0)
@@ -177,6 +193,22 @@ impl Guide for Reading<'_> {
     fn edge(&mut self, _target: u64, _state: &State) -> Edge {
         Edge::Match
     }
+}
+
+fn ghosts(r: &mut Reader<'_>, size: u64) -> Option<Vec<(u64, Ghost)>> {
+    let reg = |r: &mut Reader<'_>| r.u8().filter(|n| *n < 16).map(Reg);
+    let mut at = 0u64;
+    let mut all = Vec::new();
+    for _ in 0..r.count(limits::GHOSTS)? {
+        at = at.checked_add(r.num()?).filter(|a| *a < size)?;
+        let ghost = match r.u8()? {
+            0 => Ghost::Split(reg(r)?),
+            1 => Ghost::Join(reg(r)?, reg(r)?),
+            _ => return None,
+        };
+        all.push((at, ghost));
+    }
+    Some(all)
 }
 
 fn proof(r: &mut Reader<'_>, facts: &Facts) -> Option<Cert> {

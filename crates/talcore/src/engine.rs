@@ -2,7 +2,7 @@
 
 use crate::arith::{Flags, Prove};
 use crate::facts::{Facts, Interval};
-use crate::guide::Guide;
+use crate::guide::{Ghost, Guide};
 use crate::matching::Subst;
 use crate::program::{EQ_STEPS, Function, ObjectKind, Program};
 use crate::state::{Env, Lay, Loc, LocId, STATIC, State, Word};
@@ -34,6 +34,10 @@ pub struct Engine<'a, G> {
     pub untested: bool,
     /// What the present call borrows.
     pub lent: Vec<crate::rules::Lent>,
+    /// The locations that the present call borrows exclusively and gives back with new contents.
+    pub unique: Vec<(LocId, crate::types::LayoutId)>,
+    /// How many objects are being packed, one inside the other.
+    pub packing: usize,
     /// The state at the function's entry.
     pub entry: Rc<State>,
     /// Memory for matching labels.
@@ -114,6 +118,8 @@ impl<'a, G: Guide> Engine<'a, G> {
             rigid_locs: 0,
             untested: false,
             lent: Vec::new(),
+            unique: Vec::new(),
+            packing: 0,
             entry,
             subst: Subst::default(),
             fuel,
@@ -133,6 +139,8 @@ impl<'a, G: Guide> Engine<'a, G> {
             rigid_locs: self.rigid_locs,
             untested: self.untested,
             lent: self.lent,
+            unique: self.unique,
+            packing: self.packing,
             entry: self.entry,
             subst: self.subst,
             fuel: self.fuel,
@@ -281,12 +289,12 @@ impl<'a, G: Guide> Engine<'a, G> {
         let found = if id >= STATIC {
             self.program.objects.get((id - STATIC) as usize).and_then(|o| match o.kind {
                 ObjectKind::Data(mode, layout) => {
-                    Some(Loc { mode, lay: Lay { id: layout, env: Some(Rc::from([])) }, addr: None })
+                    Some(Loc::new(mode, Lay { id: layout, env: Some(Rc::from([])) }))
                 }
                 ObjectKind::Table(..) => None,
             })
         } else {
-            self.state.locs.get(id as usize).cloned()
+            self.state.locs.get(id as usize).filter(|l| l.live).cloned()
         };
         found.ok_or_else(|| self.fail(Code::NotPointer, "a jump table is not data"))
     }
@@ -367,7 +375,14 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Makes a location for memory that the function may use from here on, and assumes what holds
     /// of every object: `0 <= size(l) <= MAXOBJ`.
-    pub fn open(&mut self, mode: Mode, lay: Lay) -> Checked<LocId> {
+    pub fn open(&mut self, mode: Mode, mut lay: Lay) -> Checked<LocId> {
+        // What is known of raw memory is its size, whichever table its type comes from.
+        if mode == Mode::Own
+            && let Some(size) = self.program.shapes.raw_size(lay.id)
+        {
+            let size = self.term(under(size, &lay.env))?;
+            lay = Lay { id: self.program.shapes.bytes(), env: Some(Rc::from([size])) };
+        }
         if let Some(size) = self.size_of(&lay) {
             self.state.facts.assume(&size);
             if let Some(room) = Term::from(self.max_object()).sub(&size) {
@@ -377,9 +392,26 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.state.new_loc(mode, lay).ok_or_else(|| self.fail(Code::Limit, "too many locations"))
     }
 
+    /// Between two instructions nothing is lent and nothing is being packed.
+    fn between(&mut self) {
+        self.lent.clear();
+        self.packing = 0;
+    }
+
+    /// Runs a step without an instruction.
+    pub fn ghost(&mut self, ghost: Ghost) -> Checked {
+        self.spend(8)?;
+        self.between();
+        match ghost {
+            Ghost::Split(r) => self.split_memory(r),
+            Ghost::Join(a, b) => self.join_memory(a, b),
+        }
+    }
+
     /// Runs one instruction.
     pub fn step(&mut self, insn: &Insn) -> Checked<Flow> {
         self.spend(8)?;
+        self.between();
         crate::rules::step(self, insn)
     }
 }

@@ -75,6 +75,8 @@ fn outline(types: &Types, id: StructId) -> u64 {
                 WordTy::Opt(_) => 10,
                 WordTy::Fn(_) => 11,
                 WordTy::Var(_) => 12,
+                WordTy::Res(_) => 17,
+                WordTy::Exists(e) => 18 + e.vars.len() as u64,
             }),
             Layout::Num(w, r) => mix(w.bytes() as u64 ^ (r.lo as u64).wrapping_mul(31) ^ r.hi as u64),
             Layout::Array(n, _) => mix(13 ^ n.konst() as u64),
@@ -121,7 +123,10 @@ impl<'t, 'f> TypeEq<'t, 'f> {
         a == b
             || self.deeper(|e| match (e.types.word(a), e.types.word(b)) {
                 (WordTy::Ptr(m, x), WordTy::Ptr(n, y)) => m == n && e.layouts(*x, *y),
-                (WordTy::Opt(x), WordTy::Opt(y)) => e.words(*x, *y),
+                (WordTy::Opt(x), WordTy::Opt(y)) | (WordTy::Res(x), WordTy::Res(y)) => e.words(*x, *y),
+                (WordTy::Exists(x), WordTy::Exists(y)) => {
+                    (x.first, &x.vars, &x.facts) == (y.first, &y.vars, &y.facts) && e.words(x.word, y.word)
+                }
                 (WordTy::Fn(x), WordTy::Fn(y)) => e.sigs(*x, *y),
                 (x, y) => x == y,
             })

@@ -8,6 +8,7 @@
 use crate::facts::{Cert, Facts};
 use crate::state::State;
 use crate::term::Term;
+use crate::x86::insn::Reg;
 use alloc::rc::Rc;
 
 /// What becomes of an edge to a label.
@@ -20,6 +21,15 @@ pub enum Edge {
     Taken,
 }
 
+/// A step without machine code, which changes what the rules know of memory and nothing else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ghost {
+    /// `split r`: owned raw memory becomes two objects, the second from where `r` points.
+    Split(Reg),
+    /// `join a, b`: the objects that `a` and `b` point to, one right behind the other, become one.
+    Join(Reg, Reg),
+}
+
 /// A source of answers. `at` is an offset in bytes from the start of the function.
 pub trait Guide {
     /// A proof of `goal >= 0` which the rule cannot do without.
@@ -30,6 +40,9 @@ pub trait Guide {
 
     /// The state of the label at this offset, if there is a label.
     fn label(&mut self, at: u64) -> Option<Rc<State>>;
+
+    /// The next step without machine code that is to be taken before the instruction at this offset.
+    fn ghost(&mut self, at: u64) -> Option<Ghost>;
 
     /// The offset of the next label at or behind `at`.
     fn next_label(&mut self, at: u64) -> Option<u64>;

@@ -16,6 +16,8 @@ pub const TERM_VARS: usize = 16;
 pub const FACTS: usize = 256;
 /// Locations in one state.
 pub const LOCATIONS: usize = 256;
+/// Words that one location of exclusive memory holds beside its layout.
+pub const HELD: usize = 64;
 /// Cells (words and raw areas) of one frame.
 pub const FRAME_CELLS: usize = 1024;
 /// Bytes of one frame.
@@ -33,6 +35,8 @@ pub const LABEL_PARTS: usize = 1 << 23;
 pub const LABEL_PARTS_PER_BYTE: usize = 64;
 /// ... and for every function, however small.
 pub const LABEL_PARTS_BASE: usize = 1 << 17;
+/// Steps without machine code in one function.
+pub const GHOSTS: usize = 1 << 20;
 /// Labels in one function.
 pub const LABELS: usize = 1 << 20;
 /// Facts that one certificate may use.

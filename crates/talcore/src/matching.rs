@@ -11,7 +11,7 @@ use crate::limits;
 use crate::rules::Lent;
 use crate::state::{Env, Lay, LocId, STATIC, Word};
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, Mode, WordId, WordTy};
+use crate::types::{Exists, Layout, LayoutId, Mode, WordId, WordTy};
 use crate::verdict::Code;
 use alloc::rc::Rc;
 use alloc::vec;
@@ -87,9 +87,9 @@ impl Subst {
         }
     }
 
-    /// For patterns over the state's own variables: nothing is open.
+    /// For patterns over the state's own variables: nothing is open but what existentials bind meanwhile.
     pub fn identity() -> Subst {
-        Subst { rigid: u32::MAX, ..Subst::default() }
+        Subst { rigid: 1 << 31, ..Subst::default() }
     }
 
     /// The variables as an environment, once all are bound; only where none is rigid.
@@ -300,6 +300,27 @@ impl<'a, G: Guide> Engine<'a, G> {
             (WordTy::Opt(p), WordTy::Opt(a)) => {
                 self.same_word(s, (*p, pattern.1), (*a, actual.1), depth + 1, blame)
             }
+            (WordTy::Res(p), WordTy::Res(a)) => {
+                self.same_word(s, (*p, pattern.1), (*a, actual.1), depth + 1, blame)
+            }
+            (WordTy::Exists(p), WordTy::Exists(a)) if p.vars == a.vars && p.facts.len() == a.facts.len() => {
+                // The same for any values of what they bind.
+                let bound: Vec<Term> = a.vars.iter().map(|range| self.fresh(*range)).collect();
+                let outside = self.binding(a, actual.1, bound.clone())?;
+                let open = s.terms.len();
+                let names = self.open_names(s, p)?;
+                for (slot, t) in s.terms.iter_mut().skip(open).zip(bound) {
+                    *slot = Some(t);
+                }
+                let inside = self.binding(p, pattern.1, names)?;
+                for (f, g) in p.facts.iter().zip(a.facts.iter()) {
+                    let (f, g) = (self.term(under(f, &inside))?, self.term(under(g, &outside))?);
+                    self.unify(s, &f, &g, false, blame)?;
+                }
+                self.same_word(s, (p.word, &inside), (a.word, &outside), depth + 1, blame)?;
+                s.terms.truncate(open);
+                Ok(())
+            }
             (WordTy::Fn(p), WordTy::Fn(a)) if self.same_sig(*p, *a)? => Ok(()),
             _ => self.reject(blame.shape, "a cell holds another type of word"),
         }
@@ -329,7 +350,11 @@ impl<'a, G: Guide> Engine<'a, G> {
                 match s.words.get(v) {
                     None => self.reject(bad, "a word type variable is not bound"),
                     Some(None) => {
-                        s.words[v] = Some(word.clone());
+                        // Memory stays with its owner.
+                        s.words[v] = Some(match word {
+                            Word::Opt(v, ty, _) if types.linear(*ty) => Word::Int(Term::var(*v)),
+                            w => w.clone(),
+                        });
                         Ok(())
                     }
                     Some(Some(w)) if w == word => Ok(()),
@@ -341,17 +366,39 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Word::Fn(_) => self.reject(bad, "the code pointer has another signature"),
                 _ => self.reject(bad, "the word is not a code pointer"),
             },
-            WordTy::Opt(inner) => match word {
-                Word::Int(t) if t.as_const() == Some(0) => Ok(()),
-                Word::Opt(_, node, env) => match types.word(*node) {
-                    WordTy::Opt(found) => {
-                        let (found, env) = (*found, env.clone());
-                        self.same_word(s, (*inner, ty.1), (found, &env), 0, blame)
-                    }
-                    _ => self.reject(bad, "the word has another type"),
-                },
+            WordTy::Opt(_) if matches!(word, Word::Int(t) if t.as_const() == Some(0)) => Ok(()),
+            WordTy::Opt(inner) | WordTy::Res(inner) => match word {
+                Word::Opt(v, node, env) => {
+                    self.same_word(s, ty, (*node, env), 0, blame)?;
+                    if types.linear(*node) { self.kill_untested(*v) } else { Ok(()) }
+                }
                 _ => self.match_word(s, (*inner, ty.1), word, blame),
             },
+            WordTy::Exists(e) => {
+                let open = s.terms.len();
+                let names = self.open_names(s, e)?;
+                let env = self.binding(e, ty.1, names)?;
+                self.match_word(s, (e.word, &env), word, blame)?;
+                for (i, range) in e.vars.iter().enumerate() {
+                    let t = match s.terms.get(open + i) {
+                        Some(Some(t)) => t.clone(),
+                        _ => self.ask_witness(s, open + i, blame)?,
+                    };
+                    self.require_in(
+                        &t,
+                        *range,
+                        blame.fact,
+                        "a hidden size is not proved to be in its interval",
+                    )?;
+                }
+                for fact in &e.facts {
+                    let fact = self.term(under(fact, &env))?;
+                    let goal = self.term(s.apply(&fact))?;
+                    self.require(&goal, blame.fact, "a fact about a hidden size is not proved")?;
+                }
+                s.terms.truncate(open);
+                Ok(())
+            }
             WordTy::Ptr(mode, layout) => match word {
                 Word::Ptr(l, e) => self.match_pointer(s, *mode, (*layout, ty.1), *l, e, blame),
                 Word::Sp(e) => self.lend_frame(s, *mode, (*layout, ty.1), e, blame),
@@ -377,8 +424,23 @@ impl<'a, G: Guide> Engine<'a, G> {
         if !loc.mode.gives(mode) {
             return self.reject(blame.shape, why_not(loc.mode, mode));
         }
+        if mode == Mode::Own {
+            return self.take(s, want, l, e, blame);
+        }
+        let raw = self.program.shapes.raw_size(want.0).is_some();
         if mode.borrow() {
+            if loc.mode == Mode::Shared && !raw && self.program.shapes.linear(loc.lay.id) {
+                return self.reject(blame.shape, "shared memory that owns other memory cannot be lent");
+            }
             self.lent.push(Lent::Object(l, mode));
+        }
+        if mode == Mode::Uniq && !raw {
+            // The whole object: what it holds after the call is what the signature says.
+            self.unify(s, &Term::zero(), e, false, blame)?;
+            return self.pack(s, want, l, &[], blame);
+        }
+        if loc.exclusive() && !raw {
+            self.fold(l, blame)?;
         }
         let types = &self.program.types;
         match types.layout(want.0) {
@@ -403,6 +465,9 @@ impl<'a, G: Guide> Engine<'a, G> {
                     // At least `n` raw bytes.
                     let n = self.term(under(n, want.1))?;
                     let (base, size) = if mode.writable() {
+                        if loc.exclusive() {
+                            self.forget_words(l, &loc.lay, None)?;
+                        }
                         self.raw_region(&loc.lay, e, blame)?
                     } else {
                         let size = self.size_of(&loc.lay);
@@ -481,9 +546,61 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.untested = true;
                 Word::Opt(self.state.facts.fresh(range), ty, env.clone())
             }
+            WordTy::Res(_) => {
+                let range = Interval::new(1, self.word_range().hi);
+                self.untested = true;
+                Word::Opt(self.state.facts.fresh(range), ty, env.clone())
+            }
+            WordTy::Exists(_) => {
+                let (mode, lay) = self.opened_word(ty, env)?;
+                Word::Ptr(self.open(mode, lay)?, Term::zero())
+            }
             WordTy::Fn(sig) => Word::Fn(*sig),
             WordTy::Var(v) => Word::Var(*v),
         })
+    }
+
+    /// The mode and the layout behind a pointer word that has just been opened: what it hides gets names.
+    pub fn opened_word(&mut self, ty: WordId, env: &Env) -> Checked<(Mode, Lay)> {
+        let types = &self.program.types;
+        let (ty, env) = match types.word(ty) {
+            WordTy::Exists(e) => {
+                self.spend(e.vars.len() as u64 + u64::from(e.first))?;
+                let bound = e.vars.iter().map(|range| self.fresh(*range)).collect();
+                let env = self.binding(e, env, bound)?;
+                for fact in &e.facts {
+                    // A fact that overflows is not known: less is proved.
+                    if let Some(fact) = under(fact, &env) {
+                        self.state.facts.assume(&fact);
+                    }
+                }
+                (e.word, env)
+            }
+            _ => (ty, env.clone()),
+        };
+        match types.word(ty) {
+            WordTy::Ptr(mode, layout) => Ok((*mode, self.opened(*layout, &env)?)),
+            _ => self.reject(Code::IllFormedType, "a word that is no pointer was opened"),
+        }
+    }
+
+    /// The environment inside an existential: what is outside, and terms for what it binds.
+    fn binding(&mut self, e: &Exists, env: &Env, bound: Vec<Term>) -> Checked<Env> {
+        self.spend(u64::from(e.first) + bound.len() as u64)?;
+        let mut terms = Vec::with_capacity(e.first as usize + bound.len());
+        for v in 0..e.first {
+            terms.push(self.term(under(&Term::var(v), env))?);
+        }
+        terms.extend(bound);
+        Ok(Some(Rc::from(terms)))
+    }
+
+    /// Open variables of a pattern for what an existential binds; whoever asks for them removes them again.
+    fn open_names(&mut self, s: &mut Subst, e: &Exists) -> Checked<Vec<Term>> {
+        self.spend(e.vars.len() as u64)?;
+        let first = s.rigid + s.terms.len() as u32;
+        s.terms.resize(s.terms.len() + e.vars.len(), None);
+        Ok((first..).take(e.vars.len()).map(Term::var).collect())
     }
 }
 

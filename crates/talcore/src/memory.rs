@@ -55,6 +55,15 @@ enum Part {
 }
 
 impl<'a, G: Guide> Engine<'a, G> {
+    /// The part of `lay` that lies at `off`, one step down; `None` at its leaves.
+    pub fn inside_of(&mut self, lay: &Lay, off: &Term) -> Checked<Option<(Lay, Term)>> {
+        let blame = Blame { shape: Code::Straddle, fact: Code::Bounds };
+        Ok(match self.part(lay, off, blame)? {
+            Part::Inside(l, o) => Some((l, o)),
+            Part::Leaf => None,
+        })
+    }
+
     /// The part of `lay` that an access of `width` bytes at offset `off` meets.
     /// Accesses that read raw bits of typed memory are [`Leaf::Raw`] if `write` is false.
     pub fn leaf(&mut self, lay: &Lay, off: &Term, width: Width, write: bool) -> Checked<Leaf> {
@@ -131,7 +140,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Splits an offset into `size * index + rest`: coefficients that `size` divides go to the
     /// index, and the constant so that `0 <= constant of rest < size`.
-    fn split_offset(&self, off: &Term, size: i128) -> Checked<(Term, Term)> {
+    pub fn split_offset(&self, off: &Term, size: i128) -> Checked<(Term, Term)> {
         let (mut index, mut rest) = (Vec::new(), Vec::new());
         for &(v, c) in off.summands().iter() {
             if (c as i128) % size == 0 {

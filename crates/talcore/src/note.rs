@@ -1,6 +1,6 @@
 //! The bounded reader of TAL notes: types, definitions and annotation streams.
 //!
-//! # Format, version 2
+//! # Format, version 3
 //!
 //! An ELF note with name `TAL\0` and type `0x100`, in an allocated section `.note.tal` aligned to
 //! the machine word. One note per assembled module; a linker concatenates them. `uleb`/`sleb` are
@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! descriptor:
-//!   u8   version = 2
+//!   u8   version = 3
 //!   u8   architecture: 1 = AMD64, 2 = IA-32
 //!   u16  words (little endian): number of address words
 //!   u32  payload size in bytes (little endian)
@@ -22,6 +22,8 @@
 //!        and a node mentions only ids that came before it (structs: any):
 //!        0x00 word int term            0x01 word range interval     0x02 word ptr: u8 mode, uleb layout
 //!        0x03 word opt: uleb word      0x04 word fn: uleb sig       0x05 word variable: uleb
+//!        0x06 word res: uleb word
+//!        0x07 word exists: uleb first variable, uleb count, intervals, uleb count, facts, uleb word
 //!        0x10 layout bytes term        0x11 layout cstr term        0x12 layout cstr, hidden length
 //!        0x13 layout cell: uleb word   0x14 layout num: u8 log2 of the width, interval
 //!        0x15 layout array: term, uleb layout
@@ -61,7 +63,9 @@ use crate::arch::Arch;
 use crate::limits;
 use crate::reader::Reader;
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, Mode, RegSet, Sig, SigId, Struct, StructId, Types, WordId, WordTy};
+use crate::types::{
+    Exists, Layout, LayoutId, Mode, RegSet, Sig, SigId, Struct, StructId, Types, WordId, WordTy,
+};
 use crate::x86::insn::Width;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -71,7 +75,7 @@ pub const OWNER: &[u8] = b"TAL\0";
 /// The type of the notes described above.
 pub const NOTE_TYPE: u32 = 0x100;
 /// The version of the format.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// A section of the module that a note describes.
 #[derive(Clone, Copy, Debug)]
@@ -367,6 +371,18 @@ impl<'a> Parser<'a, '_> {
                 (WordTy::Fn(sig), depth + 1)
             }
             5 => (WordTy::Var(self.r.num()?), 0),
+            6 => {
+                let inner = self.word_id()?;
+                (WordTy::Res(inner), self.word_depth(inner) + 1)
+            }
+            7 => {
+                let first = self.r.num()?;
+                let vars = self.r.intervals(limits::BINDERS)?.into();
+                let count = self.r.count(limits::FACTS)?;
+                let facts = (0..count).map(|_| self.any_term()).collect::<Option<_>>()?;
+                let word = self.word_id()?;
+                (WordTy::Exists(Exists { first, vars, facts, word }), self.word_depth(word) + 1)
+            }
             _ => return None,
         })
     }

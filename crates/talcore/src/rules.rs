@@ -6,6 +6,7 @@ mod control;
 mod gate;
 mod integer;
 mod label;
+mod own;
 mod place;
 mod stack;
 mod string;

@@ -19,6 +19,8 @@ struct Info {
     size: Option<Term>,
     /// Any bytes are a value of it.
     raw: bool,
+    /// It has cells that own other memory.
+    linear: bool,
     /// Cells of the unfolded layout.
     cells: usize,
 }
@@ -28,8 +30,10 @@ struct Info {
 pub struct Shapes {
     sizes: Vec<Option<Term>>,
     raw: Vec<bool>,
+    linear: Vec<bool>,
     opened: Vec<Option<LayoutId>>,
     string: Option<LayoutId>,
+    bytes: Option<LayoutId>,
     maybe_string: Option<WordId>,
     block: Option<LayoutId>,
 }
@@ -44,6 +48,8 @@ impl Shapes {
         let mut opened = vec![None; types.layouts.len()];
         let cstr = LayoutId(types.layouts.len() as u32);
         types.layouts.push(Layout::Cstr(Some(Term::var(0))));
+        let bytes = LayoutId(types.layouts.len() as u32);
+        types.layouts.push(Layout::Bytes(Term::var(0)));
         for (i, slot) in opened.iter_mut().enumerate() {
             match types.layouts[i] {
                 Layout::Cstr(None) => *slot = Some(cstr),
@@ -73,11 +79,14 @@ impl Shapes {
         let done = core::mem::take(&mut m.done);
         let sizes = done.iter().map(|i| i.as_ref().and_then(|i| i.size.clone())).collect();
         let raw = done.iter().map(|i| i.as_ref().is_some_and(|i| i.raw)).collect();
+        let linear = done.iter().map(|i| i.as_ref().is_none_or(|i| i.linear)).collect();
         Ok(Shapes {
             sizes,
             raw,
+            linear,
             opened,
             string: Some(cstr),
+            bytes: Some(bytes),
             maybe_string: Some(maybe_string),
             block: Some(block),
         })
@@ -93,6 +102,11 @@ impl Shapes {
         if self.raw.get(id.index()).copied().unwrap_or(false) { self.size(id) } else { None }
     }
 
+    /// Whether memory of this layout owns other memory, so that its words may not be copied out of it freely.
+    pub fn linear(&self, id: LayoutId) -> bool {
+        self.linear.get(id.index()).copied().unwrap_or(true)
+    }
+
     /// The layout that names the length (variable 0) which this one hides.
     pub fn opened(&self, id: LayoutId) -> Option<LayoutId> {
         self.opened.get(id.index()).copied().flatten()
@@ -101,6 +115,11 @@ impl Shapes {
     /// `cstr(v0)`: a string whose hidden length got a name.
     pub fn string(&self) -> LayoutId {
         self.string.unwrap_or(LayoutId(0))
+    }
+
+    /// `bytes(v0)`: memory whose contents have been forgotten.
+    pub fn bytes(&self) -> LayoutId {
+        self.bytes.unwrap_or(LayoutId(0))
     }
 
     /// `opt imm cstr`: a word of the environment.
@@ -191,15 +210,15 @@ impl Measure<'_> {
         let word = i128::from(self.arch.word_bytes());
         let types = self.types;
         let info = match types.layout(id) {
-            Layout::Bytes(n) => Info { size: Some(n.clone()), raw: true, cells: 1 },
+            Layout::Bytes(n) => Info { size: Some(n.clone()), raw: true, linear: false, cells: 1 },
             Layout::Cstr(m) => {
                 let size = m.as_ref().map(|m| m.offset(1).ok_or("a size is too large")).transpose()?;
-                Info { size, raw: false, cells: 1 }
+                Info { size, raw: false, linear: false, cells: 1 }
             }
             Layout::Cell(w) => {
                 self.storable(*w)?;
                 let raw = matches!(types.word(*w), WordTy::Range(r) if any(self.arch.word_bits(), r));
-                Info { size: Some(Term::from(word)), raw, cells: 1 }
+                Info { size: Some(Term::from(word)), raw, linear: types.linear(*w), cells: 1 }
             }
             Layout::Num(w, range) => {
                 let bits = w.bits();
@@ -209,14 +228,15 @@ impl Measure<'_> {
                 if !range.within(&Interval::unsigned(bits)) && !range.within(&Interval::signed(bits)) {
                     return Err("the range of an integer cell does not fit its width");
                 }
-                Info { size: Some(Term::from(i128::from(w.bytes()))), raw: any(bits, range), cells: 1 }
+                let size = Some(Term::from(i128::from(w.bytes())));
+                Info { size, raw: any(bits, range), linear: false, cells: 1 }
             }
             Layout::Array(n, elem) => {
                 let elem = self.layout(*elem, depth + 1)?;
                 match elem.size.as_ref().and_then(|s| s.as_const()) {
                     Some(s) if s >= 1 => {
                         let size = n.scale(s).ok_or("a size is too large")?;
-                        Info { size: Some(size), raw: elem.raw, cells: elem.cells }
+                        Info { size: Some(size), ..elem }
                     }
                     _ => return Err("the elements of an array need a constant size of at least one byte"),
                 }
@@ -229,9 +249,12 @@ impl Measure<'_> {
                     return Err("a null-terminated array of hidden length needs closed words");
                 }
                 self.storable(*w)?;
+                if types.linear(*w) {
+                    return Err("a null-terminated array cannot own what its words point to");
+                }
                 let size =
                     k.as_ref().map(|k| k.offset(1).and_then(|n| n.scale(word)).ok_or("a size is too large"));
-                Info { size: size.transpose()?, raw: false, cells: 1 }
+                Info { size: size.transpose()?, raw: false, linear: false, cells: 1 }
             }
             Layout::Struct(id, args) => {
                 if types.structs.get(id.index()).is_none_or(|s| s.params as usize != args.len()) {
@@ -264,7 +287,7 @@ impl Measure<'_> {
     }
 
     fn sequence(&mut self, parts: &[LayoutId], depth: usize) -> Result<Info, Bad> {
-        let mut sum = Info { size: Some(Term::zero()), raw: true, cells: 0 };
+        let mut sum = Info { size: Some(Term::zero()), raw: true, linear: false, cells: 0 };
         for part in parts {
             let part = self.layout(*part, depth + 1)?;
             let (a, b) =
@@ -272,6 +295,7 @@ impl Measure<'_> {
             sum = Info {
                 size: Some(a.add(b).ok_or("a size is too large")?),
                 raw: sum.raw && part.raw,
+                linear: sum.linear || part.linear,
                 cells: sum.cells.saturating_add(part.cells),
             };
         }
@@ -281,11 +305,16 @@ impl Measure<'_> {
     /// Words in memory outlive every call: no borrows, and no variables for types.
     fn storable(&self, id: WordId) -> Result<(), Bad> {
         match self.types.word(id) {
-            WordTy::Ptr(mode, _) if !mode.permanent() => Err("a borrowed pointer cannot be stored in memory"),
+            WordTy::Ptr(mode, _) if mode.borrow() => Err("a borrowed pointer cannot be stored in memory"),
             WordTy::Var(_) => Err("a word type variable cannot be stored in memory"),
+            WordTy::Res(_) => Err("an address or error number is tested before it is stored in memory"),
             WordTy::Opt(inner) => match self.types.word(*inner) {
-                WordTy::Ptr(..) | WordTy::Fn(_) => self.storable(*inner),
+                WordTy::Ptr(..) | WordTy::Fn(_) | WordTy::Exists(_) => self.storable(*inner),
                 _ => Err("`opt` of a word that is no pointer"),
+            },
+            WordTy::Exists(e) => match self.types.word(e.word) {
+                WordTy::Ptr(..) => self.storable(e.word),
+                _ => Err("`exists` of a word that is no pointer"),
             },
             _ => Ok(()),
         }
@@ -301,7 +330,15 @@ impl Measure<'_> {
         let scope = match self.types.word(id) {
             WordTy::Int(t) => t.scope(),
             WordTy::Ptr(_, l) => self.layout_scope(*l, depth + 1)?,
-            WordTy::Opt(w) => self.word_scope(*w, depth + 1)?,
+            WordTy::Opt(w) | WordTy::Res(w) => self.word_scope(*w, depth + 1)?,
+            WordTy::Exists(e) => {
+                let all = e.first.checked_add(e.vars.len() as u32).filter(|n| *n as usize <= limits::BINDERS);
+                let all = all.ok_or("an existential binds too many variables")?;
+                if self.word_scope(e.word, depth + 1)? > all || e.facts.iter().any(|f| f.scope() > all) {
+                    return Err("an existential mentions a variable that it does not bind");
+                }
+                e.first
+            }
             WordTy::Range(_) | WordTy::Fn(_) | WordTy::Var(_) => 0,
         };
         self.word_scopes[id.index()] = Some(scope);
@@ -361,25 +398,27 @@ impl Measure<'_> {
             if sig.preserved >> r & 1 == 1 {
                 return Err("a preserved register cannot hold a result");
             }
-            let inner = match self.types.word(w) {
-                WordTy::Opt(inner) => *inner,
-                _ => w,
-            };
-            if let WordTy::Ptr(mode, _) = self.types.word(inner)
-                && !mode.permanent()
-            {
+            if self.types.pointer(w).is_some_and(|(mode, _)| mode.borrow()) {
                 return Err("a borrowed pointer cannot be a result");
             }
         }
         if sig.facts.iter().any(|f| f.scope() > vars) || sig.result_facts.iter().any(|f| f.scope() > all) {
             return Err("a fact of a signature mentions a variable that it does not bind");
         }
+        if !sig.gives_back.windows(2).all(|w| w[0].0 < w[1].0) {
+            return Err("what exclusive borrows give back is doubled or unordered");
+        }
         for &(r, l) in &sig.gives_back {
-            let same = sig.params.iter().any(|(p, w)| {
-                *p == r && matches!(self.types.word(*w), WordTy::Ptr(crate::types::Mode::Uniq, k) if *k == l)
-            });
-            if !same || !self.layout(l, 0)?.raw {
-                return Err("what an exclusive borrow gives back must be the raw bytes that it took");
+            let taken = sig.params.iter().find(|(p, _)| *p == r).map(|(_, w)| self.types.word(*w));
+            let Some(WordTy::Ptr(crate::types::Mode::Uniq, k)) = taken else {
+                return Err("only an exclusive borrow is given back");
+            };
+            let (takes, gives) = (self.layout(*k, 0)?, self.layout(l, 0)?);
+            if self.layout_scope(l, 0)? > all {
+                return Err("a signature mentions a variable that it does not bind");
+            }
+            if takes.size.is_none() || takes.size != gives.size || takes.raw != gives.raw {
+                return Err("an exclusive borrow is given back with another size, or raw and not raw");
             }
         }
         let plain = sig.params.is_empty() && sig.stack.is_empty() && sig.results.is_empty() && vars == 0;
@@ -397,19 +436,24 @@ impl Measure<'_> {
             WordTy::Var(v) if *v >= sig.word_vars => {
                 Err("a signature mentions a variable that it does not bind")
             }
-            WordTy::Ptr(crate::types::Mode::Own, _) => Err("owned pointers are not typed yet"),
-            WordTy::Ptr(crate::types::Mode::Uniq, l)
-                if self.done[l.index()].as_ref().is_none_or(|i| !i.raw) =>
-            {
-                Err("an exclusive borrow is of raw bytes")
-            }
             WordTy::Opt(inner) => match self.types.word(*inner) {
                 // It would be copied and lent twice before it is tested.
                 WordTy::Ptr(crate::types::Mode::Uniq, _) => {
                     Err("an exclusive borrow that may be 0 is not typed yet")
                 }
-                WordTy::Ptr(..) | WordTy::Fn(_) => self.sig_word(sig, *inner, scope),
+                WordTy::Ptr(..) | WordTy::Fn(_) | WordTy::Exists(_) => self.sig_word(sig, *inner, scope),
                 _ => Err("`opt` of a word that is no pointer"),
+            },
+            WordTy::Res(inner) => match self.types.word(*inner) {
+                WordTy::Ptr(crate::types::Mode::Uniq, _) => {
+                    Err("an exclusive borrow that may be an error is not typed yet")
+                }
+                WordTy::Ptr(..) | WordTy::Exists(_) => self.sig_word(sig, *inner, scope),
+                _ => Err("`res` of a word that is no pointer"),
+            },
+            WordTy::Exists(e) => match self.types.word(e.word) {
+                WordTy::Ptr(mode, _) if *mode != crate::types::Mode::Uniq => Ok(()),
+                _ => Err("`exists` of a word that is no pointer, or of an exclusive borrow"),
             },
             _ => Ok(()),
         }

@@ -37,8 +37,8 @@ pub enum Word {
     Ptr(LocId, Term),
     /// `sp(e)`: the value of rsp at the function's entry plus `e` bytes.
     Sp(Term),
-    /// A word of type `opt tau` that has not been tested. Its value is the variable; the word type
-    /// is the `opt` node.
+    /// A word of type `opt tau` or `res tau` that has not been tested. Its value is the variable; the word type
+    /// is that node. If `tau` owns memory, the capability belongs to the variable: all copies share it.
     Opt(Var, WordId, Env),
     /// A code pointer.
     Fn(SigId),
@@ -53,10 +53,36 @@ pub enum Word {
 pub struct Loc {
     /// How it may be used.
     pub mode: Mode,
-    /// What it holds.
+    /// What it holds, but for `cells`.
     pub lay: Lay,
     /// Its address as a variable, once somebody asked for it.
     pub addr: Option<Var>,
+    /// Words that it holds instead of what `lay` says: written by strong updates, or opened by loads. Only in
+    /// [`Mode::Own`] and [`Mode::Uniq`]; they do not overlap.
+    pub cells: Vec<Held>,
+    /// Whether the memory may still be used. Nothing mentions a location that may not.
+    pub live: bool,
+}
+
+/// A word that is known to lie in memory which nobody else can reach.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// The offset of its first byte from the location's start.
+    pub off: Term,
+    /// The word.
+    pub word: Word,
+}
+
+impl Loc {
+    /// Memory with the contents of a layout.
+    pub fn new(mode: Mode, lay: Lay) -> Loc {
+        Loc { mode, lay, addr: None, cells: Vec::new(), live: true }
+    }
+
+    /// Whether its contents may differ from one program point to the next: nobody else can write it.
+    pub fn exclusive(&self) -> bool {
+        matches!(self.mode, Mode::Own | Mode::Uniq)
+    }
 }
 
 /// A piece of the frame. Pieces lie one below the other without gaps, from the return slot down.
@@ -143,7 +169,30 @@ impl State {
     /// How many words, pieces, locations, variables and facts it consists of: what copying it costs.
     pub fn parts(&self) -> usize {
         let numbers = self.facts.var_count() + self.facts.list().len();
-        self.regs.len() + self.frame.len() + self.incoming.len() + self.locs.len() + numbers
+        let held: usize = self.locs.iter().map(|l| l.cells.len()).sum();
+        self.regs.len() + self.frame.len() + self.incoming.len() + self.locs.len() + held + numbers
+    }
+
+    /// All words: in registers, in the frame, of the caller's arguments, and held by locations.
+    pub fn words(&self) -> impl Iterator<Item = &Word> {
+        let held = self.locs.iter().flat_map(|l| l.cells.iter().map(|c| &c.word));
+        self.regs
+            .iter()
+            .chain(self.frame.iter().filter_map(|s| s.word.as_ref()))
+            .chain(&self.incoming)
+            .chain(held)
+    }
+
+    /// The same, to be changed.
+    pub fn words_mut(&mut self) -> impl Iterator<Item = &mut Word> {
+        let held = self.locs.iter_mut().flat_map(|l| l.cells.iter_mut().map(|c| &mut c.word));
+        let frame = self.frame.iter_mut().filter_map(|s| s.word.as_mut());
+        self.regs.iter_mut().chain(frame).chain(&mut self.incoming).chain(held)
+    }
+
+    /// Whether some location belongs to this function alone, so that its contents change.
+    pub fn owns(&self) -> bool {
+        self.locs.iter().any(Loc::exclusive)
     }
 
     /// Bytes allocated below the lowest touched address.
@@ -156,7 +205,7 @@ impl State {
         if self.locs.len() >= limits::LOCATIONS {
             return None;
         }
-        self.locs.push(Loc { mode, lay, addr: None });
+        self.locs.push(Loc::new(mode, lay));
         Some((self.locs.len() - 1) as LocId)
     }
 

@@ -98,12 +98,31 @@ pub enum WordTy {
     Range(Interval),
     /// A pointer packed with its capability: `ref L`, `imm L`, `&mut L`, ...
     Ptr(Mode, LayoutId),
-    /// `opt tau`: 0 or `tau`, where `tau` is a [`WordTy::Ptr`] or [`WordTy::Fn`].
+    /// `opt tau`: 0 or `tau`, where `tau` is a [`WordTy::Ptr`], [`WordTy::Exists`] or [`WordTy::Fn`].
     Opt(WordId),
+    /// `res tau`: `tau`, or an error number in `[2^W - 4095, 2^W)`, as the kernel returns addresses; `tau` is a
+    /// [`WordTy::Ptr`] or [`WordTy::Exists`].
+    Res(WordId),
+    /// `exists x.. {facts}. tau`: a pointer whose type mentions hidden sizes.
+    Exists(Exists),
     /// `fn sig`: the address of code with this signature.
     Fn(SigId),
     /// A word type variable of the signature: any one-word type, copied but not looked at.
     Var(u32),
+}
+
+/// A pointer word with index variables of its own. They are opened when the word is loaded, and witnesses for them
+/// are found by matching when a word is packed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Exists {
+    /// The number of the first variable bound here: one more than the largest that is mentioned from outside.
+    pub first: u32,
+    /// The interval of each.
+    pub vars: Box<[Interval]>,
+    /// Facts `e >= 0` that hold of them.
+    pub facts: Box<[Term]>,
+    /// The pointer, a [`WordTy::Ptr`], over the outer variables below `first` and the bound ones.
+    pub word: WordId,
 }
 
 /// What lies in a piece of memory. Sizes are in bytes.
@@ -167,8 +186,8 @@ pub struct Sig {
     pub results: Vec<(u8, WordId)>,
     /// Facts `e >= 0` that hold after the call.
     pub result_facts: Vec<Term>,
-    /// For each `&uniq L => L'` parameter: its register and what the memory holds afterwards
-    /// (of the same size).
+    /// For each `&uniq L => L'` parameter, in increasing order: its register and what the memory holds
+    /// afterwards (of the same size).
     pub gives_back: Vec<(u8, LayoutId)>,
     /// Registers that hold after the call what they held before it.
     pub preserved: RegSet,
@@ -204,6 +223,27 @@ impl Types {
     pub fn strukt(&self, id: StructId) -> &Struct {
         &self.structs[id.index()]
     }
+    /// The pointer that a word is once it has been tested and opened: its mode, and what it points to.
+    pub fn pointer(&self, id: WordId) -> Option<(Mode, LayoutId)> {
+        match self.word(id) {
+            WordTy::Ptr(mode, layout) => Some((*mode, *layout)),
+            WordTy::Opt(inner) | WordTy::Res(inner) => match self.word(*inner) {
+                WordTy::Opt(_) | WordTy::Res(_) => None,
+                _ => self.pointer(*inner),
+            },
+            WordTy::Exists(e) => match self.word(e.word) {
+                WordTy::Ptr(mode, layout) => Some((*mode, *layout)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether a word owns memory: it is moved, and whoever has it may free what it points to.
+    pub fn linear(&self, id: WordId) -> bool {
+        self.pointer(id).is_some_and(|(mode, _)| mode == Mode::Own)
+    }
+
     /// The signature with this id.
     pub fn sig(&self, id: SigId) -> &Sig {
         &self.sigs[id.index()]

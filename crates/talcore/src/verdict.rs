@@ -73,6 +73,8 @@ codes! {
     StoreType = 304,
     /// An operation on memory that needs another kind of contents.
     Content = 305,
+    /// The conditions of `split` or `join` do not hold.
+    Ghost = 306,
     /// An argument does not have the type that the function asks for.
     ArgType = 400,
     /// A fact that the function asks for could not be proved.

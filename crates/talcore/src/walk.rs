@@ -104,6 +104,9 @@ pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
             }
             label = engine.guide.next_label(at + 1);
         }
+        while reachable && let Some(ghost) = engine.guide.ghost(at) {
+            engine.ghost(ghost)?;
+        }
         let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or(&[]);
         let decoded = decode(engine.program.arch, rest, engine.ip);
         let insn = match &decoded {
@@ -164,6 +167,9 @@ impl Guide for NoGuide {
         None
     }
     fn label(&mut self, _: u64) -> Option<alloc::rc::Rc<crate::state::State>> {
+        None
+    }
+    fn ghost(&mut self, _: u64) -> Option<crate::guide::Ghost> {
         None
     }
     fn next_label(&mut self, _: u64) -> Option<u64> {

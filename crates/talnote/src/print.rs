@@ -8,7 +8,7 @@ pub mod state;
 use std::fmt::Write;
 use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::term::{Term, Var};
-use talcore::types::{Layout, LayoutId, Mode, Sig, SigId, StructId, Types, WordId, WordTy};
+use talcore::types::{Exists, Layout, LayoutId, Mode, Sig, SigId, StructId, Types, WordId, WordTy};
 
 /// The most bytes that one call prints, roughly.
 pub const LIMIT: usize = 4096;
@@ -109,8 +109,16 @@ impl<'a> Printer<'a> {
 
     /// Prints a type whose variables stand for these terms.
     fn text_under(&self, env: Option<&[Term]>, f: impl FnOnce(&mut Writer<'_>)) -> String {
-        let mut w =
-            Writer { p: self, out: String::new(), universal: u32::MAX, sigs: 0, named: 0, depth: 0, env };
+        let mut w = Writer {
+            p: self,
+            out: String::new(),
+            universal: u32::MAX,
+            sigs: 0,
+            named: 0,
+            depth: 0,
+            env: env.map(<[Term]>::to_vec),
+            hidden: 0,
+        };
         f(&mut w);
         w.out
     }
@@ -146,8 +154,13 @@ struct Writer<'a> {
     named: usize,
     depth: usize,
     /// What the variables of the type stand for; `None`: they are printed themselves.
-    env: Option<&'a [Term]>,
+    env: Option<Vec<Term>>,
+    /// How many variables existentials bind here.
+    hidden: u32,
 }
+
+/// From here on variables are those that existentials bind.
+const HIDDEN: Var = 1 << 30;
 
 impl Writer<'_> {
     fn put(&mut self, text: &str) {
@@ -180,6 +193,13 @@ impl Writer<'_> {
     fn var(&mut self, v: Var) {
         const BOUND: [&str; 7] = ["n", "m", "k", "j", "i", "p", "q"];
         const RESULTS: [&str; 5] = ["r", "s", "t", "u", "v"];
+        const NAMES: [&str; 4] = ["x", "y", "z", "w"];
+        if let Some(i) = v.checked_sub(HIDDEN) {
+            return match NAMES.get(i as usize) {
+                Some(name) => self.put(name),
+                None => drop(write!(self.out, "x{i}")),
+            };
+        }
         if self.sigs == self.named
             && let Some(name) = self.p.vars.get(v as usize).filter(|n| !n.is_empty())
         {
@@ -208,7 +228,7 @@ impl Writer<'_> {
     }
 
     fn term(&mut self, t: &Term) {
-        match self.env {
+        match &self.env {
             Some(env) => match t.subst(env) {
                 Some(t) => self.plain_term(&t),
                 None => self.put("?"),
@@ -309,9 +329,42 @@ impl Writer<'_> {
                 self.put("opt ");
                 self.word(*w);
             }
+            WordTy::Res(w) => {
+                self.put("res ");
+                self.word(*w);
+            }
+            WordTy::Exists(e) => self.exists(e),
             WordTy::Fn(sig) => self.sig(*sig),
             WordTy::Var(v) => self.word_var(*v),
         }
+    }
+
+    /// `exists x {1 <= x}. own block(x)`: what it binds gets names of its own, which hide no others.
+    fn exists(&mut self, e: &Exists) {
+        let outer = |v: u32| match &self.env {
+            Some(env) => env.get(v as usize).cloned().unwrap_or_default(),
+            None => Term::var(v),
+        };
+        let first = HIDDEN + self.hidden;
+        let bound = (first..).take(e.vars.len()).map(Term::var);
+        // What no table holds would make a name for every number below it.
+        let env = (0..e.first.min(512)).map(outer).chain(bound).collect();
+        let outside = self.env.replace(env);
+        self.hidden += e.vars.len() as u32;
+        self.put("exists ");
+        self.list(e.vars.iter().zip(first..), |w, (range, v)| w.binder(v, range));
+        if !e.facts.is_empty() {
+            self.put(" {");
+            self.list(e.facts.iter(), |w, f| match f.subst(w.env.as_deref().unwrap_or(&[])) {
+                Some(f) => w.fact(&f),
+                None => w.put("?"),
+            });
+            self.put("}");
+        }
+        self.put(". ");
+        self.word(e.word);
+        self.hidden -= e.vars.len() as u32;
+        self.env = outside;
     }
 
     fn range(&mut self, i: &Interval) {

@@ -4,6 +4,7 @@ use crate::wire;
 use std::collections::HashMap;
 use std::rc::Rc;
 use talcore::facts::{Cert, Facts};
+use talcore::guide::Ghost;
 use talcore::program::{Function, Program};
 use talcore::state::{Env, Loc, STATIC, State, Word};
 use talcore::term::Term;
@@ -86,6 +87,7 @@ pub fn write(
     function: &Function,
     entry: &State,
     labels: &[(u64, Rc<State>)],
+    ghosts: &[(u64, Ghost)],
     answers: &Answers,
 ) -> Option<Vec<u8>> {
     let statics = function.statics.iter().enumerate().filter_map(|(i, o)| Some(((*o)?, i as u32))).collect();
@@ -99,6 +101,7 @@ pub fn write(
         w.state(state, before)?;
         before = state;
     }
+    w.ghosts(ghosts);
     wire::count(&mut w.out, answers.required.len());
     w.out.extend(&answers.required);
     w.out.extend(&answers.optional);
@@ -151,6 +154,7 @@ impl Writer<'_> {
                 self.env(&l.lay.env);
             }
         }
+        self.contents(s, before.locs.get(..kept).unwrap_or(&before.locs), flags)?;
         let registers = || (0..16).filter(|r| *r != 4 && s.regs[*r] != before.regs[*r]);
         let set = registers().fold(0u16, |set, r| set | 1 << r);
         if differs(self, set != 0, 4) {
@@ -185,6 +189,50 @@ impl Writer<'_> {
         Some(())
     }
 
+    /// What exclusive memory holds, where a reader would not know it.
+    fn contents(&mut self, s: &State, before: &[Loc], flags: usize) -> Option<()> {
+        let changed = |(i, l): &(usize, &Loc)| {
+            let fresh = Loc { addr: None, cells: Vec::new(), live: true, ..(*l).clone() };
+            let old = before.get(*i).unwrap_or(&fresh);
+            l.exclusive() && (l.live, &l.lay, &l.cells) != (old.live, &old.lay, &old.cells)
+        };
+        let changed: Vec<_> = s.locs.iter().enumerate().filter(changed).collect();
+        if changed.is_empty() {
+            return Some(());
+        }
+        self.out[flags] |= 64;
+        wire::count(&mut self.out, changed.len());
+        for (i, l) in changed {
+            wire::count(&mut self.out, i);
+            self.out.push(u8::from(l.live));
+            if l.live {
+                let id = self.layout(l.lay.id)?;
+                wire::uleb(&mut self.out, id.into());
+                self.env(&l.lay.env);
+                wire::count(&mut self.out, l.cells.len());
+                for cell in &l.cells {
+                    wire::term(&mut self.out, &cell.off);
+                    self.word(&cell.word)?;
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// The ghosts are in order of their offsets.
+    fn ghosts(&mut self, ghosts: &[(u64, Ghost)]) {
+        wire::count(&mut self.out, ghosts.len());
+        let mut before = 0;
+        for (at, ghost) in ghosts {
+            wire::uleb(&mut self.out, u128::from(at - before));
+            before = *at;
+            match ghost {
+                Ghost::Split(r) => self.out.extend([0, r.0]),
+                Ghost::Join(a, b) => self.out.extend([1, a.0, b.0]),
+            }
+        }
+    }
+
     fn env(&mut self, env: &Env) {
         match env {
             Some(terms) => wire::terms(&mut self.out, terms),
@@ -202,11 +250,14 @@ impl Writer<'_> {
         if id == self.program.shapes.string() {
             return Some(0);
         }
+        if id == self.program.shapes.bytes() {
+            return Some(1);
+        }
         if (lo..hi).contains(&id.0) {
-            return Some(1 + id.0 - lo);
+            return Some(2 + id.0 - lo);
         }
         let hidden = (lo..hi).find(|l| self.program.shapes.opened(LayoutId(*l)) == Some(id))?;
-        Some(1 + (hi - lo) + (hidden - lo))
+        Some(2 + (hi - lo) + (hidden - lo))
     }
 
     fn opt_word(&self, id: WordId) -> Option<u32> {

@@ -7,7 +7,7 @@ use std::fmt;
 use talcore::types::{Layout, LayoutId, Mode, RegSet, Sig, SigId, WordTy};
 
 /// The version of the format that this writer writes.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// The ELF note type.
 pub const NOTE_TYPE: u32 = 0x100;
 /// The ELF note's owner, with its NUL.
@@ -387,6 +387,14 @@ impl Nodes<'_> {
             WordTy::Opt(w) => self.tagged(0x03, w.0),
             WordTy::Fn(sig) => self.tagged(0x04, sig.0),
             WordTy::Var(v) => self.tagged(0x05, *v),
+            WordTy::Res(w) => self.tagged(0x06, w.0),
+            WordTy::Exists(e) => {
+                self.tagged(0x07, e.first);
+                count(self.out, e.vars.len());
+                e.vars.iter().for_each(|i| interval(self.out, i));
+                terms(self.out, &e.facts);
+                uleb(self.out, e.word.0.into());
+            }
         }
     }
 

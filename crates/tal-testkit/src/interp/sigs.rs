@@ -85,6 +85,11 @@ impl Machine<'_> {
                     self.word(*inner, word, vars)
                 }
             }
+            WordTy::Res(_) if word >= 4095u64.wrapping_neg() => Ok(()),
+            WordTy::Res(inner) => self.word(*inner, word, vars),
+            // What it hides is not known here; but it is a pointer.
+            WordTy::Exists(_) if word == 0 => Err("is 0".into()),
+            WordTy::Exists(_) => Ok(()),
             WordTy::Fn(sig) => match program.sig_at(word) {
                 Some(found) if program.same_sig(*sig, found) => Ok(()),
                 _ => Err("is no function of that type".into()),

@@ -100,6 +100,7 @@ fn item_span(item: &Item) -> Span {
         Item::Instr(i) => i.span,
         Item::Sys { span, .. } => *span,
         Item::Annotation(a) => a.span,
+        Item::Ghost(_, span) => *span,
         Item::Label(_) => Span::default(),
     }
 }

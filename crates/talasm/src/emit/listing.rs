@@ -44,7 +44,7 @@ pub fn write(module: &Module, encoded: &Encoded, states: &States) -> String {
                 }
                 Item::Instr(instr) => add(instr.span, code_entry(encoded, code, i)),
                 Item::Sys { span, .. } => add(*span, code_entry(encoded, code, i)),
-                Item::Annotation(_) => {}
+                Item::Annotation(_) | Item::Ghost(..) => {}
             }
         }
     }

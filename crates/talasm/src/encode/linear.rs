@@ -65,6 +65,7 @@ impl<'m> Linearizer<'m> {
         let offset_of = |p: DraftPos| insns.get(p.insns as usize).map_or(size, |i| i.offset);
         let labels: Vec<u32> = d.labels.iter().map(|l| l.map_or(0, offset_of)).collect();
 
+        let ghosts = d.ghosts.iter().map(|(at, ghost)| (offset_of(*at), *ghost)).collect();
         let mut copied = d.start as usize;
         for (b, &length) in d.branches.iter().zip(&lengths) {
             self.text.extend_from_slice(&self.raw[copied..b.at.raw as usize]);
@@ -81,7 +82,7 @@ impl<'m> Linearizer<'m> {
             self.text[reloc.at as usize..][..reloc.kind.bytes()].fill(0);
             self.relocs.push(reloc);
         }
-        self.functions.push(FunctionCode { start, size, insns, labels });
+        self.functions.push(FunctionCode { start, size, insns, labels, ghosts });
     }
 
     /// Fills in distances within the code; answers what is left for the linker.

@@ -12,9 +12,11 @@ use crate::ir::{
 };
 use std::collections::HashMap;
 use talcore::arch::Arch;
+use talcore::guide::Ghost;
 use talcore::limits;
 use talcore::term::Term;
 use talcore::types::Layout;
+use talcore::x86::insn::Reg;
 
 /// A label of the function.
 struct Label {
@@ -157,12 +159,38 @@ impl Cx<'_> {
                         None => good = false,
                     }
                 }
+                if mnemonic == "split" || mnemonic == "join" {
+                    return self.ghost(&mnemonic, &operands, stmt.span);
+                }
                 good.then_some(Item::Instr(Instr { prefix, mnemonic, operands, span: stmt.span }))
             }
             StmtKind::Sys(id) => self.sys(id.name, id.span, stmt.span),
             StmtKind::Annotation(i) => self.annotation(f, i, stmt.span, function).map(Item::Annotation),
             StmtKind::Table(..) => None,
         }
+    }
+
+    /// `split r` and `join a, b`, which have no machine code.
+    fn ghost(&mut self, name: &str, operands: &[Operand], span: Span) -> Option<Item> {
+        let word = self.word_bytes() as u8;
+        let register = |o: &Operand| match o {
+            Operand::Reg(RegOp::Gpr(r, w), _) if *w == word => Some(Reg(*r)),
+            _ => None,
+        };
+        let registers: Option<Vec<Reg>> = operands.iter().map(register).collect();
+        let ghost = match (name, registers.as_deref()) {
+            ("split", Some([r])) => Some(Ghost::Split(*r)),
+            ("join", Some([a, b])) => Some(Ghost::Join(*a, *b)),
+            _ => None,
+        };
+        if ghost.is_none() {
+            let usage = match name {
+                "split" => "`split r`: the register points to where owned memory is cut in two",
+                _ => "`join a, b`: the registers point to two owned objects, one right behind the other",
+            };
+            self.error(1301, format!("`{name}` takes whole registers")).at(span, "not these").help(usage);
+        }
+        ghost.map(|g| Item::Ghost(g, span))
     }
 
     fn sys(&mut self, name: Name, at: Span, span: Span) -> Option<Item> {

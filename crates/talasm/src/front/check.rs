@@ -237,7 +237,7 @@ impl Cx<'_> {
             WordTy::Fn(_) => Pointee::Function,
             WordTy::Ptr(Mode::Imm, _) => Pointee::Immutable,
             WordTy::Ptr(..) => Pointee::Shared,
-            WordTy::Opt(_) | WordTy::Var(_) => return None,
+            WordTy::Opt(_) | WordTy::Var(_) | WordTy::Res(_) | WordTy::Exists(_) => return None,
         };
         let name = |p| match p {
             Pointee::Function => "a function",

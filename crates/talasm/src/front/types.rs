@@ -201,7 +201,8 @@ impl Cx<'_> {
             WordTy::Int(t) => t.as_const().is_some(),
             WordTy::Range(_) | WordTy::Fn(_) => true,
             WordTy::Ptr(_, l) => self.closed_layout(*l),
-            WordTy::Opt(w) => self.closed_word(*w),
+            WordTy::Opt(w) | WordTy::Res(w) => self.closed_word(*w),
+            WordTy::Exists(e) => e.first == 0,
             WordTy::Var(_) => false,
         }
     }

@@ -1,6 +1,7 @@
 //! The control flow of a function: where its labels are, and which registers are live there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use talcore::guide::Ghost;
 use talcore::program::{Function, ObjectKind, Program};
 use talcore::types::{RegSet, Sig};
 use talcore::verdict::Reject;
@@ -14,6 +15,8 @@ pub(super) struct Code {
     pub insns: Vec<(u64, Insn)>,
     /// Labels: offsets that something jumps to or that are annotated, with the registers that are live there.
     pub labels: BTreeMap<u64, RegSet>,
+    /// Steps without machine code, before the instructions at these offsets.
+    pub ghosts: BTreeMap<u64, Vec<Ghost>>,
 }
 
 impl Code {
@@ -24,6 +27,7 @@ impl Code {
         function: &Function,
         entry_label: bool,
         more: impl Iterator<Item = u64>,
+        steps: &[(u32, Ghost)],
     ) -> Result<Code, Box<Reject>> {
         let bytes = walk::code(program, function)?;
         let mut insns = Vec::new();
@@ -36,7 +40,11 @@ impl Code {
         }
         let labels =
             more.filter(|m| insns.binary_search_by_key(m, |i| i.0).is_ok()).map(|m| (m, 0)).collect();
-        let mut code = Code { insns, labels };
+        let mut ghosts: BTreeMap<u64, Vec<Ghost>> = BTreeMap::new();
+        for (at, ghost) in steps {
+            ghosts.entry((*at).into()).or_default().push(*ghost);
+        }
+        let mut code = Code { insns, labels, ghosts };
         for i in 0..code.insns.len() {
             for target in code.targets(program, function, i) {
                 if target != 0 || entry_label {
@@ -116,8 +124,20 @@ impl Code {
     /// Live registers by iteration from the end; a register is live if some path reads it first.
     fn liveness(&mut self, program: &Program<'_>, function: &Function) {
         let sig = program.types.sig(function.sig);
-        let effects: Vec<Effect> =
-            self.insns.iter().map(|(_, i)| effect(program, function, sig, i)).collect();
+        let effects: Vec<Effect> = self
+            .insns
+            .iter()
+            .map(|(at, i)| {
+                let mut e = effect(program, function, sig, i);
+                for ghost in self.ghosts.get(at).into_iter().flatten() {
+                    e.reads |= match ghost {
+                        Ghost::Split(r) => bit(*r),
+                        Ghost::Join(a, b) => bit(*a) | bit(*b),
+                    };
+                }
+                e
+            })
+            .collect();
         let targets: Vec<Vec<u64>> =
             (0..self.insns.len()).map(|i| self.targets(program, function, i)).collect();
         loop {

@@ -54,6 +54,9 @@ impl Guide for Scout<'_> {
         // Only asked whether there is one.
         self.wanted.labels.contains_key(&at).then(|| self.some.clone())
     }
+    fn ghost(&mut self, _: u64) -> Option<guide::Ghost> {
+        None
+    }
     fn next_label(&mut self, at: u64) -> Option<u64> {
         self.wanted.labels.range(at..).next().map(|l| *l.0)
     }
@@ -182,6 +185,9 @@ fn run_block(
                 edges.push((*at, engine.ip, engine.state.clone()));
             }
             break;
+        }
+        for ghost in code.ghosts.get(at).into_iter().flatten() {
+            engine.ghost(*ghost)?;
         }
         let flow = engine.step(insn)?;
         let ip = engine.ip;

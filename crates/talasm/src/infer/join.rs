@@ -288,7 +288,7 @@ impl<'a, 'p> Join<'a, 'p> {
             None => s.locs.get(l as usize).map(|l| Loc { addr: None, ..l.clone() }),
             Some(o) => match self.f.program.objects.get(o as usize)?.kind {
                 talcore::program::ObjectKind::Data(mode, id) => {
-                    Some(Loc { mode, lay: Lay { id, env: Some(Rc::from([])) }, addr: None })
+                    Some(Loc::new(mode, Lay { id, env: Some(Rc::from([])) }))
                 }
                 talcore::program::ObjectKind::Table(..) => None,
             },
@@ -308,7 +308,7 @@ impl<'a, 'p> Join<'a, 'p> {
         if let (Some(x), Some(y)) = (length(&p.lay), length(&a.lay)) {
             let m = self.term(label, x, &y, false);
             let id = self.f.program.shapes.string();
-            return Some(Loc { mode: p.mode, lay: Lay { id, env: Some(Rc::from([m])) }, addr: None });
+            return Some(Loc::new(p.mode, Lay { id, env: Some(Rc::from([m])) }));
         }
         if p.lay.id != a.lay.id {
             return None;
@@ -322,7 +322,7 @@ impl<'a, 'p> Join<'a, 'p> {
             }
             _ => return None,
         };
-        Some(Loc { mode: p.mode, lay: Lay { id: p.lay.id, env }, addr: None })
+        Some(Loc::new(p.mode, Lay { id: p.lay.id, env }))
     }
 
     pub(super) fn word(&mut self, label: &mut Label, p: Word, a: &Word) -> Word {

@@ -149,7 +149,7 @@ impl<'a, 'p> Projection<'a, 'p> {
         let Some(old) = self.from.locs.get(l as usize) else { return l };
         let (mode, id) = (old.mode, old.lay.id);
         let env = self.env(&old.lay.env);
-        locs.push(Loc { mode, lay: Lay { id, env }, addr: None });
+        locs.push(Loc::new(mode, Lay { id, env }));
         let k = locs.len() as LocId - 1;
         self.locs.insert(l, k);
         k

@@ -106,6 +106,9 @@ impl Guide for Recorder<'_> {
     fn label(&mut self, at: u64) -> Option<Rc<State>> {
         self.find(at).ok().map(|i| self.solution.labels[i].1.clone())
     }
+    fn ghost(&mut self, _: u64) -> Option<talcore::guide::Ghost> {
+        None
+    }
     fn next_label(&mut self, at: u64) -> Option<u64> {
         let i = self.find(at).unwrap_or_else(|i| i);
         self.solution.labels.get(i).map(|l| l.0)
@@ -155,7 +158,9 @@ pub(super) fn record(
             break;
         }
     }
-    stream::write(program, function, &solution.entry, &solution.labels, &answers).ok_or_else(|| {
+    let ghosts: Vec<_> =
+        code.ghosts.iter().flat_map(|(at, list)| list.iter().map(|ghost| (*at, *ghost))).collect();
+    stream::write(program, function, &solution.entry, &solution.labels, &ghosts, &answers).ok_or_else(|| {
         let reject = Reject::new(
             Reason::Stream,
             function.addr,
@@ -225,6 +230,11 @@ fn walk<'s>(
             continue;
         }
         engine.guide.uses.matching = None;
+        for ghost in code.ghosts.get(at).into_iter().flatten() {
+            if let Err(r) = engine.ghost(*ghost) {
+                return Err(stop(&engine, r));
+            }
+        }
         match engine.step(insn) {
             Ok(Flow::Next) => {}
             Ok(Flow::Trap) if code.insns.get(n + 1).is_none_or(|i| i.1.op != Op::Ud2) => {

@@ -59,6 +59,7 @@ pub(super) fn failure(
             Item::Sys { span, .. } => *span,
             Item::Label(l) => module.functions[f].labels.get(l.0 as usize)?.1,
             Item::Annotation(a) => a.span,
+            Item::Ghost(_, span) => *span,
         })
     };
     let span = span_at(r.at).unwrap_or(module.functions[f].span);

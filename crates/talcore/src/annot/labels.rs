@@ -5,7 +5,7 @@ use crate::facts::Facts;
 use crate::limits;
 use crate::program::{Function, Program};
 use crate::reader::Reader;
-use crate::state::{Env, Lay, STATIC, Slot, State, Word};
+use crate::state::{Env, Held, Lay, STATIC, Slot, State, Word};
 use crate::term::Term;
 use crate::types::{LayoutId, Mode, SigId, WordId, WordTy};
 use crate::x86::insn::Reg;
@@ -59,7 +59,10 @@ impl Scope {
     fn state(self, s: &State) -> bool {
         s.regs.iter().all(|w| self.word(w))
             && s.frame.iter().filter_map(|slot| slot.word.as_ref()).all(|w| self.word(w))
-            && s.locs.iter().all(|l| self.env(&l.lay.env))
+            && s.locs.iter().all(|l| {
+                let held = |c: &Held| self.term(&c.off) && self.word(&c.word);
+                self.env(&l.lay.env) && l.cells.iter().all(held)
+            })
             && s.facts.list().iter().all(|t| self.term(t))
     }
 }
@@ -96,7 +99,7 @@ impl Labels<'_, '_> {
 
     /// Changes the state of the previous label to the one of the next.
     fn state(&mut self, s: &mut State) -> Option<()> {
-        let flags = self.r.u8().filter(|f| *f < 64)?;
+        let flags = self.r.u8().filter(|f| *f < 128)?;
         let differs = |bit: u8| flags & bit != 0;
         let before = Scope::of(s);
         if differs(1) {
@@ -104,6 +107,9 @@ impl Labels<'_, '_> {
         }
         if differs(2) {
             self.locations(s)?;
+        }
+        if differs(64) {
+            self.contents(s)?;
         }
         if differs(4) {
             self.registers(s)?;
@@ -156,6 +162,35 @@ impl Labels<'_, '_> {
         Some(())
     }
 
+    /// What exclusive memory holds: it may change from label to label.
+    fn contents(&mut self, s: &mut State) -> Option<()> {
+        let scope = Scope::of(s);
+        for _ in 0..self.r.count(limits::LOCATIONS)? {
+            let l: usize = self.r.num()?;
+            s.locs.get(l).filter(|l| l.exclusive())?;
+            let live = match self.r.u8()? {
+                0 => None,
+                1 => Some(Lay { id: LayoutId(self.layout()?), env: self.env(scope.vars)? }),
+                _ => return None,
+            };
+            let mut cells = Vec::new();
+            if live.is_some() {
+                for _ in 0..self.r.count(limits::HELD)? {
+                    let off = self.r.term(scope.vars)?;
+                    let tag = self.r.u8()?;
+                    cells.push(Held { off, word: self.word(tag, scope)? });
+                }
+            }
+            let loc = s.locs.get_mut(l)?;
+            loc.live = live.is_some();
+            if let Some(lay) = live {
+                loc.lay = lay;
+            }
+            loc.cells = cells;
+        }
+        Some(())
+    }
+
     fn registers(&mut self, s: &mut State) -> Option<()> {
         let mask: u16 = self.r.num()?;
         let registers = self.program.arch.registers() as usize;
@@ -199,11 +234,17 @@ impl Labels<'_, '_> {
         Some(())
     }
 
-    /// 0: a string whose hidden length has a name; then the note's layouts; then those that opening
-    /// a hidden length of the note's layouts makes.
+    /// 0: a string whose hidden length has a name; 1: forgotten memory; then the note's layouts; then those
+    /// that opening a hidden length of the note's layouts makes.
     fn layout(&mut self) -> Option<u32> {
         let id: u32 = self.r.num()?;
-        let Some(id) = id.checked_sub(1) else { return Some(self.program.shapes.string().0) };
+        let Some(id) = id.checked_sub(2) else {
+            return Some(if id == 0 {
+                self.program.shapes.string().0
+            } else {
+                self.program.shapes.bytes().0
+            });
+        };
         let (lo, hi) = self.function.types.layouts;
         in_base((lo, hi), id).or_else(|| {
             let hidden = in_base((lo, hi), id.checked_sub(hi.checked_sub(lo)?)?)?;
@@ -218,7 +259,7 @@ impl Labels<'_, '_> {
             None => self.program.shapes.maybe_string(),
             Some(id) => WordId(in_base(self.function.types.words, id)?),
         };
-        matches!(self.program.types.word(id), WordTy::Opt(_)).then_some(id)
+        matches!(self.program.types.word(id), WordTy::Opt(_) | WordTy::Res(_)).then_some(id)
     }
 
     fn env(&mut self, vars: u32) -> Option<Env> {

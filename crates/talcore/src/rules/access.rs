@@ -9,9 +9,9 @@ use crate::guide::Guide;
 use crate::limits;
 use crate::matching::{Blame, Subst};
 use crate::memory::Leaf;
-use crate::state::{LocId, Word};
+use crate::state::{Env, LocId, Word};
 use crate::term::Term;
-use crate::types::{LayoutId, Mode};
+use crate::types::{LayoutId, Mode, WordId};
 use crate::verdict::Code;
 use crate::x86::insn::{Arg, Insn, Op, Reg, Width};
 
@@ -33,8 +33,13 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Reads from an object.
     pub fn load_object(&mut self, l: LocId, off: &Term, width: Width) -> Checked<Word> {
         let loc = self.loc(l)?;
+        let held = if loc.exclusive() { self.held_at(l, off, width)? } else { Err(true) };
         match self.leaf(&loc.lay, off, width, false)? {
-            Leaf::Raw => Ok(self.raw_value(width)),
+            Leaf::Raw => Ok(held.unwrap_or_else(|_| self.raw_value(width))),
+            Leaf::Cell(..) if held.is_ok() => Ok(held.unwrap_or_default()),
+            // Perhaps it is another word that was put there: a number, whatever it is.
+            Leaf::Cell(..) if held == Err(false) => Ok(self.raw_value(width)),
+            Leaf::Cell(word, env) if self.program.types.linear(word) => self.move_out(l, off, word, &env),
             Leaf::Cell(word, env) => self.load_word(word, &env),
             Leaf::Num(w, range) => {
                 // The bits of a signed cell are sign-extended only by `movsx`.
@@ -55,6 +60,18 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Ok(value)
             }
         }
+    }
+
+    /// Loads a word that owns memory. From exclusive memory the capability comes with it, and the cell holds the
+    /// address from then on; elsewhere it is a number.
+    fn move_out(&mut self, l: LocId, off: &Term, ty: WordId, env: &Env) -> Checked<Word> {
+        let loc = self.loc(l)?;
+        if loc.exclusive() && loc.cells.len() < limits::HELD {
+            let word = self.load_word(ty, env)?;
+            self.hold(l, off, word.clone());
+            return Ok(word);
+        }
+        Ok(Word::Int(self.fresh(self.word_range())))
     }
 
     /// Reading a string at `e`: allowed if `0 <= e <= m`. The byte `b` is 0 exactly at the first
@@ -97,7 +114,21 @@ impl<'a, G: Guide> Engine<'a, G> {
         if !loc.mode.writable() {
             return self.reject(Code::ReadOnly, "the memory may only be read");
         }
-        match self.leaf(&loc.lay, off, width, true)? {
+        if loc.exclusive() {
+            return self.store_exclusive(l, off, width, value);
+        }
+        let leaf = self.leaf(&loc.lay, off, width, true)?;
+        if let Leaf::Cell(word, _) = &leaf
+            && self.program.types.linear(*word)
+        {
+            return self.reject(Code::StoreType, "a shared cell that owns memory is changed by `xchg` only");
+        }
+        self.weak_store(leaf, value)
+    }
+
+    /// A store that keeps the declared type of the cell.
+    pub fn weak_store(&mut self, leaf: Leaf, value: Word) -> Checked {
+        match leaf {
             Leaf::Raw => Ok(()),
             Leaf::Cell(word, env) => {
                 let blame = Blame { shape: Code::StoreType, fact: Code::StoreType };
@@ -305,8 +336,15 @@ impl<'a, G: Guide> Engine<'a, G> {
                 if r == Reg::SP {
                     return self.reject(Code::StackPointer, "rsp cannot be exchanged");
                 }
-                let old = self.load(i, i.width)?;
                 let new = self.get(r);
+                if let Some((word, env)) = self.owning_cell(i)? {
+                    let blame = Blame { shape: Code::StoreType, fact: Code::StoreType };
+                    self.match_word(&mut Subst::identity(), (word, &env), &new, blame)?;
+                    let old = self.load_word(word, &env)?;
+                    self.set(r, old);
+                    return Ok(());
+                }
+                let old = self.load(i, i.width)?;
                 self.store(i, i.width, new)?;
                 self.set(r, old);
                 Ok(())
@@ -318,6 +356,20 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.write_arg(i, b, i.width, x)
             }
         }
+    }
+
+    /// The type of the shared cell that an operand is, if it owns memory. In one step of the machine the old
+    /// content leaves it and the new one takes its place, so there is never a moment without an owner, or with two.
+    fn owning_cell(&mut self, i: &Insn) -> Checked<Option<(WordId, Env)>> {
+        let Place::Object(l, off) = self.place(&i.mem, true)? else { return Ok(None) };
+        let loc = self.loc(l)?;
+        if loc.mode != Mode::Shared || !self.program.shapes.linear(loc.lay.id) {
+            return Ok(None);
+        }
+        Ok(match self.leaf(&loc.lay, &off, i.width, true)? {
+            Leaf::Cell(word, env) if self.program.types.linear(word) => Some((word, env)),
+            _ => None,
+        })
     }
 
     /// `cmpxchg` and `xadd`: raw integers on both sides; a typed cell must accept any value that
@@ -338,12 +390,15 @@ impl<'a, G: Guide> Engine<'a, G> {
             return self.write_arg(i, i.args[0], i.width, sum);
         }
         // Either the destination gets the source, or ax gets the destination. So a typed cell must
-        // accept the source, but the frame, whose cells get the type of what is stored, holds
-        // nothing known afterwards.
+        // accept the source, but the frame and exclusive memory, whose cells get the type of what is
+        // stored, hold nothing known afterwards.
         let unknown = self.fresh(Interval::unsigned(i.width.bits()));
         match i.args[0] {
             Arg::Mem => match self.place(&i.mem, true)? {
                 Place::Frame(off) => self.store_frame(&off, i.width, Word::Any)?,
+                Place::Object(l, off) if self.loc(l)?.exclusive() => {
+                    self.store_exclusive(l, &off, i.width, Word::Any)?;
+                }
                 _ => self.write_arg(i, Arg::Mem, i.width, src)?,
             },
             _ => {

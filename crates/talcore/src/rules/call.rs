@@ -5,9 +5,9 @@ use crate::engine::{Checked, Engine, Flow};
 use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::matching::{Blame, Subst};
-use crate::state::{Env, Word};
+use crate::state::{Env, Lay, Word};
 use crate::term::Term;
-use crate::types::{Mode, RegSet, Sig, SigId, WordId, WordTy};
+use crate::types::{LayoutId, Mode, RegSet, Sig, SigId, WordId, WordTy};
 use crate::verdict::Code;
 use crate::x86::insn::Reg;
 use alloc::vec;
@@ -16,6 +16,19 @@ use alloc::vec;
 pub const CALL: Blame = Blame { shape: Code::ArgType, fact: Code::ArgFact };
 /// Failures of results.
 pub const RETURN: Blame = Blame { shape: Code::ResultType, fact: Code::ResultFact };
+
+/// The order in which arguments and results are matched: integers bind variables exactly, while memory may be larger
+/// than what is asked for; and what is given away is gone before anything is lent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Integer,
+    Owned,
+    Other,
+}
+
+impl Kind {
+    const ORDER: [Kind; 3] = [Kind::Integer, Kind::Owned, Kind::Other];
+}
 
 /// Memory that one call borrows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,22 +104,26 @@ impl<'a, G: Guide> Engine<'a, G> {
         alloc::rc::Rc::make_mut(&mut self.entry).copy_from(&self.state);
     }
 
-    /// Matches arguments, integers first: they bind variables exactly, while memory may be larger
-    /// than what is asked for.
+    /// Matches arguments in the order of their kinds.
     fn arguments(&mut self, sig: &Sig) -> Checked<Subst> {
         let mut s = Subst::new(0, sig.vars.len());
         s.words = vec![None; sig.word_vars as usize];
         self.lent.clear();
         let word = self.word();
-        for integers in [true, false] {
+        self.unique.clear();
+        for kind in Kind::ORDER {
             for &(r, ty) in &sig.params {
-                if self.is_integer(ty) == integers {
+                if self.kind(ty) == kind {
                     let w = self.get(Reg(r));
                     self.match_word(&mut s, (ty, &None), &w, CALL).map_err(|e| e.reg(r))?;
+                    if let (Some(layout), Word::Ptr(l, _)) = (self.unique_layout(ty), w) {
+                        let gives = sig.gives_back.iter().find(|g| g.0 == r).map_or(layout, |g| g.1);
+                        self.unique.push((l, gives));
+                    }
                 }
             }
             for (i, &ty) in sig.stack.iter().enumerate() {
-                if self.is_integer(ty) == integers {
+                if self.kind(ty) == kind {
                     let at = self.state.depth + word * i as i64;
                     let slot = self.state.slot_at(at).and_then(|i| self.state.frame.get(i));
                     let w = match slot {
@@ -122,8 +139,22 @@ impl<'a, G: Guide> Engine<'a, G> {
         Ok(s)
     }
 
-    fn is_integer(&self, ty: WordId) -> bool {
-        matches!(self.program.types.word(ty), WordTy::Int(_))
+    fn kind(&self, ty: WordId) -> Kind {
+        match self.program.types.word(ty) {
+            WordTy::Int(_) => Kind::Integer,
+            _ if self.program.types.linear(ty) => Kind::Owned,
+            _ => Kind::Other,
+        }
+    }
+
+    /// What an exclusive borrow of typed memory takes.
+    fn unique_layout(&self, ty: WordId) -> Option<LayoutId> {
+        match self.program.types.word(ty) {
+            WordTy::Ptr(Mode::Uniq, layout) if self.program.shapes.raw_size(*layout).is_none() => {
+                Some(*layout)
+            }
+            _ => None,
+        }
     }
 
     /// What one call borrows must not contradict itself: exclusive memory is lent once, and memory
@@ -160,7 +191,15 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         self.state.touched = self.state.touched.min(self.state.depth - word);
         self.clobber(!sig.preserved);
-        self.results(&sig.result_vars, &sig.result_facts, &sig.results, &mut s)
+        self.results(&sig.result_vars, &sig.result_facts, &sig.results, &mut s)?;
+        for (l, layout) in core::mem::take(&mut self.unique) {
+            let env = s.env();
+            if let Some(loc) = self.state.locs.get_mut(l as usize) {
+                loc.cells.clear();
+                loc.lay = Lay { id: layout, env };
+            }
+        }
+        Ok(())
     }
 
     /// Registers that a call may change hold nothing known afterwards.
@@ -194,7 +233,14 @@ impl<'a, G: Guide> Engine<'a, G> {
         let env: Env = s.env();
         for &(r, ty) in results {
             let word = match self.program.types.word(ty) {
-                WordTy::Var(v) => s.words.get(*v as usize).cloned().flatten().unwrap_or_default(),
+                WordTy::Var(v) => {
+                    let word = s.words.get(*v as usize).cloned().flatten().unwrap_or_default();
+                    // The call may have taken what it points to.
+                    match word {
+                        Word::Ptr(l, _) if self.loc(l).is_err() => Word::Any,
+                        word => word,
+                    }
+                }
                 _ => self.load_word(ty, &env)?,
             };
             self.set(Reg(r), word);
@@ -269,13 +315,21 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         let mut s = Subst::new(sig.vars.len() as u32, sig.result_vars.len());
         s.words = (0..sig.word_vars).map(|v| Some(Word::Var(v))).collect();
-        for integers in [true, false] {
+        for kind in Kind::ORDER {
             for &(r, ty) in &sig.results {
-                if self.is_integer(ty) == integers {
+                if self.kind(ty) == kind {
                     let w = self.get(Reg(r));
                     self.match_word(&mut s, (ty, &None), &w, RETURN).map_err(|e| e.reg(r))?;
                 }
             }
+        }
+        for &(r, ty) in &sig.params {
+            let (Some(layout), Some(Word::Ptr(l, _))) = (self.unique_layout(ty), entry.regs.get(r as usize))
+            else {
+                continue;
+            };
+            let gives = sig.gives_back.iter().find(|g| g.0 == r).map_or(layout, |g| g.1);
+            self.pack(&mut s, (gives, &None), *l, &[], RETURN).map_err(|e| e.reg(r))?;
         }
         self.discharge(&mut s, &sig.result_vars, &sig.result_facts, RETURN)
     }

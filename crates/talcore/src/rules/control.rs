@@ -5,7 +5,7 @@ use crate::arith::Num;
 use crate::engine::{Checked, Engine, Flow};
 use crate::guide::Guide;
 use crate::program::ObjectKind;
-use crate::state::{Lay, State, Word};
+use crate::state::{State, Word};
 use crate::term::Term;
 use crate::types::WordTy;
 use crate::verdict::Code;
@@ -100,7 +100,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         let Some(off) = self.local_target(target) else {
             return self.branch_away(target, learn);
         };
-        let saved: Option<State> = if self.untested { Some(self.copy()?) } else { None };
+        // Following an edge packs what the label wants packed.
+        let saved: Option<State> = if self.untested || self.state.owns() { Some(self.copy()?) } else { None };
         self.spend(self.state.frame.len() as u64)?;
         let mark = self.state.facts.mark();
         learn(self, true);
@@ -136,10 +137,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Whether some word of the state is of a type `opt`.
     pub fn has_untested(&self) -> bool {
-        let opt = |w: &Word| matches!(w, Word::Opt(..));
-        self.state.regs.iter().any(opt)
-            || self.state.frame.iter().any(|s| s.word.as_ref().is_some_and(opt))
-            || self.state.incoming.iter().any(opt)
+        self.state.words().any(|w| matches!(w, Word::Opt(..)))
     }
 
     /// Words of type `opt tau` whose value is now known become 0 or `tau`: every copy at once,
@@ -149,49 +147,48 @@ impl<'a, G: Guide> Engine<'a, G> {
             return Ok(());
         }
         while let Some((var, word)) = self.next_resolved()? {
-            let replace = |w: &mut Word| {
+            for w in self.state.words_mut() {
                 if matches!(w, Word::Opt(v, ..) if *v == var) {
                     *w = word.clone();
                 }
-            };
-            self.state.regs.iter_mut().for_each(replace);
-            self.state.frame.iter_mut().filter_map(|s| s.word.as_mut()).for_each(replace);
-            self.state.incoming.iter_mut().for_each(replace);
-            self.spend(16 + self.state.frame.len() as u64)?;
+            }
+            self.spend(self.state.parts() as u64)?;
         }
         Ok(())
     }
 
     fn next_resolved(&mut self) -> Checked<Option<(u32, Word)>> {
-        let words = self
-            .state
-            .regs
-            .iter()
-            .chain(self.state.frame.iter().filter_map(|s| s.word.as_ref()))
-            .chain(self.state.incoming.iter());
+        let types = &self.program.types;
+        // Error numbers are the 4095 largest words.
+        let error = self.word_range().hi - 4094;
         let mut found = None;
-        for w in words {
+        for w in self.state.words() {
             if let Word::Opt(v, ty, env) = w {
                 let range = self.state.facts.interval(*v);
-                if range.lo >= 1 || range.hi <= 0 {
-                    found = Some((*v, *ty, env.clone(), range.lo >= 1));
+                let (pointer, number) = match types.word(*ty) {
+                    WordTy::Res(_) => (range.hi < error, range.lo >= error),
+                    _ => (range.lo >= 1, range.hi <= 0),
+                };
+                if pointer || number {
+                    found = Some((*v, *ty, env.clone(), pointer));
                     break;
                 }
             }
         }
         let Some((var, ty, env, pointer)) = found else { return Ok(None) };
-        if !pointer {
-            return Ok(Some((var, Word::Int(Term::zero()))));
-        }
-        let WordTy::Opt(inner) = self.program.types.word(ty) else {
+        let (WordTy::Opt(inner) | WordTy::Res(inner)) = types.word(ty) else {
             return self.reject(Code::IllFormedType, "an untested word has no `opt` type");
         };
-        let word = match self.program.types.word(*inner) {
+        if !pointer {
+            let zero = matches!(types.word(ty), WordTy::Opt(_));
+            return Ok(Some((var, Word::Int(if zero { Term::zero() } else { Term::var(var) }))));
+        }
+        let word = match types.word(*inner) {
             WordTy::Fn(sig) => Word::Fn(*sig),
-            WordTy::Ptr(mode, layout) => {
-                let lay: Lay = self.opened(*layout, &env)?;
+            WordTy::Ptr(..) | WordTy::Exists(_) => {
+                let (mode, lay) = self.opened_word(*inner, &env)?;
                 let size = self.size_of(&lay);
-                let l = self.open(*mode, lay)?;
+                let l = self.open(mode, lay)?;
                 // The value is the address.
                 if let Some(loc) = self.state.locs.get_mut(l as usize) {
                     loc.addr = Some(var);
@@ -261,6 +258,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 return self
                     .reject(Code::JumpTable, "an entry of the table does not point into the function");
             };
+            let saved = if self.state.owns() { Some(self.copy()?) } else { None };
             let mark = self.state.facts.mark();
             if let Some(below) = index.offset(-i128::from(k)) {
                 self.state.facts.assume(&below);
@@ -269,7 +267,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                 }
             }
             let followed = self.edge(off);
-            self.rollback(mark);
+            match saved {
+                Some(state) => self.state = state,
+                None => self.rollback(mark),
+            }
             followed?;
         }
         Ok(Flow::Away)

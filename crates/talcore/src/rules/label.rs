@@ -1,12 +1,16 @@
 //! Labels: an edge carries a state to a label that promises less.
 
 use crate::engine::{Checked, Engine};
+use crate::facts::Interval;
 use crate::guide::{Edge, Guide};
+use crate::limits;
 use crate::matching::{Blame, Subst};
 use crate::state::{LocId, STATIC, Slot, State, Word};
 use crate::term::Term;
 use crate::types::{Mode, WordId, WordTy};
 use crate::verdict::Code;
+use crate::x86::insn::Width;
+use alloc::vec::Vec;
 
 /// Failures at labels.
 pub const LABEL: Blame = Blame { shape: Code::LabelType, fact: Code::LabelFact };
@@ -43,9 +47,15 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         // Words that become untested are matched like arguments, but nothing is lent here.
         self.lent.clear();
+        self.packing = 0;
         // The memory of the last one.
         let mut s = core::mem::take(&mut self.subst);
         s.begin((rigid, vars), (self.rigid_locs, label.locs.len()));
+        for l in 0..self.rigid_locs.min(label.locs.len()) {
+            if label.locs.get(l).is_some_and(|want| want.live && want.exclusive()) {
+                self.match_contents(&mut s, label, l as LocId, l as LocId)?;
+            }
+        }
         for (r, pattern) in label.regs.iter().enumerate() {
             let Some(actual) = self.state.regs.get(r) else { continue };
             if !matches!(pattern, Word::Any) && !s.evident_word(pattern, actual) {
@@ -96,6 +106,18 @@ impl<'a, G: Guide> Engine<'a, G> {
                     Word::Opt(a, ..) => {
                         self.unify(s, &Term::var(*v), &Term::var(*a), false, LABEL)?;
                     }
+                    Word::Int(t) if matches!(self.program.types.word(ty.0), WordTy::Res(_)) => {
+                        let t = t.clone();
+                        let last = self.word_range().hi;
+                        let errors = Interval::new(last - 4094, last);
+                        self.require_in(
+                            &t,
+                            errors,
+                            LABEL.shape,
+                            "the word is not known to be an error number",
+                        )?;
+                        return self.unify(s, &Term::var(*v), &t, false, LABEL);
+                    }
                     Word::Int(t) if t.as_const() == Some(0) => {
                         self.unify(s, &Term::var(*v), &Term::zero(), false, LABEL)?;
                     }
@@ -122,11 +144,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// view of the memory beside the pointer itself: see [`Engine::match_loc`].
     fn keeps_mode(&self, opt: WordId, l: LocId) -> Checked<bool> {
         let mode = self.loc(l)?.mode;
-        let types = &self.program.types;
-        Ok(match types.word(opt) {
-            WordTy::Opt(inner) => matches!(types.word(*inner), WordTy::Ptr(m, _) if *m == mode),
-            _ => false,
-        } && mode != Mode::Uniq)
+        Ok(mode != Mode::Uniq && self.program.types.pointer(opt).is_some_and(|(m, _)| m == mode))
     }
 
     /// A location of a label: the parameters' stand for themselves, others for whatever the first
@@ -160,13 +178,48 @@ impl<'a, G: Guide> Engine<'a, G> {
         if have.mode == Mode::Uniq {
             return self.reject(LABEL.shape, "an exclusive borrow gets a second name on this edge");
         }
-        self.match_lay(s, &want.lay, &have.lay, LABEL)?;
-        s.locs[i] = Some(actual);
+        if have.mode == Mode::Own {
+            // One object must not become two.
+            let theirs = label.locs.get(actual as usize).is_some_and(|l| l.live);
+            if s.locs.contains(&Some(actual)) || (actual as usize) < self.rigid_locs && theirs {
+                return self.reject(LABEL.shape, "one object would be owned twice at the label");
+            }
+            s.locs[i] = Some(actual);
+            self.match_contents(s, label, pattern, actual)?;
+        } else {
+            self.match_lay(s, &want.lay, &have.lay, LABEL)?;
+            s.locs[i] = Some(actual);
+        }
         if let Some(v) = want.addr {
             let addr = self.addr(actual)?;
             self.unify(s, &Term::var(v), &addr, false, LABEL)?;
         }
         Ok(())
+    }
+
+    /// What exclusive memory holds: the words that the label knows of must be there, all else is packed to the
+    /// label's layout.
+    fn match_contents(&mut self, s: &mut Subst, label: &State, pattern: LocId, actual: LocId) -> Checked {
+        let Some(want) = label.locs.get(pattern as usize) else { return Ok(()) };
+        let width = match self.program.arch.word_bytes() {
+            4 => Width::B4,
+            _ => Width::B8,
+        };
+        let mut matched = Vec::with_capacity(want.cells.len());
+        for cell in &want.cells {
+            let Some(off) = s.apply(&cell.off) else {
+                return self.reject(LABEL.shape, "the place of a word in owned memory is not known");
+            };
+            let word = self.load_object(actual, &off, width)?;
+            if self.packing >= limits::NESTING {
+                return self.reject(Code::Limit, "owned memory is nested too deeply");
+            }
+            self.packing += 1;
+            self.match_label_word(s, label, &cell.word, &word)?;
+            self.packing -= 1;
+            matched.push(off);
+        }
+        self.pack(s, (want.lay.id, &want.lay.env), actual, &matched, LABEL)
     }
 
     /// The frame: word cells must be there; raw pieces may have been anything.

@@ -116,6 +116,9 @@ impl<'a, G: Guide> Engine<'a, G> {
                 if !loc.mode.writable() {
                     return self.reject(Code::ReadOnly, "the memory may only be read");
                 }
+                if loc.exclusive() {
+                    self.forget_words(*l, &loc.lay, None)?;
+                }
                 let blame = Blame { shape: Code::Content, fact: Code::Bounds };
                 let (start, length) = self.raw_region(&loc.lay, e, blame)?;
                 let before = self.term(e.sub(&start))?;

@@ -9,7 +9,7 @@ use talcore::arch::Arch;
 use talcore::data;
 use talcore::engine::Engine;
 use talcore::facts::{Cert, Facts, Interval};
-use talcore::guide::{Edge, Guide};
+use talcore::guide::{Edge, Ghost, Guide};
 use talcore::program::{Function, Object, ObjectKind, Program, Segment};
 use talcore::shapes::Shapes;
 use talcore::state::State;
@@ -168,6 +168,9 @@ impl Guide for Liar {
     }
     fn label(&mut self, at: u64) -> Option<Rc<State>> {
         self.labels.get(&at).cloned()
+    }
+    fn ghost(&mut self, _: u64) -> Option<Ghost> {
+        None
     }
     fn next_label(&mut self, at: u64) -> Option<u64> {
         self.labels.range(at..).next().map(|l| *l.0)

@@ -232,7 +232,7 @@ fn labels_that_are_larger_than_they_look() {
         for _ in 1..labels {
             s.extend([1, 0]); // the same state
         }
-        s.push(0);
+        s.extend([0, 0]);
         s
     };
     // A jump over code that nothing reaches; the labels claim that something does.
@@ -260,15 +260,15 @@ fn variables_that_cannot_be() {
         &[&[6], largest, &[0, 0]].concat(),
     ] {
         // One label at offset 0, register rax.
-        rejected(verdict(&[&[1, 0, 4, 1], word, &[0]].concat()), Code::Stream);
+        rejected(verdict(&[&[1, 0, 4, 1], word, &[0, 0]].concat()), Code::Stream);
     }
-    let known = [1, 0, 5, 1, 0xc0, 0, 1, 0x80, 0]; // rax: int of a new variable
+    let known = [1, 0, 5, 1, 0xc0, 0, 1, 0x80, 0, 0]; // rax: int of a new variable
     accepted(verdict(&known));
     // It is forgotten at the next label, but rax still speaks of it.
-    let forgotten = [2, 0, 5, 1, 0xc0, 0, 1, 0x80, 1, 1, 0, 0, 0];
+    let forgotten = [2, 0, 5, 1, 0xc0, 0, 1, 0x80, 1, 1, 0, 0, 0, 0];
     let code = [0x90, 0xc3];
     rejected(Lab::default().check_stream(Sig::default(), &code, &forgotten), Code::Stream);
-    let kept = [2, 0, 5, 1, 0xc0, 0, 1, 0x80, 1, 0, 0];
+    let kept = [2, 0, 5, 1, 0xc0, 0, 1, 0x80, 1, 0, 0, 0];
     accepted(Lab::default().check_stream(Sig::default(), &code, &kept));
 }
 

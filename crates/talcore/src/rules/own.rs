@@ -1,0 +1,536 @@
+//! Memory that belongs to one function alone (`own`, `&uniq`): strong updates, moves, and giving it away.
+//!
+//! Words are copied freely; the capability is the location in the state. What a location holds is its layout, but
+//! for the *held* words, which stores have put there or loads have opened. When the memory is given away, the held
+//! words are packed: each must have the type of the cell that the wanted layout has at its place.
+
+use crate::engine::{Checked, Engine, under};
+use crate::guide::Guide;
+use crate::limits;
+use crate::matching::{Blame, Subst};
+use crate::memory::Leaf;
+use crate::rules::Lent;
+use crate::state::{Env, Held, Lay, LocId, STATIC, Word};
+use crate::term::Term;
+use crate::types::{Layout, LayoutId, Mode};
+use crate::verdict::Code;
+use crate::x86::insn::{Reg, Width};
+use alloc::rc::Rc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// How an access lies to a word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Lies {
+    Exactly,
+    Apart,
+    Perhaps,
+}
+
+/// What a layout that memory is packed to has at some place.
+enum Wanted {
+    /// Raw bytes.
+    Raw,
+    /// One word.
+    Cell(crate::types::WordId, Env),
+}
+
+impl<'a, G: Guide> Engine<'a, G> {
+    /// Nobody may use the location any more: every word that mentions it becomes an integer.
+    pub fn kill(&mut self, l: LocId) -> Checked {
+        self.spend(self.state.parts() as u64)?;
+        let Some(loc) = self.state.locs.get_mut(l as usize) else { return Ok(()) };
+        let addr = loc.addr;
+        loc.live = false;
+        loc.cells.clear();
+        for w in self.state.words_mut() {
+            if let Word::Ptr(k, e) = w
+                && *k == l
+            {
+                let number = addr.and_then(|v| Term::var(v).add(e));
+                *w = number.map_or(Word::Any, Word::Int);
+            }
+        }
+        Ok(())
+    }
+
+    /// The capability of an untested word has been given away: every copy of the word becomes an integer.
+    pub fn kill_untested(&mut self, v: u32) -> Checked {
+        self.spend(self.state.parts() as u64)?;
+        for w in self.state.words_mut() {
+            if matches!(w, Word::Opt(u, ..) if *u == v) {
+                *w = Word::Int(Term::var(v));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a whole object away as one of the layout `want`.
+    pub fn take(
+        &mut self,
+        s: &mut Subst,
+        want: (LayoutId, &Env),
+        l: LocId,
+        e: &Term,
+        blame: Blame,
+    ) -> Checked {
+        if self.lent.iter().any(|lent| matches!(lent, Lent::Object(k, _) if *k == l)) {
+            return self.reject(Code::BorrowConflict, "one object is lent and given away at once");
+        }
+        self.unify(s, &Term::zero(), e, false, blame)?;
+        self.pack(s, want, l, &[], blame)?;
+        self.kill(l)
+    }
+
+    /// Packs what a location holds to the layout `want` of a pattern, but for the words at the offsets `but`,
+    /// which have been matched. The location's layout is not changed: whoever needs it again says what it is now.
+    pub fn pack(
+        &mut self,
+        s: &mut Subst,
+        want: (LayoutId, &Env),
+        l: LocId,
+        but: &[Term],
+        blame: Blame,
+    ) -> Checked {
+        let have = self.loc(l)?.lay;
+        if self.packing >= limits::NESTING {
+            return self.reject(Code::Limit, "owned memory is nested too deeply");
+        }
+        self.packing += 1;
+        // A cell must not hold the memory that it lies in.
+        self.alive(l, false);
+        if let Some(size) = self.program.shapes.size(want.0) {
+            let size = self.term(under(size, want.1))?;
+            let Some(is) = self.size_of(&have) else {
+                return self.reject(blame.shape, "the object's size is not known");
+            };
+            self.unify(s, &size, &is, false, blame)?;
+        }
+        let mut known = but.to_vec();
+        let held = self.state.locs.get(l as usize).map_or(0, |loc| loc.cells.len());
+        for i in 0..held {
+            // Packing one word may end the capability of the next one, so each is looked up in its turn.
+            let Some(cell) = self.state.locs.get(l as usize).and_then(|loc| loc.cells.get(i)).cloned() else {
+                break;
+            };
+            self.spend(4)?;
+            if but.contains(&cell.off) {
+                continue;
+            }
+            match self.wanted(s, want, &cell.off, blame)? {
+                Wanted::Cell(ty, env) => {
+                    self.match_word(s, (ty, &env), &cell.word, blame)?;
+                    known.push(cell.off);
+                }
+                Wanted::Raw => {}
+            }
+        }
+        self.rest(s, want, &Term::zero(), &have, &known, 0, blame)?;
+        self.alive(l, true);
+        self.packing -= 1;
+        Ok(())
+    }
+
+    fn alive(&mut self, l: LocId, live: bool) {
+        if let Some(loc) = self.state.locs.get_mut(l as usize) {
+            loc.live = live;
+        }
+    }
+
+    /// What the layout of a pattern has at the offset of a held word, all of which lies there.
+    fn wanted(&mut self, s: &Subst, want: (LayoutId, &Env), off: &Term, blame: Blame) -> Checked<Wanted> {
+        let (mut id, mut env, mut off) = (want.0, want.1.clone(), off.clone());
+        let (program, word) = (self.program, i128::from(self.word()));
+        for _ in 0..=limits::NESTING {
+            self.spend(2)?;
+            if program.shapes.raw_size(id).is_some() {
+                return Ok(Wanted::Raw);
+            }
+            let fields = match program.types.layout(id) {
+                Layout::Cell(ty) if off.as_const() == Some(0) => return Ok(Wanted::Cell(*ty, env)),
+                Layout::Array(_, elem) => {
+                    let size = program.shapes.size(*elem).and_then(Term::as_const).filter(|c| *c > 0);
+                    let Some(size) = size else {
+                        return self.reject(blame.shape, "an element's size is hidden");
+                    };
+                    (id, off) = (*elem, self.split_offset(&off, size)?.1);
+                    continue;
+                }
+                Layout::Struct(id, args) => {
+                    env = self.compose(args, &env)?;
+                    &program.types.strukt(*id).fields[..]
+                }
+                Layout::Seq(fields) => fields,
+                _ => {
+                    return self
+                        .reject(blame.shape, "a word was stored where another kind of contents is wanted");
+                }
+            };
+            // The field that all of the word lies in.
+            let mut start = Some(Term::zero());
+            let mut found = None;
+            for (i, &field) in fields.iter().enumerate() {
+                self.spend(2)?;
+                // A start that is still open says nothing of what follows.
+                let Some(at) = start.take() else { break };
+                let rest = self.term(off.sub(&at))?;
+                let size =
+                    program.shapes.size(field).and_then(|size| under(size, &env)).and_then(|t| s.apply(&t));
+                let last = i + 1 == fields.len();
+                let inside = match &size {
+                    // Everything that is held lies in the object, whose end this is.
+                    None => last,
+                    Some(size) => {
+                        last || size
+                            .sub(&rest)
+                            .and_then(|t| t.offset(-word))
+                            .is_some_and(|t| self.try_prove(&t))
+                    }
+                };
+                if inside && self.try_prove(&rest) {
+                    found = Some((field, rest));
+                    break;
+                }
+                start = size.and_then(|size| at.add(&size));
+            }
+            let Some((field, rest)) = found else {
+                return self.reject(blame.shape, "a word was stored where no single field lies");
+            };
+            (id, off) = (field, rest);
+        }
+        self.reject(Code::Limit, "types are nested too deeply")
+    }
+
+    /// Matches what no held word has replaced: the part of the pattern that starts `at` bytes into the object,
+    /// which has the layout `have`.
+    #[allow(clippy::too_many_arguments)]
+    fn rest(
+        &mut self,
+        s: &mut Subst,
+        want: (LayoutId, &Env),
+        at: &Term,
+        have: &Lay,
+        known: &[Term],
+        depth: usize,
+        blame: Blame,
+    ) -> Checked {
+        self.spend(2 + known.len() as u64)?;
+        if depth > limits::NESTING {
+            return self.reject(Code::Limit, "types are nested too deeply");
+        }
+        let program = self.program;
+        if program.shapes.raw_size(want.0).is_some() {
+            return Ok(()); // every content may be forgotten
+        }
+        let fields = match program.types.layout(want.0) {
+            Layout::Cell(_) if known.contains(at) => return Ok(()),
+            Layout::Struct(id, args) => {
+                if known.is_empty()
+                    && let Some(same) = self.same_part(want.0, at, have)?
+                {
+                    return self.same_layout(s, want, (same.id, &same.env), 0, blame);
+                }
+                let env = self.compose(args, want.1)?;
+                return self.fields(
+                    s,
+                    (&program.types.strukt(*id).fields, &env),
+                    at,
+                    have,
+                    known,
+                    depth,
+                    blame,
+                );
+            }
+            Layout::Seq(fields) => fields,
+            _ => {
+                let Some(same) = self.same_part(want.0, at, have)? else {
+                    return self.reject(blame.shape, "the memory does not hold what is wanted there");
+                };
+                return self.same_layout(s, want, (same.id, &same.env), 0, blame);
+            }
+        };
+        self.fields(s, (fields, want.1), at, have, known, depth, blame)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn fields(
+        &mut self,
+        s: &mut Subst,
+        (fields, env): (&[LayoutId], &Env),
+        at: &Term,
+        have: &Lay,
+        known: &[Term],
+        depth: usize,
+        blame: Blame,
+    ) -> Checked {
+        let mut at = Some(at.clone());
+        for &field in fields {
+            let Some(start) = at.take() else {
+                return self.reject(blame.shape, "the size of a field is not known");
+            };
+            self.rest(s, (field, env), &start, have, known, depth + 1, blame)?;
+            let size =
+                self.program.shapes.size(field).and_then(|size| under(size, env)).and_then(|t| s.apply(&t));
+            at = size.and_then(|size| start.add(&size));
+        }
+        Ok(())
+    }
+
+    /// The part of `have` that starts at an offset and is of the same kind as `want`.
+    fn same_part(&mut self, want: LayoutId, at: &Term, have: &Lay) -> Checked<Option<Lay>> {
+        let (mut lay, mut off) = (have.clone(), at.clone());
+        for _ in 0..=limits::NESTING {
+            self.spend(2)?;
+            if off.as_const() == Some(0) && self.program.head(lay.id) == self.program.head(want) {
+                return Ok(Some(lay));
+            }
+            match self.inside_of(&lay, &off)? {
+                Some((l, o)) => (lay, off) = (l, o),
+                None => return Ok(None),
+            }
+        }
+        self.reject(Code::Limit, "types are nested too deeply")
+    }
+
+    /// How `width` bytes at `off` lie to a whole word at `held`.
+    fn lies(&mut self, off: &Term, width: Width, held: &Term) -> Checked<Lies> {
+        let word = self.word();
+        if off == held {
+            let exactly = i64::from(width.bytes()) == word;
+            return Ok(if exactly { Lies::Exactly } else { Lies::Perhaps });
+        }
+        let behind = self.term(off.sub(held))?;
+        let before = self.term(held.sub(off))?;
+        let behind = self.term(behind.offset(-i128::from(word)))?;
+        let before = self.term(before.offset(-i128::from(width.bytes())))?;
+        let apart = self.try_prove(&behind) || self.try_prove(&before);
+        Ok(if apart { Lies::Apart } else { Lies::Perhaps })
+    }
+
+    /// The word that a load of `width` bytes at `off` finds held; `Err` says why there is none: no held word lies
+    /// there (true), or one perhaps does.
+    pub fn held_at(&mut self, l: LocId, off: &Term, width: Width) -> Checked<Result<Word, bool>> {
+        let mut free = true;
+        for i in 0..self.held(l) {
+            self.spend(2)?;
+            let Some(held) = self.held_word(l, i) else { break };
+            match self.lies(off, width, &held.off)? {
+                Lies::Exactly => return Ok(Ok(held.word)),
+                Lies::Apart => {}
+                Lies::Perhaps => free = false,
+            }
+        }
+        Ok(Err(free))
+    }
+
+    fn held(&self, l: LocId) -> usize {
+        if l >= STATIC { 0 } else { self.state.locs.get(l as usize).map_or(0, |loc| loc.cells.len()) }
+    }
+
+    fn held_word(&self, l: LocId, i: usize) -> Option<Held> {
+        self.state.locs.get(l as usize)?.cells.get(i).cloned()
+    }
+
+    /// Remembers a word in exclusive memory; false at the limit.
+    pub fn hold(&mut self, l: LocId, off: &Term, word: Word) -> bool {
+        match self.state.locs.get_mut(l as usize) {
+            Some(loc) if loc.cells.len() < limits::HELD => {
+                loc.cells.push(Held { off: off.clone(), word });
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Writes to exclusive memory: a strong update. A whole word at a constant offset is remembered with its type;
+    /// elements of arrays keep the declared one unless it owns memory.
+    pub fn store_exclusive(&mut self, l: LocId, off: &Term, width: Width, value: Word) -> Checked {
+        let mut lay = self.loc(l)?.lay;
+        if matches!(self.program.types.layout(lay.id), Layout::Cstr(_)) {
+            lay = self.forget(l)?;
+        }
+        let leaf = self.leaf(&lay, off, width, true)?;
+        if matches!(leaf, Leaf::Raw) {
+            self.forget_words(l, &lay, Some((off, width)))?;
+            // What was written at some index of raw memory is worth remembering only if it is a pointer.
+            let remember = off.as_const().is_some() || !matches!(value, Word::Int(_) | Word::Any);
+            if self.full(width) && remember {
+                self.hold(l, off, value);
+            }
+            return Ok(());
+        }
+        let Leaf::Cell(ty, env) = leaf else { return self.weak_store(leaf, value) };
+        let linear = self.program.types.linear(ty);
+        let weak = off.as_const().is_none() && !linear;
+        let mut i = 0;
+        while let Some(held) = self.held_word(l, i) {
+            self.spend(2)?;
+            match self.lies(off, width, &held.off)? {
+                Lies::Exactly => {
+                    if let Some(loc) = self.state.locs.get_mut(l as usize) {
+                        loc.cells.remove(i);
+                    }
+                    continue;
+                }
+                Lies::Apart => {}
+                Lies::Perhaps => {
+                    return self.reject(Code::Straddle, "it is not known which element is overwritten");
+                }
+            }
+            i += 1;
+        }
+        if weak {
+            return self.weak_store(Leaf::Cell(ty, env), value);
+        }
+        if self.hold(l, off, value) {
+            return Ok(());
+        }
+        self.reject(Code::Limit, "too many words of one object differ from its type")
+    }
+
+    /// Forgets what an object holds: only its bytes are left, and the words that are held at known places.
+    fn forget(&mut self, l: LocId) -> Checked<Lay> {
+        let have = self.loc(l)?.lay;
+        let Some(size) = self.size_of(&have) else {
+            return self.reject(Code::Content, "the object's size is not known");
+        };
+        Ok(self.becomes(l, Lay { id: self.program.shapes.bytes(), env: Some(Rc::from(vec![size])) }))
+    }
+
+    /// Gives a location another layout.
+    pub fn becomes(&mut self, l: LocId, lay: Lay) -> Lay {
+        if let Some(loc) = self.state.locs.get_mut(l as usize) {
+            loc.lay = lay.clone();
+        }
+        lay
+    }
+
+    /// Forgets the words that lie in raw parts of `lay` and that an access may meet (`None`: all of them). Words in
+    /// cells stay: an access to raw parts does not reach them, and without them the cells would seem to hold again
+    /// what they held before.
+    pub fn forget_words(&mut self, l: LocId, lay: &Lay, access: Option<(&Term, Width)>) -> Checked {
+        let mut i = 0;
+        while let Some(held) = self.held_word(l, i) {
+            self.spend(2)?;
+            let meets = match access {
+                Some((off, width)) => self.lies(off, width, &held.off)? != Lies::Apart,
+                None => true,
+            };
+            let word = match self.program.arch.word_bytes() {
+                4 => Width::B4,
+                _ => Width::B8,
+            };
+            if meets && matches!(self.leaf(lay, &held.off, word, true)?, Leaf::Raw) {
+                if let Some(loc) = self.state.locs.get_mut(l as usize) {
+                    loc.cells.remove(i);
+                }
+            } else {
+                i += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes exclusive memory hold what its own layout says, so that it can be lent.
+    pub fn fold(&mut self, l: LocId, blame: Blame) -> Checked {
+        if self.held(l) == 0 {
+            return Ok(());
+        }
+        let lay = self.loc(l)?.lay;
+        self.pack(&mut Subst::identity(), (lay.id, &lay.env), l, &[], blame)?;
+        if let Some(loc) = self.state.locs.get_mut(l as usize) {
+            loc.cells.clear();
+        }
+        Ok(())
+    }
+
+    /// The object that a register points to, which must be owned, and the offset.
+    fn owned(&self, r: Reg) -> Checked<(LocId, Term)> {
+        match self.get(r) {
+            Word::Ptr(l, e) if l < STATIC && self.loc(l)?.mode == Mode::Own => Ok((l, e)),
+            _ => Err(self.fail(Code::Ghost, "the register does not point to owned memory").reg(r.0)),
+        }
+    }
+
+    /// `split r`: raw owned memory is cut in two where `r` points. `r` and its copies point to the start of the
+    /// second object then, all other pointers into the first.
+    pub fn split_memory(&mut self, r: Reg) -> Checked {
+        let (l, k) = self.owned(r)?;
+        let lay = self.forget(l)?;
+        let size = self.size_of(&lay).unwrap_or_default();
+        let left = self.term(size.sub(&k))?;
+        self.require(&k, Code::Ghost, "the cut may lie before the object")?;
+        self.require(&left, Code::Ghost, "the cut may lie behind the object")?;
+        let bytes = |n: &Term| Lay { id: self.program.shapes.bytes(), env: Some(Rc::from(vec![n.clone()])) };
+        let (low, high) = (bytes(&k), bytes(&left));
+        let from = self.addr(l)?;
+        let second = self.open(Mode::Own, high)?;
+        self.becomes(l, low);
+        let at = self.addr(second)?;
+        self.assume_equal(&at, &self.term(from.add(&k))?)?;
+        let mut stay = Vec::new();
+        for i in 0..self.held(l) {
+            let Some(held) = self.held_word(l, i) else { break };
+            let room = self.term(k.sub(&held.off).and_then(|t| t.offset(-i128::from(self.word()))))?;
+            let behind = self.term(held.off.sub(&k))?;
+            if self.try_prove(&room) {
+                stay.push(held);
+            } else if self.try_prove(&behind) {
+                self.hold(second, &behind, held.word);
+            }
+        }
+        if let Some(loc) = self.state.locs.get_mut(l as usize) {
+            loc.cells = stay;
+        }
+        self.spend(self.state.parts() as u64)?;
+        for w in self.state.words_mut() {
+            if matches!(w, Word::Ptr(x, e) if *x == l && *e == k) {
+                *w = Word::Ptr(second, Term::zero());
+            }
+        }
+        Ok(())
+    }
+
+    /// `join a, b`: two raw owned objects of which the second starts where the first ends become one. Pointers into
+    /// the second point into the first then.
+    pub fn join_memory(&mut self, a: Reg, b: Reg) -> Checked {
+        let ((l, _), (k, _)) = (self.owned(a)?, self.owned(b)?);
+        if l == k {
+            return self.reject(Code::Ghost, "an object cannot be joined with itself");
+        }
+        let (first, second) = (self.forget(l)?, self.forget(k)?);
+        let n = self.size_of(&first).unwrap_or_default();
+        let both = self.term(n.add(&self.size_of(&second).unwrap_or_default()))?;
+        let (from, to) = (self.addr(l)?, self.addr(k)?);
+        let gap = self.term(from.add(&n).and_then(|t| t.sub(&to)))?;
+        let why = "the second object is not proved to start where the first one ends";
+        self.require(&gap, Code::Ghost, why)?;
+        self.require(&self.term(gap.neg())?, Code::Ghost, why)?;
+        let room = self.term(Term::from(self.max_object()).sub(&both))?;
+        self.require(&room, Code::Ghost, "together the objects may be larger than any object may be")?;
+        for i in 0..self.held(k) {
+            let Some(held) = self.held_word(k, i) else { break };
+            let off = self.term(held.off.add(&n))?;
+            self.hold(l, &off, held.word);
+        }
+        self.becomes(l, Lay { id: self.program.shapes.bytes(), env: Some(Rc::from(vec![both])) });
+        self.spend(self.state.parts() as u64)?;
+        let moved = |e: &Term| e.add(&n).map_or(Word::Any, |e| Word::Ptr(l, e));
+        for w in self.state.words_mut() {
+            if let Word::Ptr(x, e) = w
+                && *x == k
+            {
+                *w = moved(e);
+            }
+        }
+        self.kill(k)
+    }
+
+    fn assume_equal(&mut self, a: &Term, b: &Term) -> Checked {
+        let more = self.term(a.sub(b))?;
+        let less = self.term(b.sub(a))?;
+        self.state.facts.assume(&more);
+        self.state.facts.assume(&less);
+        Ok(())
+    }
+}
