@@ -11,6 +11,7 @@ mod fix;
 mod join;
 mod label;
 mod node;
+mod own;
 mod pin;
 mod project;
 mod record;

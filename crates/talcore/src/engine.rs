@@ -294,7 +294,13 @@ impl<'a, G: Guide> Engine<'a, G> {
                 ObjectKind::Table(..) => None,
             })
         } else {
-            self.state.locs.get(id as usize).filter(|l| l.live).cloned()
+            match self.state.locs.get(id as usize) {
+                Some(l) if !l.live => {
+                    return self
+                        .reject(Code::NotPointer, "the memory was given away before, or is part of itself");
+                }
+                l => l.cloned(),
+            }
         };
         found.ok_or_else(|| self.fail(Code::NotPointer, "a jump table is not data"))
     }

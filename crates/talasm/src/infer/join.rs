@@ -4,7 +4,7 @@ use super::label::{Frame, Label};
 use super::terms::{divided, gcd, under};
 use crate::prove::{Budget, Models, prove};
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::state::{Env, Lay, Loc, LocId, STATIC, State, Word};
@@ -44,6 +44,10 @@ pub(super) struct Join<'a, 'p> {
     pub(super) locs: Vec<Option<LocId>>,
     pub(super) general: Vec<General>,
     pub(super) changed: bool,
+    /// Locations of the label and of the edge that have become part of a packed word.
+    pub(super) packed: (BTreeSet<LocId>, BTreeSet<LocId>),
+    /// New locations for owned arguments that are another object on this edge.
+    pub(super) renamed: HashMap<LocId, LocId>,
     models: OnceCell<Models>,
 }
 
@@ -51,7 +55,17 @@ impl<'a, 'p> Join<'a, 'p> {
     /// Nothing is matched yet: so many own variables and locations are open.
     pub(super) fn new(f: &'a Frame<'p>, s: State, vars: usize, locs: usize) -> Self {
         let (theta, locs) = (vec![None; vars], vec![None; locs]);
-        Join { f, s, theta, locs, general: Vec::new(), changed: false, models: OnceCell::new() }
+        Join {
+            f,
+            s,
+            theta,
+            locs,
+            general: Vec::new(),
+            changed: false,
+            packed: Default::default(),
+            renamed: HashMap::new(),
+            models: OnceCell::new(),
+        }
     }
 
     pub(super) fn bound(&self, v: Var) -> bool {
@@ -188,6 +202,21 @@ impl<'a, 'p> Join<'a, 'p> {
         for (p, a) in pattern.incoming.iter().zip(&edge.incoming) {
             meet(p, a);
         }
+        // Sizes of what they point to.
+        let points = |w: &Word, s: &State| match w {
+            Word::Ptr(l, _) => s.locs.get(*l as usize).map(|l| l.lay.clone()),
+            _ => None,
+        };
+        for (p, a) in pattern.regs.iter().zip(&edge.regs) {
+            if let (Some(p), Some(a)) = (points(p, pattern), points(a, edge))
+                && p.id == a.id
+                && let (Some(p), Some(a)) = (&p.env, &a.env)
+            {
+                pairs.extend(
+                    p.iter().cloned().zip(a.iter().cloned()).filter(|(p, _)| p.scope() > self.f.vars()),
+                );
+            }
+        }
         self.bind_pairs(pairs.iter().map(|(p, a)| (p, a)));
     }
 
@@ -247,6 +276,12 @@ impl<'a, 'p> Join<'a, 'p> {
     /// A location of the label for one of the edge; `None` if they hold different things.
     pub(super) fn loc(&mut self, label: &mut Label, p: LocId, a: LocId) -> Option<LocId> {
         let rigid = self.f.locs();
+        if self.packed.0.contains(&p) || self.packed.1.contains(&a) {
+            return None;
+        }
+        if self.holding(&label.state, p)?.exclusive() || self.holding(&self.s, a)?.exclusive() {
+            return self.exclusive(label, p, a);
+        }
         if p >= STATIC || p < rigid {
             if p == a {
                 return Some(p);
@@ -341,6 +376,9 @@ impl<'a, 'p> Join<'a, 'p> {
             // 0 on one edge, a pointer on the other: `opt`, if the program has such a type.
             (Word::Int(x), Word::Ptr(..) | Word::Fn(_)) if x.as_const() == Some(0) => {
                 let Some(ty) = self.nullable(&self.s, a) else { return forget(self) };
+                if !self.packs(true, a) {
+                    return forget(self);
+                }
                 self.changed = true;
                 let most = Interval::new(0, self.f.program.arch.max_address());
                 let value = Term::var(self.s.facts.fresh(most));
@@ -348,12 +386,18 @@ impl<'a, 'p> Join<'a, 'p> {
             }
             (Word::Ptr(..) | Word::Fn(_), Word::Int(y)) if y.as_const() == Some(0) => {
                 let Some(ty) = self.nullable(&label.state, &p) else { return forget(self) };
+                if !self.packs(false, &p) {
+                    return forget(self);
+                }
                 self.changed = true;
                 Word::Opt(self.optional(label, y), ty, Some(Rc::from([])))
             }
             (Word::Ptr(..) | Word::Fn(_), Word::Opt(v, ty, env))
                 if self.nullable(&label.state, &p) == Some(*ty) =>
             {
+                if !self.packs(false, &p) {
+                    return forget(self);
+                }
                 self.changed = true;
                 let v = self.optional(label, &Term::var(*v));
                 self.shared_env(*ty, env, v).unwrap_or(Word::Any)
@@ -380,6 +424,9 @@ impl<'a, 'p> Join<'a, 'p> {
                 Word::Opt(v, *ty, env.clone())
             }
             (Word::Opt(v, ty, env), Word::Ptr(..) | Word::Fn(_)) => {
+                if !self.packs(true, a) {
+                    return forget(self);
+                }
                 let most = Interval::new(0, self.f.program.arch.max_address());
                 let t = Term::var(self.s.facts.fresh(most));
                 if self.unify(&Term::var(*v), &t, false) {
@@ -402,8 +449,10 @@ impl<'a, 'p> Join<'a, 'p> {
         let pointer = match w {
             Word::Ptr(l, e) if e.as_const() == Some(0) => {
                 let loc = self.holding(s, *l)?;
-                loc.lay.env.as_ref().is_none_or(|e| e.is_empty()).then_some(())?;
-                WordTy::Ptr(loc.mode, loc.lay.id)
+                match loc.lay.env.as_ref().is_none_or(|e| e.is_empty()) {
+                    true => WordTy::Ptr(loc.mode, loc.lay.id),
+                    false => return self.hiding(s, *l),
+                }
             }
             Word::Fn(sig) => WordTy::Fn(*sig),
             _ => return None,

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use talcore::facts::{Facts, Interval, NEG_INF, POS_INF, tighten};
 use talcore::program::Program;
-use talcore::state::{State, Word};
+use talcore::state::{LocId, State, Word};
 use talcore::term::{Term, Var};
 use talcore::types::RegSet;
 
@@ -285,6 +285,9 @@ impl Label {
             open &= !pin.live();
         }
         j.bind(&self.state);
+        for l in 0..f.locs() {
+            self.argument_memory(&mut j, l);
+        }
         for r in 0..16 {
             if open >> r & 1 == 1 {
                 let p = self.state.regs[r].clone();
@@ -320,6 +323,26 @@ impl Label {
             self.rebuild(f);
         }
         Ok(j.changed)
+    }
+
+    /// Joins what an exclusive argument holds. An owned one whose contents do not fit may not be used any more.
+    fn argument_memory(&mut self, j: &mut Join<'_, '_>, l: LocId) {
+        let (Some(have), Some(other)) = (j.holding(&self.state, l), j.holding(&j.s, l)) else { return };
+        if !have.exclusive() || !have.live {
+            return;
+        }
+        let joined = j.contents(self, &have, &other);
+        if let Some(loc) = self.state.locs.get_mut(l as usize) {
+            match joined {
+                Some(joined) => *loc = joined,
+                None => {
+                    j.changed = true;
+                    loc.live = false;
+                    loc.cells.clear();
+                    j.packed.0.insert(l);
+                }
+            }
+        }
     }
 
     /// Weakens the facts that the edge does not prove by a constant, or drops them.

@@ -2,10 +2,11 @@
 
 use super::label::Frame;
 use super::terms::replace;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use talcore::facts::Interval;
-use talcore::state::{Env, Lay, Loc, LocId, STATIC, Slot, State, Word};
+use talcore::state::{Env, Held, Lay, Loc, LocId, STATIC, Slot, State, Word};
 use talcore::term::{Term, Var};
+use talcore::types::Mode;
 
 /// Adds a piece below the others; words about which nothing is known are raw bytes.
 pub(super) fn push_slot(frame: &mut Vec<Slot>, off: i64, size: i64, word: Option<Word>) {
@@ -44,18 +45,15 @@ impl<'a, 'p> Projection<'a, 'p> {
     ) -> Self {
         let mut p = Projection { f, from, names, locs: HashMap::new(), vars, composite: Vec::new() };
         let mut terms: Vec<Term> = Vec::new();
-        for w in words(from) {
+        let reached = reached(f, from);
+        let locs = || reached.iter().filter_map(|l| from.locs.get(*l as usize));
+        for l in locs() {
+            terms.extend(l.lay.env.iter().flat_map(|e| e.iter().cloned()));
+            terms.extend(l.cells.iter().map(|c| c.off.clone()));
+        }
+        for w in words(from).chain(locs().flat_map(|l| l.cells.iter().map(|c| &c.word))) {
             match w {
-                Word::Int(t) | Word::Sp(t) => terms.push(t.clone()),
-                Word::Ptr(l, t) => {
-                    terms.push(t.clone());
-                    if *l < STATIC
-                        && *l >= f.locs()
-                        && let Some(loc) = from.locs.get(*l as usize)
-                    {
-                        terms.extend(loc.lay.env.iter().flat_map(|e| e.iter().cloned()));
-                    }
-                }
+                Word::Int(t) | Word::Sp(t) | Word::Ptr(_, t) => terms.push(t.clone()),
                 Word::Opt(v, _, env) => {
                     terms.push(Term::var(*v));
                     terms.extend(env.iter().flat_map(|e| e.iter().cloned()));
@@ -118,9 +116,20 @@ impl<'a, 'p> Projection<'a, 'p> {
     /// The state under the new names; facts are left to the caller.
     pub(super) fn state(&mut self) -> State {
         let from = self.from;
-        let locs = self.f.entry.locs.iter().map(|l| Loc { addr: None, ..l.clone() }).collect();
+        let reached = reached(self.f, from);
+        let locs =
+            self.f.entry.locs.iter().map(|l| Loc { addr: None, cells: Vec::new(), ..l.clone() }).collect();
         let mut state =
             State { depth: from.depth, touched: from.touched.max(from.depth), locs, ..State::default() };
+        for l in 0..self.f.locs() {
+            let Some(old) = from.locs.get(l as usize).filter(|l| l.exclusive()) else { continue };
+            let Some(new) = state.locs.get_mut(l as usize) else { continue };
+            new.live = reached.contains(&l);
+            if new.live {
+                new.lay = Lay { id: old.lay.id, env: self.env(&old.lay.env) };
+                self.held(l, l, &mut state.locs);
+            }
+        }
         for r in 0..16 {
             state.regs[r] = self.word(&from.regs[r], &mut state.locs);
         }
@@ -152,7 +161,19 @@ impl<'a, 'p> Projection<'a, 'p> {
         locs.push(Loc::new(mode, Lay { id, env }));
         let k = locs.len() as LocId - 1;
         self.locs.insert(l, k);
+        self.held(l, k, locs);
         k
+    }
+
+    /// What the location `l` of the state holds, for the label's location `k`.
+    fn held(&mut self, l: LocId, k: LocId, locs: &mut Vec<Loc>) {
+        for cell in self.from.locs.get(l as usize).map_or(&[][..], |l| &l.cells) {
+            let off = self.term(&cell.off);
+            let word = self.word(&cell.word, locs);
+            if let Some(loc) = locs.get_mut(k as usize) {
+                loc.cells.push(Held { off, word });
+            }
+        }
     }
 
     pub(super) fn word(&mut self, w: &Word, locs: &mut Vec<Loc>) -> Word {
@@ -195,10 +216,32 @@ pub(super) fn concrete(f: &Frame<'_>, s: &State) -> State {
     };
     out.regs.iter_mut().for_each(each);
     out.frame.iter_mut().filter_map(|s| s.word.as_mut()).for_each(each);
+    out.locs.iter_mut().flat_map(|l| &mut l.cells).map(|c| &mut c.word).for_each(each);
     out
 }
 
-/// All words of a state, in the order in which matching meets them.
+/// The locations that words lead to, directly or through what exclusive memory holds. Exclusive borrows are always
+/// among them: they are given back.
+pub(super) fn reached(f: &Frame<'_>, s: &State) -> BTreeSet<LocId> {
+    let borrowed = |l: &LocId| s.locs.get(*l as usize).is_some_and(|l| l.mode == Mode::Uniq && l.live);
+    let mut found: BTreeSet<LocId> = (0..f.locs()).filter(borrowed).collect();
+    let mut open: Vec<&Word> = words(s).collect();
+    open.extend(
+        found.iter().filter_map(|l| s.locs.get(*l as usize)).flat_map(|l| l.cells.iter().map(|c| &c.word)),
+    );
+    while let Some(word) = open.pop() {
+        if let Word::Ptr(l, _) = word
+            && *l < STATIC
+            && found.insert(*l)
+            && let Some(loc) = s.locs.get(*l as usize)
+        {
+            open.extend(loc.cells.iter().map(|c| &c.word));
+        }
+    }
+    found
+}
+
+/// The words of a state in registers and in the frame, in the order in which matching meets them.
 pub(super) fn words(s: &State) -> impl Iterator<Item = &Word> {
     s.regs.iter().chain(s.frame.iter().filter_map(|f| f.word.as_ref())).chain(&s.incoming)
 }

@@ -42,7 +42,17 @@ fn unscale(s: &mut State, entry: &State) {
     let first = entry.facts.var_count() as Var;
     let mut mentions = vec![0u32; s.facts.var_count()];
     let mut mention = |v: Var| mentions.iter_mut().skip(v as usize).take(1).for_each(|n| *n += 1);
-    let envs = s.locs.iter().map(|l| &l.lay.env).chain(places(s).filter_map(|w| match w {
+    let held = || s.locs.iter().flat_map(|l| &l.cells);
+    held().for_each(|c| {
+        let untested = if let Word::Opt(v, ..) = c.word { Some(v) } else { None };
+        let inside = term(&c.word).into_iter().chain([&c.off]).flat_map(|t| t.summands()).map(|(v, _)| v);
+        inside.chain(untested).for_each(&mut mention);
+    });
+    let envs = s.locs.iter().map(|l| &l.lay.env).chain(held().filter_map(|c| match &c.word {
+        Word::Opt(_, _, env) => Some(env),
+        _ => None,
+    }));
+    let envs = envs.chain(places(s).filter_map(|w| match w {
         Word::Opt(_, _, env) => Some(env),
         _ => None,
     }));
@@ -132,6 +142,10 @@ fn renumbered(state: &State, before: &State, entry: &State) -> Option<State> {
     }
     for l in &mut s.locs {
         names.env(&mut l.lay.env)?;
+        for c in &mut l.cells {
+            c.off = names.term(&c.off)?;
+            names.word(&mut c.word)?;
+        }
         if let Some(v) = &mut l.addr {
             *v = names.var(*v)?;
         }

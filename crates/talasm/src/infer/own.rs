@@ -1,0 +1,251 @@
+//! Joining memory that belongs to the function alone.
+//!
+//! What a label says of such memory is a layout, and words that are held instead of what the layout says. The rules
+//! pack whatever an edge holds to the label's layout, so a label needs to hold only what cannot be packed.
+
+use super::join::Join;
+use super::label::Label;
+use super::terms::under;
+use talcore::state::{Env, Held, Lay, Loc, LocId, STATIC, State, Word};
+use talcore::term::Term;
+use talcore::types::{Layout, LayoutId, Mode, WordId, WordTy};
+
+/// How deep packed memory is looked at.
+const DEEP: usize = 8;
+
+impl Join<'_, '_> {
+    /// Whether a pointer may become a packed word; the memory that it owns is part of that word then, and whatever
+    /// else points there is an integer.
+    pub(super) fn packs(&mut self, edge: bool, w: &Word) -> bool {
+        match w {
+            Word::Ptr(l, _) if *l < STATIC => {
+                if edge {
+                    self.packed.1.insert(*l)
+                } else {
+                    self.packed.0.insert(*l)
+                }
+            }
+            _ => true,
+        }
+    }
+
+    /// The type of a pointer that hides the arguments of what it points to, if the program speaks of it under `opt`.
+    pub(super) fn hiding(&self, s: &State, l: LocId) -> Option<WordId> {
+        let types = &self.f.program.types;
+        let loc = self.holding(s, l)?;
+        let hides = |t: &WordTy| {
+            let WordTy::Opt(inner) = t else { return false };
+            let WordTy::Exists(e) = types.word(*inner) else { return false };
+            e.first == 0 && self.instance(e.word, &loc)
+        };
+        types.words.iter().position(hides).map(|i| WordId(i as u32))
+    }
+
+    /// Whether memory may be an instance of what a pointer type points to: of the same kind, whatever its arguments.
+    fn instance(&self, pointer: WordId, loc: &Loc) -> bool {
+        let types = &self.f.program.types;
+        let WordTy::Ptr(mode, id) = types.word(pointer) else { return false };
+        let same = match (types.layout(*id), types.layout(loc.lay.id)) {
+            (Layout::Struct(a, _), Layout::Struct(b, _)) => a == b,
+            (a, b) => *id == loc.lay.id || matches!((a, b), (Layout::Bytes(_), Layout::Bytes(_))),
+        };
+        *mode == loc.mode && same
+    }
+
+    /// A location of the label for one of the edge, where one of them is exclusive.
+    pub(super) fn exclusive(&mut self, label: &mut Label, p: LocId, a: LocId) -> Option<LocId> {
+        let rigid = self.f.locs();
+        if let Some(x) = self.renamed.get(&p) {
+            let bound = self.locs.get((*x - rigid) as usize).copied().flatten();
+            return (bound == Some(a)).then_some(*x);
+        }
+        if p < rigid {
+            if p == a {
+                return Some(p); // what it holds has been joined
+            }
+            // What was an argument is another object now: for either a new location.
+            let have = self.holding(&label.state, p)?;
+            if have.mode != Mode::Own || self.locs.contains(&Some(a)) {
+                return None;
+            }
+            let other = self.holding(&self.s, a)?;
+            let x = label.state.locs.len() as LocId;
+            self.renamed.insert(p, x);
+            self.locs.push(Some(a));
+            label.state.locs.push(have.clone());
+            if let Some(old) = label.state.locs.get_mut(p as usize) {
+                old.live = false;
+                old.cells.clear();
+            }
+            self.changed = true;
+            let joined = self.contents(label, &have, &other)?;
+            label.state.locs[x as usize] = joined;
+            return Some(x);
+        }
+        let i = (p - rigid) as usize;
+        match self.locs.get(i)? {
+            Some(l) => (*l == a).then_some(p),
+            None => {
+                if self.locs.contains(&Some(a)) {
+                    return None; // one object, of which the label thought that it is two
+                }
+                let have = self.holding(&label.state, p)?;
+                let other = self.holding(&self.s, a)?;
+                self.locs[i] = Some(a);
+                let joined = self.contents(label, &have, &other)?;
+                label.state.locs[p as usize] = joined;
+                Some(p)
+            }
+        }
+    }
+
+    /// What both hold, under the label's variables; `None`: nothing that a label could say.
+    pub(super) fn contents(&mut self, label: &mut Label, p: &Loc, a: &Loc) -> Option<Loc> {
+        if p.mode != a.mode || !p.live || !a.live {
+            return None;
+        }
+        let lay = self.common_layout(label, p, a)?;
+        let mut cells = Vec::new();
+        for cell in &p.cells {
+            let off = self.apply(&cell.off)?;
+            if let Some(other) = a.cells.iter().find(|c| c.off == off) {
+                let word = self.word(label, cell.word.clone(), &other.word);
+                if word != Word::Any || !self.raw_at(&lay, &cell.off) {
+                    cells.push(Held { off: cell.off.clone(), word });
+                }
+                continue;
+            }
+            self.changed = true;
+            if self.raw_at(&lay, &cell.off) || self.conforms(&label.state, &cell.word, &lay, &cell.off) {
+                continue;
+            }
+            let other = self.declared(&a.lay, &off)?;
+            let word = self.word(label, cell.word.clone(), &other);
+            cells.push(Held { off: cell.off.clone(), word });
+        }
+        for cell in &a.cells {
+            let Some(off) = cell.off.as_const().map(Term::from) else { continue };
+            if p.cells.iter().any(|c| c.off == off)
+                || self.raw_at(&a.lay, &off)
+                || self.conforms(&self.s, &cell.word, &a.lay, &off)
+            {
+                continue;
+            }
+            self.changed = true;
+            let here = self.declared(&p.lay, &off)?;
+            let word = self.word(label, here, &cell.word);
+            cells.push(Held { off, word });
+        }
+        Some(Loc { lay, cells, addr: None, ..p.clone() })
+    }
+
+    /// The layout that both can be packed to.
+    fn common_layout(&mut self, label: &mut Label, p: &Loc, a: &Loc) -> Option<Lay> {
+        if p.lay.id == a.lay.id {
+            let env: Env = match (&p.lay.env, &a.lay.env) {
+                (None, None) => None,
+                (Some(x), Some(y)) if x.len() == y.len() => {
+                    let terms = x.iter().zip(y.iter()).map(|(x, y)| self.term(label, x.clone(), y, false));
+                    Some(terms.collect::<Vec<Term>>().into())
+                }
+                _ => return None,
+            };
+            return Some(Lay { id: p.lay.id, env });
+        }
+        // Raw memory that has been filled becomes what the other edge has.
+        let raw = |lay: &Lay| self.f.program.shapes.raw_size(lay.id).is_some();
+        if raw(&a.lay) {
+            return Some(p.lay.clone());
+        }
+        let closed = a.lay.env.as_ref().is_none_or(|e| e.iter().all(|t| t.scope() <= self.f.vars()));
+        if raw(&p.lay) && closed {
+            self.changed = true;
+            return Some(a.lay.clone());
+        }
+        None
+    }
+
+    /// The type of the word at a constant offset.
+    fn cell_at(&self, lay: &Lay, off: &Term) -> Option<(WordId, Env)> {
+        let (mut id, mut env, mut off) = (lay.id, lay.env.clone(), off.as_const()?);
+        let program = self.f.program;
+        let size_of = |id: LayoutId, env: &Env| under(program.shapes.size(id)?, env)?.as_const();
+        loop {
+            let fields = match program.types.layout(id) {
+                Layout::Cell(word) if off == 0 => return Some((*word, env)),
+                Layout::Array(_, elem) => {
+                    (off, id) = (off.rem_euclid(size_of(*elem, &env)?), *elem);
+                    continue;
+                }
+                Layout::Struct(s, args) => {
+                    let terms = args.iter().map(|t| under(t, &env)).collect::<Option<Vec<Term>>>()?;
+                    env = Some(terms.into());
+                    &program.types.strukt(*s).fields[..]
+                }
+                Layout::Seq(fields) => fields,
+                _ => return None,
+            };
+            let mut found = None;
+            for &field in fields {
+                found = Some(field);
+                let Some(size) = size_of(field, &env) else { break };
+                if off < size {
+                    break;
+                }
+                off -= size;
+                found = None;
+            }
+            id = found?;
+        }
+    }
+
+    fn raw_at(&self, lay: &Lay, off: &Term) -> bool {
+        self.f.program.shapes.raw_size(lay.id).is_some() || self.cell_at(lay, off).is_none()
+    }
+
+    /// Whether a word can be packed to the cell at its place.
+    fn conforms(&self, s: &State, w: &Word, lay: &Lay, off: &Term) -> bool {
+        self.cell_at(lay, off).is_some_and(|(ty, env)| self.fits(s, w, ty, &env, 0))
+    }
+
+    fn fits(&self, s: &State, w: &Word, ty: WordId, env: &Env, depth: usize) -> bool {
+        let types = &self.f.program.types;
+        match (types.word(ty), w) {
+            _ if depth > DEEP => false,
+            (WordTy::Range(r), Word::Int(t)) => {
+                s.facts.range(t).within(r) || r.hi - r.lo >= self.f.words().hi
+            }
+            (WordTy::Range(r), _) => r.hi - r.lo >= self.f.words().hi,
+            (WordTy::Int(e), Word::Int(t)) => under(e, env).as_ref() == Some(t),
+            (WordTy::Opt(_), Word::Int(t)) if t.as_const() == Some(0) => true,
+            (WordTy::Opt(_), Word::Opt(_, other, _)) => ty == *other || types.word(ty) == types.word(*other),
+            (WordTy::Opt(inner), _) => self.fits(s, w, *inner, env, depth),
+            (WordTy::Exists(e), _) => self.fits(s, w, e.word, env, depth),
+            (WordTy::Fn(sig), Word::Fn(other)) => self.f.program.same_sig(*sig, *other),
+            (WordTy::Ptr(mode, _), Word::Ptr(l, e)) => {
+                let Some(loc) = self.holding(s, *l) else { return false };
+                e.as_const() == Some(0)
+                    && loc.mode == *mode
+                    && self.instance(ty, &loc)
+                    && loc.cells.iter().all(|c| {
+                        self.raw_at(&loc.lay, &c.off)
+                            || self.cell_at(&loc.lay, &c.off).is_some_and(|(t, env)| {
+                                self.fits(s, &c.word, t, &env, depth + 1)
+                                    || matches!(types.word(t), WordTy::Int(_))
+                            })
+                    })
+            }
+            _ => false,
+        }
+    }
+
+    /// What a load would give where nothing is held, as far as that needs no new location.
+    fn declared(&self, lay: &Lay, off: &Term) -> Option<Word> {
+        let (ty, env) = self.cell_at(lay, off)?;
+        match self.f.program.types.word(ty) {
+            WordTy::Int(t) => Some(Word::Int(under(t, &env)?)),
+            WordTy::Range(_) => Some(Word::Any),
+            _ => None,
+        }
+    }
+}
