@@ -26,6 +26,7 @@ mod lex;
 mod load;
 mod names;
 mod parse;
+mod pointers;
 mod sigs;
 mod strings;
 mod structs;

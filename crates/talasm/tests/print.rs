@@ -31,6 +31,10 @@ const STRUCTS: &str = "\
 arch amd64
 struct pair { first: int, second: u32(0..9), rest: i32 }
 struct sized(n) {0 <= n} { length: int(n), words: [n]int }
+struct node(n) { size: int(16*n), next: opt exists n {1 <= n}. own node(n), rest: bytes(16*n - 16) }
+struct x(n) { y: int(n) }
+struct vec(n) { len: int(n), data: bytes(64) }
+type some = exists n {1 <= n}. own node(n)
 ";
 
 const SIGNATURES: &[&str] = &[
@@ -46,6 +50,14 @@ const SIGNATURES: &[&str] = &[
     "(rdi: int) noreturn",
     "(rdi: int) -> (rax: int) preserves(rbx, rbp, rdi)",
     "(rdi: int, [rsp + 8]: int, [rsp + 16]: imm cstr) -> (rdx: int)",
+    "(rdi: own bytes(8), rsi: opt own pair, rdx: own [4]opt own pair) -> (rax: res own bytes(4096), rdx: own pair)",
+    "[n](rdi: some, rsi: opt some, rdx: own node(n + 1)) {1 <= n} -> (rax: exists k {n <= k}. own node(k))",
+    "[k](rdi: int(k)) -> (rax: opt exists n, m: 1..9 {k <= n + m}. own bytes(n + m))",
+    "(rdi: int) -> (rax: int(r), rdx: exists n: any {r <= n, 0 <= n}. ref bytes(n)) {0 <= r}",
+    "(rdi: exists n, m. imm [n]exists k {n <= k}. imm [k]exists j {j <= n + m}. imm bytes(j + k))",
+    "(rdi: exists n. own x(n), rsi: exists x, y {x <= y}. &mut [x + y])",
+    "[n](rdi: &uniq sized(n) => sized(n), rsi: &uniq node(n), rdx: &uniq [n])",
+    "[n](rdi: &uniq vec(n) => vec(r)) -> (rax: int(r)) {n <= r, r <= n + 1, n + 1 <= r}",
     "(rdi: int((1 << 47) - 1), rsi: int(-(1 << 40)..1 << 40))",
 ];
 

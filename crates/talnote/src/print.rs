@@ -5,6 +5,7 @@
 
 pub mod state;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::term::{Term, Var};
@@ -118,6 +119,7 @@ impl<'a> Printer<'a> {
             depth: 0,
             env: env.map(<[Term]>::to_vec),
             hidden: 0,
+            taken: None,
         };
         f(&mut w);
         w.out
@@ -157,6 +159,8 @@ struct Writer<'a> {
     env: Option<Vec<Term>>,
     /// How many variables existentials bind here.
     hidden: u32,
+    /// Names that such variables cannot have, as far as they look like them.
+    taken: Option<BTreeSet<&'a str>>,
 }
 
 /// From here on variables are those that existentials bind.
@@ -193,12 +197,9 @@ impl Writer<'_> {
     fn var(&mut self, v: Var) {
         const BOUND: [&str; 7] = ["n", "m", "k", "j", "i", "p", "q"];
         const RESULTS: [&str; 5] = ["r", "s", "t", "u", "v"];
-        const NAMES: [&str; 4] = ["x", "y", "z", "w"];
         if let Some(i) = v.checked_sub(HIDDEN) {
-            return match NAMES.get(i as usize) {
-                Some(name) => self.put(name),
-                None => drop(write!(self.out, "x{i}")),
-            };
+            let name = self.hidden_name(i as usize);
+            return self.out.push_str(&name);
         }
         if self.sigs == self.named
             && let Some(name) = self.p.vars.get(v as usize).filter(|n| !n.is_empty())
@@ -211,6 +212,19 @@ impl Writer<'_> {
             Some(name) => self.put(name),
             None => drop(write!(self.out, "{}{i}", letters[0])),
         }
+    }
+
+    /// The name of the `i`th variable that existentials bind around a place: one that names nothing else.
+    fn hidden_name(&mut self, i: usize) -> String {
+        const NAMES: [&str; 4] = ["x", "y", "z", "w"];
+        let p = self.p;
+        let known = || p.vars.iter().chain(p.structs).map(String::as_str);
+        let taken = self
+            .taken
+            .get_or_insert_with(|| known().filter(|n| n.starts_with(['x', 'y', 'z', 'w'])).collect());
+        let letters = NAMES.into_iter().map(String::from);
+        let mut names = letters.chain((0..).map(|i| format!("x{i}"))).filter(|n| !taken.contains(n.as_str()));
+        names.nth(i).unwrap_or_default()
     }
 
     fn word_var(&mut self, v: u32) {
@@ -534,7 +548,9 @@ impl Writer<'_> {
             w.register(r);
             w.put(": ");
             w.word(ty);
-            if let Some(&(_, layout)) = s.gives_back.iter().find(|g| g.0 == r) {
+            let taken = w.p.types.words.get(ty.index());
+            let same = |l: LayoutId| matches!(taken, Some(WordTy::Ptr(_, k)) if *k == l);
+            if let Some(&(_, layout)) = s.gives_back.iter().find(|g| g.0 == r && !same(g.1)) {
                 w.put(" => ");
                 w.layout(layout);
             }

@@ -109,13 +109,26 @@ pub(super) enum TypeKind {
     Ref(Option<Ident>, TypeId),
     Imm(TypeId),
     Opt(TypeId),
+    /// `res T`: an address or an error number.
+    Res(TypeId),
     Nullterm(Option<ExprId>, TypeId),
     Fn(Box<Sig>),
     /// `[n]L`; without a length the initial value tells.
     Array(Option<ExprId>, TypeId),
-    Exists(TypeId),
+    Exists(Box<Exists>),
     /// Something that was already complained about.
     Error,
+}
+
+/// `exists n {facts}. T`.
+#[derive(Clone, Debug)]
+pub(super) struct Exists {
+    /// What it hides.
+    pub binders: Vec<Binder>,
+    /// What holds of them.
+    pub facts: Vec<Fact>,
+    /// The pointer that mentions them.
+    pub body: TypeId,
 }
 
 /// An argument of a named type.

@@ -98,9 +98,10 @@ impl Builder {
             | TypeKind::Ref(_, t)
             | TypeKind::Imm(t)
             | TypeKind::Opt(t)
+            | TypeKind::Res(t)
             | TypeKind::Nullterm(_, t)
-            | TypeKind::Array(_, t)
-            | TypeKind::Exists(t) => of(t),
+            | TypeKind::Array(_, t) => of(t),
+            TypeKind::Exists(e) => of(&e.body),
             TypeKind::Fn(sig) => sig.params.iter().chain(&sig.results).map(|p| of(&p.ty)).max().unwrap_or(0),
         }
     }
@@ -118,7 +119,16 @@ impl Builder {
     pub(super) fn uniq(&mut self, l: u32, target: Target, back: Option<TypeId>, r: u32) -> TypeId {
         let ty = match target {
             Target::Layout(t) => TypeKind::Borrow(Borrow::Uniq, t, back),
-            Target::AtLeast(e) => TypeKind::AtLeast(Borrow::Uniq, e),
+            Target::AtLeast(e) => {
+                if back.is_some() {
+                    let span = self.span(l, r);
+                    self.diags
+                        .error(1211, "raw bytes are given back as raw bytes")
+                        .at(span, "more is not said of them")
+                        .help("leave out what follows `=>`");
+                }
+                TypeKind::AtLeast(Borrow::Uniq, e)
+            }
         };
         self.ty(l, ty, r)
     }

@@ -221,6 +221,9 @@ impl Cx<'_> {
             opt = true;
             ty = self.table.types.word(w).clone();
         }
+        if let WordTy::Exists(e) = ty {
+            ty = self.table.types.word(e.word).clone();
+        }
         let wanted = match ty {
             WordTy::Range(range) => {
                 // An address here is reported by the caller.
@@ -235,6 +238,7 @@ impl Cx<'_> {
                 return self.check_number(data, at, width, Interval::new(wrapped, wrapped));
             }
             WordTy::Fn(_) => Pointee::Function,
+            WordTy::Ptr(Mode::Own, _) => return self.check_owner(data, opt, at),
             WordTy::Ptr(Mode::Imm, _) => Pointee::Immutable,
             WordTy::Ptr(..) => Pointee::Shared,
             WordTy::Opt(_) | WordTy::Var(_) | WordTy::Res(_) | WordTy::Exists(_) => return None,
@@ -271,6 +275,23 @@ impl Cx<'_> {
         self.error(1405, format!("`{text}` is {}", name(found)))
             .at(data.place(at), format!("the type wants {}", name(wanted)))
             .near(declared, "declared here");
+        None
+    }
+
+    /// A word that owns memory begins as 0.
+    fn check_owner(&mut self, data: &mut Data, opt: bool, at: usize) -> Option<()> {
+        let zero = data.address(at).is_none() && data.number(at, self.word_bytes() as usize, false) == 0;
+        if opt && zero {
+            return Some(());
+        }
+        let message =
+            if zero { "this owned pointer would begin as 0" } else { "no object is owned in a file" };
+        let m = self.error(1405, message);
+        m.at(data.place(at), "the type wants memory that belongs to this word alone");
+        m.note(
+            "objects of a file are shared by all of the program; owned memory comes into being at run time",
+        );
+        m.help("declare the word as `opt own ...` and let it begin as 0");
         None
     }
 

@@ -122,6 +122,8 @@ pub(super) struct Cx<'o> {
     pub pending: Vec<DeclId>,
     /// Pointers whose layout is to be checked against their mode when all structs are defined.
     pub stable_checks: Vec<(Mode, LayoutId, Span)>,
+    /// What exclusive borrows take and give back, to be compared then.
+    pub uniq_checks: Vec<(LayoutId, LayoutId, Span)>,
     pub kinds: HashMap<DeclId, Memo<Rc<[Use]>>>,
     pub paths: HashMap<(u16, Name), Memo<super::consts::Value>>,
     pub symbols: Vec<Symbol>,
@@ -169,6 +171,7 @@ impl<'o> Cx<'o> {
             struct_decls: Vec::new(),
             pending: Vec::new(),
             stable_checks: Vec::new(),
+            uniq_checks: Vec::new(),
             kinds: HashMap::new(),
             paths: HashMap::new(),
             symbols: Vec::new(),

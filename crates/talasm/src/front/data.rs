@@ -6,7 +6,7 @@ use super::names::known;
 use crate::ir::{DataReloc, Object, Section, Span};
 use std::rc::Rc;
 use talcore::term::Term;
-use talcore::types::{Layout, LayoutId};
+use talcore::types::{Layout, LayoutId, Mode};
 
 /// Bytes of one object.
 const OBJECT_BYTES: i128 = 1 << 31;
@@ -72,9 +72,8 @@ impl Cx<'_> {
             None => self.layout(&ast, o.ty, &vars)?,
         };
         let span = ast.ty(o.ty).span;
-        if o.section != Section::Rodata {
-            self.stable_checks.push((talcore::types::Mode::Shared, layout, span));
-        }
+        let mode = if o.section == Section::Rodata { Mode::Imm } else { Mode::Shared };
+        self.stable_checks.push((mode, layout, span));
         let imported = matches!(self.decls[decl as usize].kind, DeclKind::ImportObject(_));
         let size = self.size_of_layout(layout).and_then(|t| t.as_const());
         let Some(size) = size else {

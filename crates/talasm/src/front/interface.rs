@@ -1,6 +1,8 @@
 //! Writes the interface of a module: what other modules may `use`.
 
-use super::ast::{Arg, Ast, Decl, DeclKind, ExprId, ExprKind, Fact, FnSig, Sig, Slot, TypeId, TypeKind};
+use super::ast::{
+    Arg, Ast, Binder, Bound, Decl, DeclKind, ExprId, ExprKind, Fact, FnSig, Sig, Slot, TypeId, TypeKind,
+};
 use super::cx::{Cx, DeclId, Found};
 use super::lex::{Lexer, Tok};
 use super::names::{Name, Names, known};
@@ -130,12 +132,7 @@ fn mentioned(ast: &Ast, d: &Decl) -> Vec<Name> {
 }
 
 fn in_sig(ast: &Ast, sig: &Sig, out: &mut Vec<Name>) {
-    for b in &sig.binders {
-        if let super::ast::Bound::Range(a, z) = b.bound {
-            in_expr(ast, a, out);
-            in_expr(ast, z, out);
-        }
-    }
+    in_binders(ast, &sig.binders, out);
     for p in sig.params.iter().chain(&sig.results) {
         if let Slot::Stack(_, e) = p.slot {
             in_expr(ast, e, out);
@@ -144,6 +141,15 @@ fn in_sig(ast: &Ast, sig: &Sig, out: &mut Vec<Name>) {
     }
     for f in sig.facts.iter().chain(&sig.result_facts) {
         in_fact(ast, f, out);
+    }
+}
+
+fn in_binders(ast: &Ast, binders: &[Binder], out: &mut Vec<Name>) {
+    for b in binders {
+        if let Bound::Range(a, z) = b.bound {
+            in_expr(ast, a, out);
+            in_expr(ast, z, out);
+        }
     }
 }
 
@@ -189,11 +195,14 @@ fn in_type(ast: &Ast, t: TypeId, out: &mut Vec<Name>) {
             e.iter().for_each(|e| in_expr(ast, *e, out));
             in_type(ast, *t, out);
         }
-        TypeKind::Own(t)
-        | TypeKind::Ref(_, t)
-        | TypeKind::Imm(t)
-        | TypeKind::Opt(t)
-        | TypeKind::Exists(t) => in_type(ast, *t, out),
+        TypeKind::Own(t) | TypeKind::Ref(_, t) | TypeKind::Imm(t) | TypeKind::Opt(t) | TypeKind::Res(t) => {
+            in_type(ast, *t, out)
+        }
+        TypeKind::Exists(e) => {
+            in_binders(ast, &e.binders, out);
+            e.facts.iter().for_each(|f| in_fact(ast, f, out));
+            in_type(ast, e.body, out);
+        }
         TypeKind::Fn(sig) => in_sig(ast, sig, out),
         TypeKind::Error => (),
     }

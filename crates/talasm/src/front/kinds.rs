@@ -1,6 +1,6 @@
 //! Decides by its uses what a variable stands for: a number or a word type.
 
-use super::ast::{Arg, Ast, DeclKind, ExprId, ExprKind, Fact, Sig, TypeId, TypeKind};
+use super::ast::{Arg, Ast, Bound, DeclKind, Exists, ExprId, ExprKind, Fact, Sig, TypeId, TypeKind};
 use super::cx::{Cx, DeclId, Found, Memo};
 use super::names::Name;
 use crate::ir::Span;
@@ -69,9 +69,11 @@ impl Cx<'_> {
                 out.extend(stretch.iter().map(|s| (s.name, s.span, Use::Type)));
                 self.names_in_type(ast, *t, file, out);
             }
-            TypeKind::Borrow(_, t, _) | TypeKind::Own(t) | TypeKind::Imm(t) | TypeKind::Opt(t) => {
-                self.names_in_type(ast, *t, file, out)
-            }
+            TypeKind::Borrow(_, t, _)
+            | TypeKind::Own(t)
+            | TypeKind::Imm(t)
+            | TypeKind::Opt(t)
+            | TypeKind::Res(t) => self.names_in_type(ast, *t, file, out),
             TypeKind::AtLeast(_, e) => in_expr(ast, *e, out),
             TypeKind::Nullterm(n, t) | TypeKind::Array(n, t) => {
                 if let Some(e) = n {
@@ -86,9 +88,30 @@ impl Cx<'_> {
                 let bound = |n: Name| sig.binders.iter().any(|b| b.ident.name == n);
                 out.extend(inner.into_iter().filter(|u| u.2 == Use::Type && !bound(u.0)));
             }
-            TypeKind::Exists(t) => self.names_in_type(ast, *t, file, out),
+            TypeKind::Exists(e) => out.extend(self.names_in_exists(ast, e, file)),
             TypeKind::Error => (),
         }
+    }
+
+    /// Names in an existential type but for those that it binds.
+    pub(super) fn names_in_exists(&mut self, ast: &Ast, e: &Exists, file: u16) -> Vec<Used> {
+        let mut out = self.names_in_body(ast, e, file);
+        out.retain(|u| e.binders.iter().all(|b| b.ident.name != u.0));
+        for b in &e.binders {
+            if let Bound::Range(a, z) = b.bound {
+                in_expr(ast, a, &mut out);
+                in_expr(ast, z, &mut out);
+            }
+        }
+        out
+    }
+
+    /// Names in the facts and the pointer of an existential type.
+    pub(super) fn names_in_body(&mut self, ast: &Ast, e: &Exists, file: u16) -> Vec<Used> {
+        let mut out = Vec::new();
+        self.names_in_type(ast, e.body, file, &mut out);
+        in_facts(ast, &e.facts, &mut out);
+        out
     }
 
     /// Names in the parameters and facts of a signature.

@@ -76,7 +76,7 @@ macro_rules! keys {
 keys! {
     Arch "arch" Const "const" Struct "struct" Type "type" Rodata "rodata" Data "data" Bss "bss"
     Pub "pub" Import "import" Fn "fn" Use "use"
-    Own "own" Ref "ref" Imm "imm" Opt "opt" Nullterm "nullterm" Mut "mut" Frozen "frozen" Uniq "uniq"
+    Own "own" Ref "ref" Imm "imm" Opt "opt" Res "res" Nullterm "nullterm" Mut "mut" Frozen "frozen" Uniq "uniq"
     Exists "exists" Seq "seq" Union "union"
     Noreturn "noreturn" Preserves "preserves" Clobbers "clobbers" Uses "uses"
     Byte "byte" Word "word" Dword "dword" Qword "qword" Xmmword "xmmword" Ptr "ptr"

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::limits;
 use talcore::term::Term;
-use talcore::types::{self, SigId, WordId, WordTy};
+use talcore::types::{self, Layout, SigId, WordId, WordTy};
 
 /// The hardware number of the stack pointer.
 const SP: u8 = 4;
@@ -160,7 +160,8 @@ impl Cx<'_> {
         good
     }
 
-    fn bound(&mut self, ast: &Ast, b: &Binder, vars: &Vars) -> Option<Interval> {
+    /// The interval of a quantified variable.
+    pub(super) fn bound(&mut self, ast: &Ast, b: &Binder, vars: &Vars) -> Option<Interval> {
         match b.bound {
             Bound::Default => Some(Interval::new(0, Interval::signed(self.options.arch.word_bits()).hi)),
             Bound::Word(e) => match ast.expr(e).kind {
@@ -214,6 +215,7 @@ impl Cx<'_> {
         let mut seen: [Option<Span>; 16] = [None; 16];
         for p in &sig.params {
             let word = self.word(ast, p.ty, vars);
+            good &= !word.is_some_and(|w| self.untested(w, ast.ty(p.ty).span));
             match p.slot {
                 Slot::Reg(reg) => {
                     let Some(n) = self.whole_register(reg, p.span) else {
@@ -304,9 +306,16 @@ impl Cx<'_> {
         for p in &sig.params {
             let TypeKind::Borrow(super::ast::Borrow::Uniq, given, back) = ast.ty(p.ty).kind else { continue };
             let Slot::Reg(RegOp::Gpr(n, _)) = p.slot else { continue };
-            match self.layout(ast, back.unwrap_or(given), vars) {
-                Some(l) => out.gives_back.push((n, l)),
-                None => good = false,
+            let taken = out.params.iter().find(|p| p.0 == n).and_then(|p| self.table.types.pointer(p.1));
+            match (self.layout(ast, back.unwrap_or(given), vars), taken) {
+                // Raw bytes come back as raw bytes: nothing needs to be said of them.
+                (Some(l), Some((_, k)))
+                    if k == l && matches!(self.table.types.layout(k), Layout::Bytes(_)) => {}
+                (Some(l), Some((_, k))) => {
+                    out.gives_back.push((n, l));
+                    self.uniq_checks.push((k, l, ast.ty(p.ty).span));
+                }
+                _ => good = false,
             }
         }
         for p in &sig.results {
@@ -339,11 +348,18 @@ impl Cx<'_> {
     }
 
     fn is_borrow(&self, w: WordId) -> bool {
-        match self.table.types.word(w) {
-            WordTy::Ptr(m, _) => m.borrow(),
-            WordTy::Opt(w) => matches!(self.table.types.word(*w), WordTy::Ptr(m, _) if m.borrow()),
-            _ => false,
+        self.table.types.pointer(w).is_some_and(|(mode, _)| mode.borrow())
+    }
+
+    /// Whether the word of a parameter is an address or error number, which only a result is; complains if so.
+    fn untested(&mut self, w: WordId, span: Span) -> bool {
+        let res = matches!(self.table.types.word(w), WordTy::Res(_));
+        if res {
+            self.error(1211, "only a result is an address or an error number")
+                .at(span, "a parameter")
+                .help("test the word before the call, and pass the pointer");
         }
+        res
     }
 
     fn modifiers(&mut self, sig: &Sig, out: &mut types::Sig, span: Span) -> Option<()> {

@@ -38,6 +38,9 @@ impl Cx<'_> {
         for (mode, layout, span) in std::mem::take(&mut self.stable_checks) {
             self.check_stable(mode, layout, span);
         }
+        for (takes, gives, span) in std::mem::take(&mut self.uniq_checks) {
+            self.check_uniq(takes, gives, span);
+        }
     }
 
     /// The fields of a struct.
@@ -50,7 +53,7 @@ impl Cx<'_> {
                 let text = self.name(ident.name);
                 self.error(1207, format!("struct `{text}` contains itself"))
                     .at(ident.span, "it would be infinitely large")
-                    .help(format!("a field may be a pointer to it: `opt ref {text}`"));
+                    .help(format!("a field may be a pointer to it: `opt own {text}`, `opt ref {text}`"));
                 return None;
             }
             Memo::Todo => (),

@@ -124,7 +124,7 @@ fn describe(expected: &[String]) -> String {
     let words: Vec<&str> = Key::ALL.iter().map(|k| k.text()).collect();
     let operand = ["path", "string", "(", "-", "+", "~", "table", "sizeof", "offsetof", "number", "name"];
     let sizes = ["byte", "word", "dword", "qword", "xmmword"];
-    let types = ["own", "ref", "imm", "opt", "nullterm", "exists", "fn", "[", "table", "name"];
+    let types = ["own", "ref", "imm", "opt", "res", "nullterm", "exists", "fn", "[", "table", "name"];
     let prefixes = ["lock", "rep", "repe", "repz", "repne", "repnz", "sys", "table"];
     let operand_words: Vec<&str> = operand.iter().chain(&sizes).copied().collect();
     group(&["name", "local", "sys"], &prefixes, "an instruction");

@@ -36,7 +36,7 @@ impl Cx<'_> {
                 self.error(1202, format!("`{text}` describes memory, not a word"))
                     .at(span, "a register or stack word cannot hold it")
                     .help(format!(
-                        "a pointer to it is `&{text}` (for the call), `ref {text}` or `imm {text}` (for ever)"
+                        "a pointer to it is `&{text}` (for the call), `own {text}`, `ref {text}` or `imm {text}`"
                     ));
                 None
             }
@@ -58,30 +58,24 @@ impl Cx<'_> {
 
     /// A cell of a word type.
     fn cell(&mut self, word: WordId, span: Span) -> Option<LayoutId> {
-        match self.table.types.word(word) {
-            WordTy::Var(_) => {
-                self.not_yet(span, "word type variables in memory");
-                return None;
-            }
-            WordTy::Ptr(mode, _) if mode.borrow() => {
-                self.borrow_stored(span);
-                return None;
-            }
-            WordTy::Opt(w) => {
-                if matches!(self.table.types.word(*w), WordTy::Ptr(mode, _) if mode.borrow()) {
-                    self.borrow_stored(span);
-                    return None;
-                }
-            }
-            _ => (),
+        let types = &self.table.types;
+        if matches!(types.word(word), WordTy::Var(_)) {
+            self.not_yet(span, "word type variables in memory");
+            return None;
+        }
+        if types.pointer(word).is_some_and(|(mode, _)| mode.borrow()) {
+            self.error(1211, "a borrow cannot be kept in memory").at(span, "good for one call only").help(
+                "pointers in memory are `own L`, or `ref L` and `imm L` to objects that live as long as the process",
+            );
+            return None;
+        }
+        if matches!(types.word(word), WordTy::Res(_)) {
+            self.error(1211, "an address or error number cannot be kept in memory")
+                .at(span, "not yet tested")
+                .help("test it when it comes back, and keep an `opt` pointer");
+            return None;
         }
         Some(self.table.layout(Layout::Cell(word)))
-    }
-
-    fn borrow_stored(&mut self, span: Span) {
-        self.error(1211, "a borrow cannot be kept in memory")
-            .at(span, "good for one call only")
-            .help("pointers in memory are `ref L` or `imm L`, to objects that live as long as the process");
     }
 
     /// A type of either kind.
@@ -143,33 +137,22 @@ impl Cx<'_> {
                 self.not_yet(span, "named stretches (`ref s L`)");
                 return None;
             }
-            TypeKind::Ref(None, t) | TypeKind::Imm(t) => {
-                let mode = if matches!(ty.kind, TypeKind::Imm(_)) { Mode::Imm } else { Mode::Shared };
+            TypeKind::Ref(None, t) | TypeKind::Imm(t) | TypeKind::Own(t) => {
+                let mode = match ty.kind {
+                    TypeKind::Imm(_) => Mode::Imm,
+                    TypeKind::Own(_) => Mode::Own,
+                    _ => Mode::Shared,
+                };
                 let layout = self.layout(ast, *t, vars)?;
                 self.stable_checks.push((mode, layout, span));
                 WordTy::Ptr(mode, layout)
             }
-            TypeKind::Opt(t) => {
-                let w = self.word(ast, *t, vars)?;
-                if !matches!(self.table.types.word(w), WordTy::Ptr(..) | WordTy::Fn(_)) {
-                    self.error(1202, "`opt` is for pointers")
-                        .at(ast.ty(*t).span, "not a pointer or function value")
-                        .note("`opt T` is a word that is either 0 or a T, and a T is never 0");
-                    return None;
-                }
-                WordTy::Opt(w)
-            }
+            TypeKind::Opt(t) => self.opt(ast, *t, vars)?,
+            TypeKind::Res(t) => self.res(ast, *t, vars)?,
+            TypeKind::Exists(e) => self.exists(ast, e, vars)?,
             TypeKind::Fn(sig) => {
                 let inner = self.closed_part(vars);
                 WordTy::Fn(self.sig(ast, sig, inner, span)?.0)
-            }
-            TypeKind::Own(_) => {
-                self.not_yet(span, "owned pointers");
-                return None;
-            }
-            TypeKind::Exists(_) => {
-                self.not_yet(span, "existential types");
-                return None;
             }
             TypeKind::Error => return None,
         };
@@ -221,8 +204,13 @@ impl Cx<'_> {
         }
     }
 
-    /// A claim about contents holds only where nobody else writes.
+    /// A claim about contents holds only where nobody else writes, and what owns memory may give it away.
     pub(super) fn check_stable(&mut self, mode: Mode, layout: LayoutId, span: Span) {
+        if mode == Mode::Imm && self.owns(layout) {
+            self.error(1211, "memory that never changes cannot own other memory")
+                .at(span, "has an owned pointer in it, which could never be taken out")
+                .help("an owned pointer lies in `own` memory, or in data and bss, where `xchg` takes it");
+        }
         if mode.stable() || !self.needs_stable(layout) {
             return;
         }

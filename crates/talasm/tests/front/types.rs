@@ -4,7 +4,7 @@ use crate::common::{Setup, ok, ok_with};
 use talasm::front::Front;
 use talcore::arch::Arch;
 use talcore::facts::Interval;
-use talcore::types::{Layout, LayoutId, Sig, SigId, WordTy};
+use talcore::types::{Layout, LayoutId, Sig, SigId, WordId, WordTy};
 use talnote::print::Printer;
 
 fn printed(front: &Front, f: usize) -> String {
@@ -48,6 +48,9 @@ fn signatures() {
         "[n: 1..9](rdi: int(n))",
         "(rdi: fn (rdi: int) -> (rax: int))",
         "[e](rdi: e) -> (rax: e)",
+        "(rdi: opt own bytes(8)) -> (rax: res own bytes(8))",
+        "[x](rdi: int(x)) -> (rax: exists y {x <= y}. own bytes(y))",
+        "(rdi: exists x: 1..3, y: any {x <= y, 0 <= y}. &mut [y])",
         "() noreturn",
     ];
     for text in all {
@@ -118,8 +121,8 @@ fn grow[n](rdi: &uniq vec(n) => vec(m)) -> (rax: int) {n <= m}
   ret
 ");
     let s = sig(&front);
-    assert_eq!(s.gives_back.iter().map(|g| g.0).collect::<Vec<_>>(), [6, 7]);
-    let Layout::Struct(_, args) = front.types.types.layout(s.gives_back[1].1) else { panic!() };
+    assert_eq!(s.gives_back.iter().map(|g| g.0).collect::<Vec<_>>(), [7], "raw bytes come back as such");
+    let Layout::Struct(_, args) = front.types.types.layout(s.gives_back[0].1) else { panic!() };
     assert_eq!((args[0].konst(), args[0].coefficient(0)), (1, 1));
     assert_eq!(front.module.functions[1].var_names, ["n", "m"]);
 }
@@ -233,4 +236,39 @@ fn strings_are_frozen() {
     let s = sig(&front);
     assert_eq!(s.params[2].1, s.params[1].1, "&cstr is &frozen cstr");
     assert_ne!(s.params[0].1, s.params[1].1);
+}
+
+/// An existential that mentions nothing from outside is one type wherever it is written, and one that does counts
+/// from what it mentions.
+#[test]
+fn existentials() {
+    let front = ok("\
+struct chunk(n) { size: int(16*n), next: opt some }
+type some = exists n {1 <= n}. own chunk(n)
+type more(k) = exists n {k <= n}. own chunk(n)
+fn f[a, b, c](rdi: some, rsi: int(a + 2*b - c), rdx: exists n {b <= n}. own chunk(n)) -> (rax: opt more(b))
+  ud2
+fn g[b](rdi: opt some, rsi: int(b), rdx: more(b - b)) -> (rax: opt more(r), rdx: int(r))
+  ud2
+");
+    let types = &front.types.types;
+    let sig = |i: usize| types.sig(SigId(front.module.functions[i].sig));
+    let inside = |w: WordId| match types.word(w) {
+        WordTy::Opt(w) => *w,
+        _ => w,
+    };
+    let first = |w: WordId| match types.word(inside(w)) {
+        WordTy::Exists(e) => e.first,
+        other => panic!("{other:?}"),
+    };
+    let param = |i: usize, r: u8| sig(i).params.iter().find(|p| p.0 == r).unwrap().1;
+    assert_eq!(param(0, 7), inside(param(1, 7)));
+    assert_eq!(first(param(0, 7)), 0);
+    assert_eq!(first(param(0, 2)), 2);
+    assert_eq!(inside(sig(0).results[0].1), param(0, 2));
+    assert_eq!(first(param(1, 2)), 0, "what cancels is not mentioned");
+    assert_eq!(first(sig(1).results[0].1), 2);
+    let cell = types.structs[0].fields[1];
+    let Layout::Cell(next) = *types.layout(cell) else { panic!() };
+    assert_eq!(next, param(1, 7));
 }

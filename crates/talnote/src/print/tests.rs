@@ -123,3 +123,30 @@ fn large_numbers_read_as_powers() {
     assert_eq!(number((1 << 47) - 1), "(1<<47)-1");
     assert_eq!(number(i128::MAX), i128::MAX.to_string());
 }
+
+#[test]
+fn existentials_capture_no_names() {
+    let mut t = TypeTable::default();
+    let z = t.declare("z", 2);
+    let inner = t.layout(Layout::Bytes(linear(0, &[(0, 1), (1, 1), (2, 1)])));
+    let inner = t.word(WordTy::Ptr(Mode::Own, inner));
+    let vars: Box<[Interval]> = [Interval::new(0, i64::MAX.into())].into();
+    let inner = WordTy::Exists(Exists { first: 2, vars: vars.clone(), facts: [].into(), word: inner });
+    let inner = t.word(inner);
+    let cell = t.layout(Layout::Cell(inner));
+    let array = t.layout(Layout::Array(Term::var(1), cell));
+    let pointer = t.word(WordTy::Ptr(Mode::Own, array));
+    let facts = [linear(0, &[(0, -1), (1, 1)])].into();
+    let outer = t.word(WordTy::Exists(Exists { first: 1, vars, facts, word: pointer }));
+    let args = t.layout(Layout::Struct(z, [Term::var(0), Term::var(0)].into()));
+    let args = t.word(WordTy::Ptr(Mode::Own, args));
+    let n = Interval::new(0, i64::MAX.into());
+    let params = vec![(6, args), (7, outer)];
+    let sig = t.sig(Sig { vars: vec![n], params, preserved: usually_preserved(64), ..Sig::default() });
+    let names = ["x".to_string()];
+    let p = Printer { structs: &t.struct_names, vars: &names, ..Printer::new(&t.types) };
+    assert_eq!(
+        p.sig(sig),
+        "fn [x](rdi: exists y {x <= y}. own [y]exists w. own bytes(x + y + w), rsi: own z(x, x))"
+    );
+}

@@ -1,0 +1,243 @@
+//! Lowers the words that are made of other words: `opt`, `res` and `exists`; and what pointers may not point to.
+
+use super::ast::{Ast, Exists, TypeId};
+use super::cx::{Binding, Cx, Vars};
+use super::kinds::Use;
+use crate::ir::Span;
+use talcore::facts::Interval;
+use talcore::limits;
+use talcore::term::Term;
+use talcore::types::{self, Layout, LayoutId, Mode, WordId, WordTy};
+
+impl Cx<'_> {
+    /// `opt T`: 0 or a pointer.
+    pub(super) fn opt(&mut self, ast: &Ast, t: TypeId, vars: &Vars) -> Option<WordTy> {
+        let w = self.word(ast, t, vars)?;
+        let span = ast.ty(t).span;
+        match self.table.types.word(w) {
+            WordTy::Ptr(Mode::Uniq, _) => self.maybe_exclusive(span),
+            WordTy::Ptr(..) | WordTy::Fn(_) | WordTy::Exists(_) => Some(WordTy::Opt(w)),
+            _ => {
+                self.error(1202, "`opt` is for pointers")
+                    .at(span, "not a pointer or function value")
+                    .note("`opt T` is a word that is either 0 or a T, and a T is never 0");
+                None
+            }
+        }
+    }
+
+    /// `res T`: a pointer or an error number.
+    pub(super) fn res(&mut self, ast: &Ast, t: TypeId, vars: &Vars) -> Option<WordTy> {
+        let w = self.word(ast, t, vars)?;
+        let span = ast.ty(t).span;
+        match self.table.types.word(w) {
+            WordTy::Ptr(Mode::Uniq, _) => self.maybe_exclusive(span),
+            WordTy::Ptr(..) | WordTy::Exists(_) => Some(WordTy::Res(w)),
+            _ => {
+                self.error(1202, "`res` is for pointers")
+                    .at(span, "not a pointer")
+                    .note("`res T` is a word that is either an error number, -4095 to -1, or a T");
+                None
+            }
+        }
+    }
+
+    fn maybe_exclusive(&mut self, span: Span) -> Option<WordTy> {
+        self.error(1211, "an exclusive borrow is always there")
+            .at(span, "`&uniq` memory is given back in any case")
+            .help("pass it by `opt own` and back, or test before the call");
+        None
+    }
+
+    /// `exists n {facts}. T`: a pointer whose type mentions sizes that are hidden until the word is loaded.
+    pub(super) fn exists(&mut self, ast: &Ast, e: &Exists, vars: &Vars) -> Option<WordTy> {
+        let idents: Vec<_> = e.binders.iter().map(|b| b.ident).collect();
+        self.bound_once(&idents)?;
+        let used = self.names_in_body(ast, e, vars.file);
+        let mut ranges = Vec::with_capacity(idents.len());
+        for b in &e.binders {
+            let (name, span) = (b.ident.name, b.ident.span);
+            if !self.one_kind(name, span, &used) {
+                return None;
+            }
+            match used.iter().find(|u| u.0 == name) {
+                Some(u) if u.2 == Use::Type => {
+                    self.not_yet(span, "existentials over word types");
+                    return None;
+                }
+                Some(_) => ranges.push(self.bound(ast, b, vars)?),
+                None => {
+                    let text = self.name(name);
+                    self.error(1210, format!("the variable `{text}` is not used"))
+                        .at(span, "nothing says what it is the size of")
+                        .help("leave it out");
+                    return None;
+                }
+            }
+        }
+        let outer = used.iter().filter(|u| idents.iter().all(|i| i.name != u.0));
+        let scopes = outer.filter_map(|u| match vars.get(u.0)? {
+            Binding::Index(t) => Some(t.scope()),
+            Binding::Word(w) => Some(self.outer_of_word(*w, u32::MAX)),
+            Binding::Table(_) | Binding::Broken => None,
+        });
+        // What is bound has the first numbers that the rest leaves free: so one and the same existential is one
+        // and the same type wherever it is written. A name whose summands cancel does not count.
+        let mut first = scopes.max().unwrap_or(0);
+        loop {
+            if first as usize + ranges.len() > limits::BINDERS {
+                self.error(1010, "too many variables")
+                    .at(idents[0].span, format!("at most {}, with those around it", limits::BINDERS));
+                return None;
+            }
+            let exists = self.hide(ast, e, vars, &ranges, first)?;
+            let facts = exists.facts.iter().map(|f| outer_of_term(f, first));
+            let needed = facts.max().unwrap_or(0).max(self.outer_of_word(exists.word, first));
+            if needed >= first {
+                return Some(WordTy::Exists(exists));
+            }
+            first = needed;
+        }
+    }
+
+    /// The existential with its variables from `first` on.
+    fn hide(
+        &mut self,
+        ast: &Ast,
+        e: &Exists,
+        vars: &Vars,
+        ranges: &[Interval],
+        first: u32,
+    ) -> Option<types::Exists> {
+        let mut inner = vars.clone();
+        for (b, v) in e.binders.iter().zip(first..) {
+            inner.list.push((b.ident.name, Binding::Index(Term::var(v))));
+        }
+        let word = self.word(ast, e.body, &inner)?;
+        let facts = self.facts(ast, &e.facts, &inner)?;
+        let span = ast.ty(e.body).span;
+        match self.table.types.word(word) {
+            WordTy::Ptr(Mode::Uniq, _) => {
+                self.error(1211, "an exclusive borrow hides no sizes")
+                    .at(span, "the caller gets it back and must know what it is then")
+                    .help("quantify over the size in the signature: `fn name[n](...)`");
+                None
+            }
+            WordTy::Ptr(..) => Some(types::Exists { first, vars: ranges.into(), facts: facts.into(), word }),
+            WordTy::Opt(_) | WordTy::Res(_) => {
+                self.error(1202, "`exists` hides sizes of a pointer that is there")
+                    .at(span, "may be no pointer")
+                    .help("write it the other way round: `opt exists n. ...`");
+                None
+            }
+            WordTy::Exists(_) => {
+                self.error(1202, "an `exists` directly in another one")
+                    .at(span, "not a pointer")
+                    .help("one `exists` binds several variables: `exists n, m. ...`");
+                None
+            }
+            _ => {
+                self.error(1202, "`exists` is for pointers")
+                    .at(span, "not a pointer")
+                    .note("it hides sizes that the type of a pointer mentions: `exists n. own bytes(n)`");
+                None
+            }
+        }
+    }
+
+    /// One more than the largest variable below `below` that a word type mentions. Types are only as deep as
+    /// [`limits::NESTING`] allows.
+    fn outer_of_word(&self, w: WordId, below: u32) -> u32 {
+        match self.table.types.word(w) {
+            WordTy::Int(t) => outer_of_term(t, below),
+            WordTy::Ptr(_, l) => self.outer_of_layout(*l, below),
+            WordTy::Opt(w) | WordTy::Res(w) => self.outer_of_word(*w, below),
+            // It is one more than the largest that the existential mentions of those around it, which all are below.
+            WordTy::Exists(e) if e.first <= below => e.first,
+            WordTy::Exists(e) => {
+                let facts = e.facts.iter().map(|f| outer_of_term(f, below));
+                facts.max().unwrap_or(0).max(self.outer_of_word(e.word, below))
+            }
+            WordTy::Range(_) | WordTy::Fn(_) | WordTy::Var(_) => 0,
+        }
+    }
+
+    fn outer_of_layout(&self, l: LayoutId, below: u32) -> u32 {
+        let most = |terms: &[Term]| terms.iter().map(|t| outer_of_term(t, below)).max().unwrap_or(0);
+        match self.table.types.layout(l) {
+            Layout::Bytes(t) => outer_of_term(t, below),
+            Layout::Cstr(t) => most(t.as_slice()),
+            Layout::Cell(w) => self.outer_of_word(*w, below),
+            Layout::Num(..) => 0,
+            Layout::Array(n, l) => outer_of_term(n, below).max(self.outer_of_layout(*l, below)),
+            Layout::NullTerm(n, w) => most(n.as_slice()).max(self.outer_of_word(*w, below)),
+            Layout::Struct(_, args) => most(args),
+            Layout::Seq(parts) => parts.iter().map(|l| self.outer_of_layout(*l, below)).max().unwrap_or(0),
+        }
+    }
+
+    /// Whether memory of this layout owns other memory.
+    pub(super) fn owns(&mut self, layout: LayoutId) -> bool {
+        match self.table.types.layout(layout).clone() {
+            Layout::Cell(w) => self.table.types.linear(w),
+            Layout::Array(_, l) => self.owns(l),
+            Layout::Seq(parts) => parts.iter().any(|l| self.owns(*l)),
+            Layout::Struct(s, _) => {
+                let decl = self.struct_decls[s.index()];
+                self.struct_info(decl).is_some_and(|info| info.fields.iter().any(|f| self.owns(f.layout)))
+            }
+            Layout::Bytes(_) | Layout::Cstr(_) | Layout::Num(..) | Layout::NullTerm(..) => false,
+        }
+    }
+
+    /// What an exclusive borrow gives back has the size of what it takes, and both are raw bytes or neither is.
+    pub(super) fn check_uniq(&mut self, takes: LayoutId, gives: LayoutId, span: Span) {
+        if self.of_broken(takes) || self.of_broken(gives) {
+            return;
+        }
+        let (a, b) = (self.size_of_layout(takes), self.size_of_layout(gives));
+        if a.is_none() || b.is_none() {
+            self.error(1212, "the size of exclusive memory is not hidden")
+                .at(span, "its size cannot be told")
+                .help("quantify over the length: `fn name[m](rdi: &uniq cstr(m))`");
+        } else if a != b {
+            self.error(1211, "an exclusive borrow is given back with another size")
+                .at(span, "the two sides of `=>` differ in size")
+                .note("the caller's object stays where it is and as large as it is");
+        } else if self.any_bytes(takes) != self.any_bytes(gives) {
+            self.error(
+                1211,
+                "an exclusive borrow is given back as raw memory, or as another kind than it was",
+            )
+            .at(span, "any bytes fit one side of `=>`, but not the other")
+            .help("take a struct or an array and give one back, or use `bytes(n)` on both sides");
+        }
+    }
+
+    /// Whether any bytes are a value of this layout.
+    fn any_bytes(&mut self, layout: LayoutId) -> bool {
+        let any =
+            |bits, range: &Interval| *range == Interval::unsigned(bits) || *range == Interval::signed(bits);
+        match self.table.types.layout(layout).clone() {
+            Layout::Bytes(_) => true,
+            Layout::Cell(w) => match self.table.types.word(w) {
+                WordTy::Range(range) => any(self.options.arch.word_bits(), range),
+                _ => false,
+            },
+            Layout::Num(w, range) => any(w.bits(), &range),
+            Layout::Array(_, l) => self.any_bytes(l),
+            Layout::Seq(parts) => parts.iter().all(|l| self.any_bytes(*l)),
+            Layout::Struct(s, _) => {
+                let decl = self.struct_decls[s.index()];
+                self.struct_info(decl)
+                    .is_some_and(|info| info.fields.iter().all(|f| self.any_bytes(f.layout)))
+            }
+            Layout::Cstr(_) | Layout::NullTerm(..) => false,
+        }
+    }
+}
+
+/// One more than the largest variable below `below` in a term.
+fn outer_of_term(t: &Term, below: u32) -> u32 {
+    t.summands().iter().filter(|s| s.0 < below).map(|s| s.0 + 1).max().unwrap_or(0)
+}
