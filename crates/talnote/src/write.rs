@@ -507,7 +507,7 @@ mod tests {
         let mut want = Vec::new();
         want.extend([4, 0, 0, 0, 52, 0, 0, 0, 0, 1, 0, 0]);
         want.extend(b"TAL\0");
-        want.extend([2, 1, 2, 0, 28, 0, 0, 0]);
+        want.extend([VERSION, 1, 2, 0, 28, 0, 0, 0]);
         want.extend([0; 16]);
         want.extend([1, 0, 0xac, 2]); // one section of 300 bytes of code
         want.extend([0, 1]); // no structs, one node
