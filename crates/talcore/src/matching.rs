@@ -367,6 +367,19 @@ impl<'a, G: Guide> Engine<'a, G> {
                 _ => self.reject(bad, "the word is not a code pointer"),
             },
             WordTy::Opt(_) if matches!(word, Word::Int(t) if t.as_const() == Some(0)) => Ok(()),
+            WordTy::Res(_) if matches!(word, Word::Int(_)) => {
+                let t = self.integer(word)?;
+                let last = self.word_range().hi;
+                // The word is only congruent to the term, which may be written as -4095 to -1.
+                let t = if self.state.facts.range(&t).hi < 0 { self.term(t.offset(last + 1))? } else { t };
+                let errors = Interval::new(last - 4094, last);
+                self.require_in(
+                    &t,
+                    errors,
+                    bad,
+                    "the word is neither a pointer nor known to be an error number",
+                )
+            }
             WordTy::Opt(inner) | WordTy::Res(inner) => match word {
                 Word::Opt(v, node, env) => {
                     self.same_word(s, ty, (*node, env), 0, blame)?;
