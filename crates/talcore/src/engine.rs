@@ -36,6 +36,8 @@ pub struct Engine<'a, G> {
     pub lent: Vec<crate::rules::Lent>,
     /// The locations that the present call borrows exclusively and gives back with new contents.
     pub unique: Vec<(LocId, crate::types::LayoutId)>,
+    /// Untested words that own memory and that the label which is being matched keeps: the label's variable, ours.
+    pub kept: Vec<(crate::term::Var, crate::term::Var)>,
     /// How many objects are being packed, one inside the other.
     pub packing: usize,
     /// The state at the function's entry.
@@ -119,6 +121,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             untested: false,
             lent: Vec::new(),
             unique: Vec::new(),
+            kept: Vec::new(),
             packing: 0,
             entry,
             subst: Subst::default(),
@@ -140,6 +143,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             untested: self.untested,
             lent: self.lent,
             unique: self.unique,
+            kept: self.kept,
             packing: self.packing,
             entry: self.entry,
             subst: self.subst,
@@ -191,7 +195,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// The value, or a rejection because the arithmetic of terms overflowed.
     #[inline]
-    pub fn term(&self, t: Option<Term>) -> Checked<Term> {
+    pub fn term<T>(&self, t: Option<T>) -> Checked<T> {
         t.ok_or_else(|| self.fail(Code::Limit, "a term is too large"))
     }
 
@@ -382,12 +386,8 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Makes a location for memory that the function may use from here on, and assumes what holds
     /// of every object: `0 <= size(l) <= MAXOBJ`.
     pub fn open(&mut self, mode: Mode, mut lay: Lay) -> Checked<LocId> {
-        // What is known of raw memory is its size, whichever table its type comes from.
-        if mode == Mode::Own
-            && let Some(size) = self.program.shapes.raw_size(lay.id)
-        {
-            let size = self.term(under(size, &lay.env))?;
-            lay = Lay { id: self.program.shapes.bytes(), env: Some(Rc::from([size])) };
+        if matches!(mode, Mode::Own | Mode::Uniq) {
+            lay = self.term(self.program.canonical(&lay))?;
         }
         if let Some(size) = self.size_of(&lay) {
             self.state.facts.assume(&size);
@@ -401,6 +401,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Between two instructions nothing is lent and nothing is being packed.
     fn between(&mut self) {
         self.lent.clear();
+        self.kept.clear();
         self.packing = 0;
     }
 

@@ -275,7 +275,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// Whether two word types in memory are the same (memory is invariant).
-    fn same_word(
+    pub fn same_word(
         &mut self,
         s: &mut Subst,
         pattern: (WordId, &Env),
@@ -383,7 +383,13 @@ impl<'a, G: Guide> Engine<'a, G> {
             WordTy::Opt(inner) | WordTy::Res(inner) => match word {
                 Word::Opt(v, node, env) => {
                     self.same_word(s, ty, (*node, env), 0, blame)?;
-                    if types.linear(*node) { self.kill_untested(*v) } else { Ok(()) }
+                    if !types.linear(*node) {
+                        return Ok(());
+                    }
+                    if self.kept.iter().any(|k| k.1 == *v) {
+                        return self.reject(bad, "one object would be owned twice");
+                    }
+                    self.kill_untested(*v)
                 }
                 _ => self.match_word(s, (*inner, ty.1), word, blame),
             },

@@ -2,8 +2,10 @@
 
 use crate::abi::Abi;
 use crate::arch::Arch;
+use crate::engine::under;
 use crate::eq::same_sig;
 use crate::shapes::Shapes;
+use crate::state::Lay;
 use crate::types::{Layout, LayoutId, Mode, SigId, StructId, Types};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -154,6 +156,22 @@ impl<'a> Program<'a> {
     pub fn same_sig(&self, a: SigId, b: SigId) -> bool {
         let mut fuel = EQ_STEPS;
         a == b || same_sig(&self.types, a, b, &mut fuel)
+    }
+
+    /// A layout of exclusive memory in the form in which states have it: raw memory is known by its size, a struct by
+    /// its arguments, whichever table the type comes from. `None`: a term is too large.
+    pub fn canonical(&self, lay: &Lay) -> Option<Lay> {
+        if let Some(size) = self.shapes.raw_size(lay.id) {
+            let size = under(size, &lay.env)?;
+            return Some(Lay { id: self.shapes.bytes(), env: Some([size].into()) });
+        }
+        if let Layout::Struct(s, args) = self.types.layout(lay.id)
+            && let Some(id) = self.shapes.generic(*s)
+        {
+            let args = args.iter().map(|t| under(t, &lay.env)).collect::<Option<Vec<_>>>()?;
+            return Some(Lay { id, env: Some(args.into()) });
+        }
+        Some(lay.clone())
     }
 
     /// The kind of a layout, and for a struct which: what can be told without comparing terms.

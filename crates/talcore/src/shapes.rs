@@ -32,6 +32,7 @@ pub struct Shapes {
     raw: Vec<bool>,
     linear: Vec<bool>,
     opened: Vec<Option<LayoutId>>,
+    generic: Vec<Option<LayoutId>>,
     string: Option<LayoutId>,
     bytes: Option<LayoutId>,
     maybe_string: Option<WordId>,
@@ -85,6 +86,7 @@ impl Shapes {
             raw,
             linear,
             opened,
+            generic: generic(types),
             string: Some(cstr),
             bytes: Some(bytes),
             maybe_string: Some(maybe_string),
@@ -115,6 +117,11 @@ impl Shapes {
     /// `cstr(v0)`: a string whose hidden length got a name.
     pub fn string(&self) -> LayoutId {
         self.string.unwrap_or(LayoutId(0))
+    }
+
+    /// The layout that applies a struct to the variables 0, 1, 2, ..., if there is one.
+    pub fn generic(&self, id: StructId) -> Option<LayoutId> {
+        self.generic.get(id.index()).copied().flatten()
     }
 
     /// `bytes(v0)`: memory whose contents have been forgotten.
@@ -155,6 +162,21 @@ fn block(types: &mut Types) -> (LayoutId, WordId) {
     let end = layout(types, Layout::Cell(zero));
     let envp = layout(types, Layout::NullTerm(Some(Term::var(1)), maybe));
     (layout(types, Layout::Seq([argc, argv, end, envp].into())), maybe)
+}
+
+/// For each struct the first layout that applies it to the variables 0, 1, 2, ...
+fn generic(types: &Types) -> Vec<Option<LayoutId>> {
+    let mut found = vec![None; types.structs.len()];
+    for (i, layout) in types.layouts.iter().enumerate() {
+        if let Layout::Struct(s, args) = layout
+            && args.iter().zip(0..).all(|(t, v)| t.as_var() == Some(v))
+            && let Some(slot) = found.get_mut(s.index())
+            && slot.is_none()
+        {
+            *slot = Some(LayoutId(i as u32));
+        }
+    }
+    found
 }
 
 struct Measure<'t> {

@@ -8,7 +8,7 @@ use talcore::guide::Ghost;
 use talcore::program::{Function, Program};
 use talcore::state::{Env, Loc, STATIC, State, Word};
 use talcore::term::Term;
-use talcore::types::{LayoutId, WordId};
+use talcore::types::{Layout, LayoutId, WordId};
 
 /// The answers of one function, in the order in which they are asked.
 #[derive(Default)]
@@ -255,6 +255,12 @@ impl Writer<'_> {
         }
         if (lo..hi).contains(&id.0) {
             return Some(2 + id.0 - lo);
+        }
+        // The same struct in this note.
+        let types = &self.program.types;
+        if let Some(Layout::Struct(s, args)) = types.layouts.get(id.index()) {
+            let same = |l: &u32| matches!(types.layout(LayoutId(*l)), Layout::Struct(t, other) if (t, other) == (s, args));
+            return Some(2 + (lo..hi).find(same)? - lo);
         }
         let hidden = (lo..hi).find(|l| self.program.shapes.opened(LayoutId(*l)) == Some(id))?;
         Some(2 + (hi - lo) + (hidden - lo))

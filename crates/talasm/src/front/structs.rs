@@ -8,7 +8,7 @@ use crate::ir::Span;
 use std::rc::Rc;
 use talcore::limits;
 use talcore::term::Term;
-use talcore::types::{LayoutId, Struct, StructId};
+use talcore::types::{Layout, LayoutId, Struct, StructId};
 
 impl Cx<'_> {
     /// The number of a struct, which is defined later if it is not yet.
@@ -23,6 +23,8 @@ impl Cx<'_> {
         };
         let name = self.name(d.ident.name);
         let id = self.table.declare(&name, params);
+        // States speak of it in this form.
+        self.table.layout(Layout::Struct(id, (0..params).map(Term::var).collect()));
         self.structs.insert(decl, StructState { id, info: Memo::Todo });
         self.struct_decls.push(decl);
         self.pending.push(decl);

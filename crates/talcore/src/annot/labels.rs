@@ -156,8 +156,11 @@ impl Labels<'_, '_> {
         for _ in 0..self.r.count(limits::LOCATIONS)? {
             let mode = *Mode::ALL.get(self.r.u8()? as usize)?;
             let id = LayoutId(self.layout()?);
-            let env = self.env(vars)?;
-            s.new_loc(mode, Lay { id, env })?;
+            let mut lay = Lay { id, env: self.env(vars)? };
+            if matches!(mode, Mode::Own | Mode::Uniq) {
+                lay = self.program.canonical(&lay)?;
+            }
+            s.new_loc(mode, lay)?;
         }
         Some(())
     }
@@ -170,7 +173,10 @@ impl Labels<'_, '_> {
             s.locs.get(l).filter(|l| l.exclusive())?;
             let live = match self.r.u8()? {
                 0 => None,
-                1 => Some(Lay { id: LayoutId(self.layout()?), env: self.env(scope.vars)? }),
+                1 => {
+                    let lay = Lay { id: LayoutId(self.layout()?), env: self.env(scope.vars)? };
+                    Some(self.program.canonical(&lay)?)
+                }
                 _ => return None,
             };
             let mut cells = Vec::new();

@@ -5,8 +5,8 @@ use crate::facts::Interval;
 use crate::guide::{Edge, Guide};
 use crate::limits;
 use crate::matching::{Blame, Subst};
-use crate::state::{LocId, STATIC, Slot, State, Word};
-use crate::term::Term;
+use crate::state::{Env, LocId, STATIC, Slot, State, Word};
+use crate::term::{Term, Var};
 use crate::types::{Mode, WordId, WordTy};
 use crate::verdict::Code;
 use crate::x86::insn::Width;
@@ -47,6 +47,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         // Words that become untested are matched like arguments, but nothing is lent here.
         self.lent.clear();
+        self.kept.clear();
         self.packing = 0;
         // The memory of the last one.
         let mut s = core::mem::take(&mut self.subst);
@@ -103,8 +104,11 @@ impl<'a, G: Guide> Engine<'a, G> {
             (Word::Opt(v, ty, env), _) => {
                 let ty = (*ty, env);
                 match actual {
-                    Word::Opt(a, ..) => {
+                    Word::Opt(a, node, found) => {
                         self.unify(s, &Term::var(*v), &Term::var(*a), false, LABEL)?;
+                        if self.program.types.linear(*node) {
+                            return self.keep_untested(s, (*v, *a), ty, (*node, found));
+                        }
                     }
                     Word::Int(t) if matches!(self.program.types.word(ty.0), WordTy::Res(_)) => {
                         let t = t.clone();
@@ -138,6 +142,25 @@ impl<'a, G: Guide> Engine<'a, G> {
             (Word::Ptr(..), _) => bad(self, "the word is not a pointer on this edge"),
             _ => bad(self, "the word has another type on this edge"),
         }
+    }
+
+    /// An untested word that owns memory stays one: the label's copies of it are copies of one word here.
+    fn keep_untested(
+        &mut self,
+        s: &mut Subst,
+        pair: (Var, Var),
+        want: (WordId, &Env),
+        have: (WordId, &Env),
+    ) -> Checked {
+        if self.kept.contains(&pair) {
+            return Ok(());
+        }
+        if self.kept.iter().any(|k| k.1 == pair.1) {
+            return self.reject(LABEL.shape, "one object would be owned twice at the label");
+        }
+        self.kept.push(pair);
+        self.spend(self.kept.len() as u64)?;
+        self.same_word(s, want, have, 0, LABEL)
     }
 
     /// Whether an `opt` type is one of pointers of the location's mode. A weaker one would be a second
