@@ -162,7 +162,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                 s.terms[i] = Some(t);
                 return Ok(());
             }
-            let w = self.ask_witness(s, i, blame)?;
+            let w = self.ask_witness(s, i, blame).map_err(|e| {
+                let why = "a size or value is not known to be a multiple of what is wanted";
+                if c == 1 { e } else { self.fail(blame.fact, why) }
+            })?;
             rest = self.term(rest.add_scaled(&w, -c))?;
         }
         match rest.as_const() {
@@ -639,9 +642,10 @@ fn divide(t: &Term, c: i128) -> Option<Term> {
 /// Why a pointer of mode `have` is not one of mode `want`.
 fn why_not(have: Mode, want: Mode) -> &'static str {
     match (have, want) {
-        (Mode::Read | Mode::Frozen | Mode::Imm, Mode::Mut | Mode::Uniq | Mode::Shared | Mode::Own) => {
+        (Mode::Read | Mode::Frozen | Mode::Imm, Mode::Mut | Mode::Uniq | Mode::Shared) => {
             "the memory may only be read"
         }
+        (_, Mode::Own) => "the memory does not belong to the holder of this pointer, who cannot give it away",
         (_, Mode::Imm) => "the memory is not known to stay as it is for ever",
         (_, Mode::Frozen) => "the memory may be changed by others meanwhile",
         (_, Mode::Shared) => "the pointer is only borrowed and may not be kept",

@@ -1,5 +1,6 @@
 //! A kernel that does what the interface table allows, at random.
 
+use super::memory::Holds;
 use super::sigs::{Vars, holds, value};
 use super::{Machine, RSP, Stop, Watched};
 use talcore::abi::{Entry, PATH_BYTES, ParamKind};
@@ -38,6 +39,12 @@ impl Machine<'_> {
         }
         for (r, ty) in words.iter().chain(&nullable) {
             self.scribble(*r, *ty, &vars)?;
+        }
+        for (r, ty) in &words {
+            if let WordTy::Ptr(Mode::Own, layout) = *program.types.word(*ty) {
+                let size = program.shapes.size(layout).and_then(|t| value(t, &vars)).unwrap_or(0);
+                self.memory.take_back(self.regs[usize::from(*r)], size as u64);
+            }
         }
         for r in (0..16).filter(|r| program.abi.clobbers >> r & 1 == 1) {
             self.regs[r] = self.rng.u64(..);
@@ -95,11 +102,26 @@ impl Machine<'_> {
             let word = match self.program.types.word(*ty) {
                 WordTy::Int(t) => value(t, &vars).unwrap_or(0) as u64,
                 WordTy::Range(range) => self.pick(*range, &vars, 0) as u64,
+                WordTy::Res(owned) => self.new_memory(*owned, &vars),
                 _ => return Err(format!("the interpreter knows no result of {}", entry.name)),
             };
             self.regs[usize::from(*r)] = word;
         }
         Ok(())
+    }
+
+    /// New memory of zeros, or an error number.
+    fn new_memory(&mut self, ty: WordId, vars: &Vars) -> u64 {
+        const MOST: i128 = 1 << 20;
+        let program = self.program;
+        let layout = program.types.pointer(ty).map(|p| p.1);
+        let size = layout.and_then(|l| program.shapes.size(l)).and_then(|t| value(t, vars));
+        match size {
+            Some(size) if (0..=MOST).contains(&size) && self.rng.u8(..4) > 0 => {
+                self.memory.allocate(vec![0; size as usize], Mode::Own, Holds::Hidden)
+            }
+            _ => self.rng.u64(4095u64.wrapping_neg()..),
+        }
     }
 
     fn pick(&mut self, range: Interval, vars: &Vars, attempt: u32) -> i128 {

@@ -22,6 +22,8 @@ struct Given {
     bytes: Vec<u8>,
     mode: Mode,
     holds: Holds,
+    /// What the kernel has taken back of it.
+    gone: Vec<Range<u64>>,
 }
 
 /// What an object that an argument points to holds.
@@ -113,8 +115,15 @@ impl Memory {
     pub(crate) fn allocate(&mut self, bytes: Vec<u8>, mode: Mode, holds: Holds) -> u64 {
         // Far from each other, so that nothing reaches from one to the next.
         let addr = GIVEN + ((self.objects.len() as u64) << 32);
-        self.objects.push(Given { addr, bytes, mode, holds });
+        self.objects.push(Given { addr, bytes, mode, holds, gone: Vec::new() });
         addr
+    }
+
+    /// The kernel takes memory back, which the program may use at this moment.
+    pub(crate) fn take_back(&mut self, addr: u64, size: u64) {
+        if let Some(o) = self.given(addr) {
+            o.gone.push(addr..addr + size);
+        }
     }
 
     /// The object at an address.
@@ -160,6 +169,9 @@ impl Memory {
             };
         }
         if let Some(o) = self.given(addr) {
+            if o.gone.iter().any(|r| r.start < end && addr < r.end) {
+                return Err(format!("{what}: the memory was given back"));
+            }
             let (at, have) = (addr - o.addr, o.bytes.len() as u64);
             return match at <= have && have - at >= size && (o.mode.writable() || !write) {
                 true => Ok(()),
@@ -244,7 +256,9 @@ impl Memory {
     pub(crate) fn typed(&mut self, program: &Program<'_>) -> Result<(), String> {
         // Where an argument's size is hidden, its address in a cell could not be judged; nor where it has no bytes.
         let hidden = |o: &Given| o.mode.permanent() && (o.holds == Holds::Hidden || o.bytes.is_empty());
-        let hidden = self.objects.iter().any(hidden);
+        // Memory that comes into being at run time is no object of the file, and words of files own nothing.
+        let owner = |o: &Object| matches!(o.kind, ObjectKind::Data(_, l) if program.shapes.linear(l));
+        let hidden = self.objects.iter().any(hidden) || program.objects.iter().any(owner);
         if !std::mem::take(&mut self.dirty) || hidden {
             return Ok(());
         }

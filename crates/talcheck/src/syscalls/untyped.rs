@@ -15,16 +15,14 @@ pub(super) struct Group {
 pub(super) const UNTYPED: &[Group] = &[
     Group {
         title: "They change the address space",
-        why: "Memory that appears or goes away needs ownership in its type: a mapping is an owned object of whole \
-              pages, and giving it back consumes it. Planned with ownership. Changing the protection of memory, \
-              or mapping at a chosen address, is never typed: what was checked must stay as it is.",
+        why: "A mapping is an owned object of whole pages, which `mmap` gives and `munmap` takes: private memory of \
+              zeros so far. Mappings of files need memory that others may change; they are planned, and so is \
+              `mremap`. Changing the protection of memory, or mapping at a chosen address, is never typed: what was \
+              checked must stay as it is.",
         calls: &[
-            (9, "mmap"),
             (10, "mprotect"),
-            (11, "munmap"),
             (12, "brk"),
             (25, "mremap"),
-            (28, "madvise"),
             (30, "shmat"),
             (67, "shmdt"),
             (216, "remap_file_pages"),

@@ -8,11 +8,13 @@
 //! binders = "[" NAME (":" number ".." number?)? ("," ...)* "]"   default 0 .. 2^(W-1)-1
 //! params = REG ":" kind ("," REG ":" kind)*
 //! kind   = "path" | "bits" "(" set ")" | "one" "(" set ")" | constant
-//!        | word | "0" "|" pointer
+//!        | word | owned | "0" "|" pointer
 //! word   = "int" | "int" "(" term ")" | pointer
+//! owned  = "own" "bytes" "(" term ")"                            memory that belongs to the word's holder alone
 //! pointer = "&" "mut"? "[" term "]"                              at least so many raw bytes
 //! set    = NAME-or-number ("|" NAME-or-number)*                  a named set stands for its members
-//! result = "noreturn" | "->" "(" REG ":" ("int" | "int" "(" bound ".." bound ")" | "int" "(" NAME ")") ")" facts?
+//! result = "noreturn" | "->" "(" REG ":" answer ")" facts?
+//! answer = "int" | "int" "(" bound ".." bound ")" | "int" "(" NAME ")" | "res" owned
 //! facts  = "{" term ("<=" term)+ ("," ...)* "}"
 //! term   = ("-"? product) (("+" | "-") product)*,  product = number | NAME | number "*" NAME
 //! ```
@@ -264,17 +266,20 @@ impl Parser<'_> {
             _ => 2,
         };
         params.sort_by_key(|p| rank(self.types, &p.kind));
-        // Every variable is bound by a word that the kernel sees.
+        // Every variable is bound by a word that the kernel sees: the word is a multiple of it, not only modulo 2^W.
+        let (facts, word) = (scope.facts(), Interval::unsigned(self.arch.id.word_bits()));
+        let binds = |e: &Term, v: Var| {
+            let multiple = matches!(*e.summands(), [(u, c)] if u == v && c >= 1) && e.konst() == 0;
+            multiple && facts.evidently_in(e, word)
+        };
         let bound = |v: Var| {
             params.iter().any(|p| match p.kind {
-                ParamKind::Word(w) => {
-                    matches!(self.types.word(w), WordTy::Int(e) if e.as_var() == Some(v))
-                }
+                ParamKind::Word(w) => matches!(self.types.word(w), WordTy::Int(e) if binds(e, v)),
                 _ => false,
             })
         };
         if !(0..scope.args).all(|v| bound(v as Var)) {
-            return self.lex.error("a parameter int(v) for each variable v before this");
+            return self.lex.error("a parameter int(v) or int(c*v) for each variable v before this");
         }
         Ok(params)
     }
@@ -306,6 +311,7 @@ impl Parser<'_> {
                 let ty = self.word(scope)?;
                 Ok(ParamKind::Word(self.intern(ty)))
             }
+            Token::Name("own") => Ok(ParamKind::Word(self.owned(scope)?)),
             _ => {
                 let value = self.number()?;
                 if value != 0 || !self.lex.eat("|")? {
@@ -342,6 +348,20 @@ impl Parser<'_> {
         Ok(WordTy::Ptr(mode, self.intern_layout(layout)))
     }
 
+    /// `own bytes(n)`: an object of at least one byte, and no larger than objects may be.
+    fn owned(&mut self, scope: &Scope) -> Result<WordId> {
+        self.lex.expect("own")?;
+        self.lex.expect("bytes")?;
+        self.lex.expect("(")?;
+        let size = self.term(scope)?;
+        self.lex.expect(")")?;
+        if !scope.facts().evidently_in(&size, Interval::new(1, self.arch.id.max_object())) {
+            return self.lex.error("a size within 1 .. the largest object before this");
+        }
+        let layout = self.intern_layout(Layout::Bytes(size));
+        Ok(self.intern(WordTy::Ptr(Mode::Own, layout)))
+    }
+
     fn intern(&mut self, ty: WordTy) -> WordId {
         if let Some(id) = self.words.iter().find(|id| *self.types.word(**id) == ty) {
             return *id;
@@ -367,6 +387,11 @@ impl Parser<'_> {
         let reg = self.register()?;
         if reg != Reg::AX {
             return self.lex.error("the result register");
+        }
+        if self.lex.eat("res")? {
+            let owned = self.owned(scope)?;
+            self.lex.expect(")")?;
+            return Ok(Vec::from([(reg.0, self.intern(WordTy::Res(owned)))]));
         }
         self.lex.expect("int")?;
         let word = Interval::unsigned(self.arch.id.word_bits());

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::facts::POS_INF;
-use crate::types::{Layout, WordTy};
+use crate::types::{Layout, Mode, WordTy};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec;
@@ -38,8 +38,8 @@ fn a_number_has_one_name_and_a_name_one_number() {
         assert_eq!(abi.by_name(e.name), Some(e.number));
         assert!(abi.entries_for(e.number).any(|f| f.text == e.text));
     }
-    assert_eq!(abi.by_name("mmap"), None);
-    assert_eq!(abi.entries_for(9).count(), 0);
+    assert_eq!(abi.by_name("mprotect"), None);
+    assert_eq!(abi.entries_for(10).count(), 0);
 }
 
 /// Every word that a key admits, as far as it matters for comparing keys.
@@ -82,9 +82,9 @@ fn variables_are_words_and_sizes_stay_in_range() {
             let (ParamKind::Word(w) | ParamKind::Nullable(w)) = p.kind else { continue };
             match types.word(w) {
                 WordTy::Ptr(mode, l) => {
-                    assert!(mode.borrow());
                     let Layout::Bytes(n) = types.layout(*l) else { panic!("{}", e.name) };
                     assert!(facts.evidently_in(n, word), "{}", e.name);
+                    assert!(mode.borrow() || *mode == Mode::Own && whole_pages(&facts, n), "{}", e.name);
                 }
                 WordTy::Int(t) => assert!(facts.evidently_in(t, word), "{}", e.name),
                 WordTy::Range(i) => assert_eq!(*i, word),
@@ -94,11 +94,39 @@ fn variables_are_words_and_sizes_stay_in_range() {
     }
 }
 
+/// What the kernel maps or unmaps is made of pages: it rounds lengths up.
+fn whole_pages(facts: &crate::facts::Facts, size: &Term) -> bool {
+    size.konst() == 0
+        && size.summands().iter().all(|s| s.1 % 4096 == 0)
+        && facts.evidently_in(size, Interval::new(4096, 1 << 47))
+}
+
+/// Calls that round their lengths have a length of whole pages.
+#[test]
+fn lengths_that_the_kernel_rounds_are_whole_pages() {
+    let (abi, types) = amd64();
+    for name in ["mmap", "munmap", "madvise"] {
+        for e in abi.entries_for(abi.by_name(name).unwrap_or(0)) {
+            let mut facts = crate::facts::Facts::default();
+            e.vars.iter().for_each(|v| drop(facts.fresh(*v)));
+            let Some(ParamKind::Word(w)) = param(e, SI) else { panic!("{name}") };
+            assert!(matches!(types.word(*w), WordTy::Int(n) if whole_pages(&facts, n)), "{name}");
+        }
+    }
+}
+
 #[test]
 fn results_are_words_and_errors_fit() {
     let (abi, types) = amd64();
     for e in abi.iter() {
         assert_eq!(e.noreturn, e.results.is_empty(), "{}", e.name);
+        if let [(0, w)] = e.results[..]
+            && let WordTy::Res(owned) = types.word(w)
+        {
+            assert!(matches!(types.pointer(*owned), Some((Mode::Own, _))), "{}", e.name);
+            assert!(e.result_vars.is_empty() && e.result_facts.is_empty(), "{}", e.name);
+            continue;
+        }
         assert_eq!(e.results.len(), e.result_vars.len(), "{}", e.name);
         for (&(reg, w), range) in e.results.iter().zip(&e.result_vars) {
             assert_eq!(reg, 0);
@@ -136,10 +164,17 @@ fn counts_fit_the_kernels_c_types() {
         "flistxattr",
     ];
     for e in abi.iter() {
+        let pages = ["mmap", "munmap", "madvise"].contains(&e.name);
         // A second variable is the length of a socket address, a C int.
         for (i, v) in e.vars.iter().enumerate() {
             let wide = i == 0 && size_t.contains(&e.name);
-            let most = if wide { (1i128 << 63) - 1 } else { 0x7fff_ffff };
+            let most = if pages {
+                (1 << 35) - 1
+            } else if wide {
+                (1i128 << 63) - 1
+            } else {
+                0x7fff_ffff
+            };
             assert!(v.hi <= most, "{}", e.name);
         }
     }
@@ -189,6 +224,8 @@ fn selectors_are_keys() {
         ("linkat", &[R8]),
         ("lseek", &[DX]),
         ("lsetxattr", &[R8]),
+        ("madvise", &[DX]),
+        ("mmap", &[DI, DX, R10, R9]),
         ("memfd_create", &[SI]),
         ("newfstatat", &[R10]),
         ("open", &[SI]),
@@ -269,6 +306,15 @@ fn flags_that_outlive_the_call_are_refused() {
     assert!(!typed("prctl", &[(DI, 22)]), "PR_SET_SECCOMP");
     assert!(!typed("ioctl", &[(SI, 0x5412)]), "TIOCSTI");
     assert!(!typed("prlimit64", &[(DX, 4096)]), "a new limit");
+    assert!(typed("mmap", &[(DI, 0), (DX, 3), (R10, 0x22), (R9, 0)]));
+    assert!(!typed("mmap", &[(DI, 0), (DX, 7), (R10, 0x22), (R9, 0)]), "PROT_EXEC");
+    assert!(!typed("mmap", &[(DI, 0), (DX, 3), (R10, 0x32), (R9, 0)]), "MAP_FIXED");
+    assert!(!typed("mmap", &[(DI, 0), (DX, 3), (R10, 2), (R9, 0)]), "a file");
+    assert!(!typed("mmap", &[(DI, 0), (DX, 3), (R10, 0x21), (R9, 0)]), "MAP_SHARED");
+    assert!(!typed("mmap", &[(DI, 0), (DX, 3), (R10, 0x122), (R9, 0)]), "MAP_GROWSDOWN");
+    assert!(!typed("mmap", &[(DX, 3), (R10, 0x22), (R9, 0)]), "an address");
+    assert!(!typed("madvise", &[(DX, 8)]), "MADV_FREE");
+    assert!(!typed("madvise", &[(DX, 18)]), "MADV_WIPEONFORK");
     assert!(!typed("pselect6", &[(R9, 4096)]), "a structure that holds an address");
     assert!(typed("getrusage", &[(DI, 0xffff_ffff)]) && typed("getrusage", &[(DI, (1 << 64) - 1)]));
 }
@@ -317,6 +363,7 @@ fn broken_tables_are_refused() {
         "sys a = 1 [k: 1..5](rsi: int(k), rdi: &mut [8*k + 8]) -> (rax: int(-4095..0)) man a(2)",
         "const A = 1, B = 2 set C = A | B | 4 sys a = 1 (rdi: bits(C | 8), rsi: one(A | -1), r8: B) noreturn man a(2)",
         "sys a = 1 (rdi: path, rsi: 0 | &[8]) -> (rax: int) man a(2) ; the end",
+        "sys a = 1 [k: 1..9](rsi: int(8*k), rdi: own bytes(8*k)) -> (rax: res own bytes(k)) man a(2)",
     ];
     for item in good {
         assert_eq!(parse(item), Ok(1), "{item}");
@@ -324,7 +371,15 @@ fn broken_tables_are_refused() {
     let bad = [
         // the kernel sees the word, not the term
         "sys a = 1 [k](rdi: &[k]) -> (rax: int) man a(2)",
-        "sys a = 1 [k](rdi: &[k], rsi: int(2*k)) -> (rax: int) man a(2)",
+        "sys a = 1 [k](rdi: &[k], rsi: int(4*k)) -> (rax: int) man a(2)",
+        "sys a = 1 [k](rdi: &[k], rsi: int(k + 1)) -> (rax: int) man a(2)",
+        "sys a = 1 [k: 1..9](rdi: own bytes(k), rsi: int(-1*k)) -> (rax: int) man a(2)",
+        // what is owned has a size
+        "sys a = 1 [k: 0..9](rdi: own bytes(k), rsi: int(k)) -> (rax: int) man a(2)",
+        "sys a = 1 [k](rsi: int(k)) -> (rax: res own bytes(k + 1)) man a(2)",
+        "sys a = 1 [k: 1..9](rsi: int(k)) -> (rax: own bytes(k)) man a(2)",
+        "sys a = 1 [k: 1..9](rsi: int(k)) -> (rax: res int) man a(2)",
+        "sys a = 1 [k: 1..9](rsi: int(k), rdi: 0 | own bytes(k)) -> (rax: int) man a(2)",
         "sys a = 1 [k: 0..0x10000000000000000](rsi: int(k)) -> (rax: int) man a(2)",
         "sys a = 1 [k: -1..5](rsi: int(k)) -> (rax: int) man a(2)",
         "sys a = 1 [k: 5..1](rsi: int(k)) -> (rax: int) man a(2)",
