@@ -11,9 +11,10 @@ use crate::problem::Problem;
 use crate::prove::counterexample;
 use std::rc::Rc;
 use talcore::facts::tighten;
+use talcore::guide::Ghost;
 use talcore::program::Program;
 use talcore::state::{State, Word};
-use talcore::verdict::Reject;
+use talcore::verdict::{Code, Reject};
 use talnote::print::number;
 
 /// A problem with the module as a whole.
@@ -62,7 +63,12 @@ pub(super) fn failure(
             Item::Ghost(_, span) => *span,
         })
     };
-    let span = span_at(r.at).unwrap_or(module.functions[f].span);
+    let mut span = span_at(r.at).unwrap_or(module.functions[f].span);
+    if r.code == Code::Ghost
+        && let Some(item) = u32::try_from(r.at.wrapping_sub(start)).ok().and_then(|off| code.item_at(off))
+    {
+        span = step_before(&module.functions[f].body, item as usize, r.reg).unwrap_or(span);
+    }
     let scene = Scene::new(program, module, image, f, failure);
     let mut p = Problem::new(r.code as u16, span, r.why.to_string()).label(advice::label(&scene));
     if let Some(target) = r.target.and_then(span_at) {
@@ -75,6 +81,19 @@ pub(super) fn failure(
         p = p.help(help);
     }
     p
+}
+
+/// The step without machine code that was taken before an instruction and failed, about this register if one is known.
+fn step_before(body: &[Item], item: usize, reg: Option<u8>) -> Option<Span> {
+    let before = body.get(..item)?.iter().rev().take_while(|i| !matches!(i, Item::Instr(_) | Item::Sys { .. }));
+    let steps = before.filter_map(|i| if let Item::Ghost(ghost, span) = i { Some((ghost, *span)) } else { None });
+    let about = |ghost: &Ghost| match ghost {
+        Ghost::Split(r) => reg == Some(r.0),
+        Ghost::Join(a, b) => reg == Some(a.0) || reg == Some(b.0),
+    };
+    let mut steps = steps.peekable();
+    let last = steps.peek().map(|s| s.1);
+    steps.find(|s| about(s.0)).map(|s| s.1).or(last)
 }
 
 /// What was needed and what was known; an example that shows the gap.
