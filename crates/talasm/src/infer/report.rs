@@ -85,8 +85,10 @@ pub(super) fn failure(
 
 /// The step without machine code that was taken before an instruction and failed, about this register if one is known.
 fn step_before(body: &[Item], item: usize, reg: Option<u8>) -> Option<Span> {
-    let before = body.get(..item)?.iter().rev().take_while(|i| !matches!(i, Item::Instr(_) | Item::Sys { .. }));
-    let steps = before.filter_map(|i| if let Item::Ghost(ghost, span) = i { Some((ghost, *span)) } else { None });
+    let before =
+        body.get(..item)?.iter().rev().take_while(|i| !matches!(i, Item::Instr(_) | Item::Sys { .. }));
+    let steps =
+        before.filter_map(|i| if let Item::Ghost(ghost, span) = i { Some((ghost, *span)) } else { None });
     let about = |ghost: &Ghost| match ghost {
         Ghost::Split(r) => reg == Some(r.0),
         Ghost::Join(a, b) => reg == Some(a.0) || reg == Some(b.0),
