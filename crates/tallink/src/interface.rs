@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use talcore::eq::{same_layout, same_sig};
 use talcore::note::{self, Note, NoteImportKind, NoteObject};
-use talcore::types::{Layout, LayoutId, Mode, SigId, StructId, Types, WordId, WordTy};
+use talcore::types::{Layout, LayoutId, Mode, Sig, SigId, StructId, Types, WordId};
 use talnote::print::Printer;
 
 /// Steps that comparing two types may take; running out counts as a difference.
@@ -297,6 +297,10 @@ impl<'p> Seams<'p, '_> {
     fn differences(&self, printer: &Printer, a: SigId, b: SigId) -> Vec<String> {
         let (a, b) = (self.types.sig(a), self.types.sig(b));
         let mut notes = Vec::new();
+        let back = |sig: &Sig, r: u8| {
+            let given = sig.gives_back.iter().find(|g| g.0 == r);
+            given.map_or("nothing".to_string(), |g| printer.layout(g.1))
+        };
         for (what, a, b) in [("takes", &a.params, &b.params), ("gives", &a.results, &b.results)] {
             let find = |list: &[(u8, WordId)], r: u8| {
                 list.iter().find(|p| p.0 == r).map_or("nothing".to_string(), |p| printer.word(p.1))
@@ -307,6 +311,13 @@ impl<'p> Seams<'p, '_> {
                     let register = talnote::print::REGISTERS_64[usize::from(r)];
                     notes.push(format!("the import {what} {x} in {register}, the definition {y}"));
                 }
+            }
+        }
+        for r in 0..16u8 {
+            let (x, y) = (back(a, r), back(b, r));
+            if x != y {
+                let register = talnote::print::REGISTERS_64[usize::from(r)];
+                notes.push(format!("the import has {x} given back in {register}, the definition {y}"));
             }
         }
         notes
@@ -344,14 +355,9 @@ impl<'p> Seams<'p, '_> {
     fn structs_of_sig(&self, sig: SigId, out: &mut Vec<StructId>) {
         let sig = self.types.sig(sig);
         let words = sig.params.iter().chain(&sig.results).map(|p| p.1).chain(sig.stack.iter().copied());
-        for word in words {
-            let mut word = word;
-            while let WordTy::Opt(inner) = self.types.word(word) {
-                word = *inner;
-            }
-            if let WordTy::Ptr(_, layout) = self.types.word(word) {
-                self.structs_of(*layout, out);
-            }
+        let pointers = words.filter_map(|w| self.types.pointer(w));
+        for layout in pointers.map(|p| p.1).chain(sig.gives_back.iter().map(|g| g.1)) {
+            self.structs_of(layout, out);
         }
     }
 
@@ -366,6 +372,7 @@ impl<'p> Seams<'p, '_> {
             match self.types.layout(layout) {
                 Layout::Struct(id, _) => out.push(*id),
                 Layout::Array(_, inner) => todo.push(*inner),
+                Layout::Cell(word) => todo.extend(self.types.pointer(*word).map(|p| p.1)),
                 Layout::Seq(parts) => todo.extend(parts.iter().rev().take(MOST)),
                 _ => {}
             }

@@ -5,7 +5,7 @@ use common::*;
 use object::{SectionKind, elf};
 use talcore::facts::Interval;
 use talcore::term::Term;
-use talcore::types::{Layout, LayoutId, Mode, Sig, SigId, Struct, WordTy};
+use talcore::types::{Exists, Layout, LayoutId, Mode, Sig, SigId, Struct, WordId, WordTy};
 use tallink::Input;
 use talnote::table::TypeTable;
 use talnote::write::{
@@ -98,6 +98,56 @@ fn each_part_of_a_signature_counts() {
         let text = errors(&[importer(|t| Import::Function(base(t))), exporter(changed)]);
         assert!(text.contains("TAL2013"), "{text}");
     }
+}
+
+/// `exists n {low <= n}. own node(n)`, where a node has a size and an owner of the next one.
+fn hidden(types: &mut TypeTable, name: &str, low: i128, first: u32) -> WordId {
+    let node = types.declare(name, 1);
+    let inside = types.layout(Layout::Struct(node, [Term::var(first)].into()));
+    let word = types.word(WordTy::Ptr(Mode::Own, inside));
+    let facts = [Term::var(first).offset(-low).unwrap()].into();
+    let vars = [Interval::new(0, i64::MAX.into())].into();
+    let some = types.word(WordTy::Exists(Exists { first, vars, facts, word }));
+    let next = types.word(WordTy::Opt(some));
+    let size = types.word(WordTy::Int(Term::var(0)));
+    let fields = [size, next].map(|w| types.layout(Layout::Cell(w))).to_vec();
+    types.define(node, Struct { params: 1, facts: Vec::new(), fields }, Vec::new());
+    some
+}
+
+#[test]
+fn owners_are_compared() {
+    let takes = |low: i128, first: u32, res: bool| {
+        move |t: &mut TypeTable| {
+            let some = hidden(t, "node", low, first);
+            let word = if res { t.word(WordTy::Opt(some)) } else { some };
+            t.sig(Sig { params: vec![(7, word)], noreturn: true, ..Sig::default() })
+        }
+    };
+    let import = |low| move |t: &mut TypeTable| Import::Function(takes(low, 0, false)(t));
+    let text = errors(&[importer(import(1)), exporter(takes(2, 0, false))]);
+    let takes_one = "the import takes exists x {1 <= x}. own struct0(x) in rdi";
+    assert!(text.contains(takes_one) && text.contains("exists x {2 <= x}. own struct1(x)"), "{text}");
+    let text = errors(&[importer(import(1)), exporter(takes(1, 0, true))]);
+    assert!(text.contains("the definition opt exists x {1 <= x}. own struct1(x)"), "{text}");
+    link(&[importer(import(1)), exporter(takes(1, 0, false))]);
+}
+
+#[test]
+fn what_is_given_back_is_compared() {
+    let takes = |n: i128| {
+        move |t: &mut TypeTable| {
+            let cell = |t: &mut TypeTable, n: i128| {
+                let word = t.word(WordTy::Int(Term::from(n)));
+                t.layout(Layout::Cell(word))
+            };
+            let (before, after) = (cell(t, 0), cell(t, n));
+            let word = t.word(WordTy::Ptr(Mode::Uniq, before));
+            t.sig(Sig { params: vec![(7, word)], gives_back: vec![(7, after)], ..Sig::default() })
+        }
+    };
+    let text = errors(&[importer(|t| Import::Function(takes(1)(t))), exporter(takes(2))]);
+    assert!(text.contains("the import has int(1) given back in rdi, the definition int(2)"), "{text}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn leaves(types: &mut TypeTable, most: i128) -> SigId {
 fn note(size: u64, sig: SigId, imports: Vec<Import>) -> NoteBuilder {
     let mut note = NoteBuilder::new(Arch::Amd64);
     note.sections = vec![Section { kind: SectionKind::Code, size }];
-    note.functions = vec![Function { section: 0, offset: 0, size, sig, stream: vec![0, 0] }];
+    note.functions = vec![Function { section: 0, offset: 0, size, sig, stream: vec![0, 0, 0] }];
     note.imports = imports;
     note
 }

@@ -261,7 +261,7 @@ pub fn typed(message: &str, status: u8) -> Obj {
         Section { kind: NoteSection::Rodata, size: message.len() as u64 },
     ];
     // No labels, no answers: nothing has to be guessed.
-    note.functions = vec![Function { section: 0, offset: 0, size, sig, stream: vec![0, 0] }];
+    note.functions = vec![Function { section: 0, offset: 0, size, sig, stream: vec![0, 0, 0] }];
     note.objects =
         vec![NoteObject { section: 1, offset: 0, mode: Mode::Imm, ty: ObjectType::Layout(layout) }];
     o.note(&note, &types, &[text, rodata], &[]);
