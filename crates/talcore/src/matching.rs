@@ -566,12 +566,14 @@ impl<'a, G: Guide> Engine<'a, G> {
             WordTy::Opt(_) => {
                 let range = self.pointer_range();
                 self.untested = true;
-                Word::Opt(self.state.facts.fresh(range), ty, env.clone())
+                let env = if self.program.shapes.closed(ty) { Some(Rc::from([])) } else { env.clone() };
+                Word::Opt(self.state.facts.fresh(range), ty, env)
             }
             WordTy::Res(_) => {
                 let range = Interval::new(1, self.word_range().hi);
                 self.untested = true;
-                Word::Opt(self.state.facts.fresh(range), ty, env.clone())
+                let env = if self.program.shapes.closed(ty) { Some(Rc::from([])) } else { env.clone() };
+                Word::Opt(self.state.facts.fresh(range), ty, env)
             }
             WordTy::Exists(_) => {
                 let (mode, lay) = self.opened_word(ty, env)?;

@@ -31,6 +31,7 @@ pub struct Shapes {
     sizes: Vec<Option<Term>>,
     raw: Vec<bool>,
     linear: Vec<bool>,
+    closed: Vec<bool>,
     opened: Vec<Option<LayoutId>>,
     generic: Vec<Option<LayoutId>>,
     string: Option<LayoutId>,
@@ -77,6 +78,7 @@ impl Shapes {
             layout_scopes: vec![None; types.layouts.len()],
         };
         m.everything()?;
+        let closed = m.word_scopes.iter().map(|scope| *scope == Some(0)).collect();
         let done = core::mem::take(&mut m.done);
         let sizes = done.iter().map(|i| i.as_ref().and_then(|i| i.size.clone())).collect();
         let raw = done.iter().map(|i| i.as_ref().is_some_and(|i| i.raw)).collect();
@@ -85,6 +87,7 @@ impl Shapes {
             sizes,
             raw,
             linear,
+            closed,
             opened,
             generic: generic(types),
             string: Some(cstr),
@@ -107,6 +110,11 @@ impl Shapes {
     /// Whether memory of this layout owns other memory, so that its words may not be copied out of it freely.
     pub fn linear(&self, id: LayoutId) -> bool {
         self.linear.get(id.index()).copied().unwrap_or(true)
+    }
+
+    /// Whether a word type mentions no variables from outside, as far as that was needed.
+    pub fn closed(&self, id: WordId) -> bool {
+        self.closed.get(id.index()).copied().unwrap_or(false)
     }
 
     /// The layout that names the length (variable 0) which this one hides.

@@ -78,7 +78,7 @@ impl Frame<'_> {
 /// The state of a label.
 #[derive(Clone, Debug)]
 pub(super) struct Label {
-    live: RegSet,
+    pub(super) live: RegSet,
     pub(super) state: State,
     /// The entry state's facts come first in `state.facts`; these come after them.
     facts: Vec<Term>,
@@ -339,7 +339,7 @@ impl Label {
                     j.changed = true;
                     loc.live = false;
                     loc.cells.clear();
-                    j.packed.0.insert(l);
+                    j.lost.insert(l, have);
                 }
             }
         }

@@ -13,6 +13,18 @@ use talcore::types::{Layout, LayoutId, Mode, WordId, WordTy};
 /// How deep packed memory is looked at.
 const DEEP: usize = 8;
 
+/// Whether the memory that a word owns is that of a live register or of a word in the frame too. In raw memory such a
+/// word is what is left of a copy.
+fn elsewhere(label: &Label, s: &State, w: &Word) -> bool {
+    let same = |x: &Word| match (w, x) {
+        (Word::Opt(v, ..), Word::Opt(u, ..)) => v == u,
+        (Word::Ptr(l, _), Word::Ptr(k, _)) => l == k && *l < STATIC,
+        _ => false,
+    };
+    let live = s.regs.iter().enumerate().filter(|(r, _)| label.live >> r & 1 == 1).map(|r| r.1);
+    live.chain(s.frame.iter().filter_map(|slot| slot.word.as_ref())).any(same)
+}
+
 impl Join<'_, '_> {
     /// Whether a pointer may become a packed word; the memory that it owns is part of that word then, and whatever
     /// else points there is an integer.
@@ -36,7 +48,7 @@ impl Join<'_, '_> {
         let hides = |t: &WordTy| {
             let WordTy::Opt(inner) = t else { return false };
             let WordTy::Exists(e) = types.word(*inner) else { return false };
-            e.first == 0 && self.instance(e.word, &loc)
+            e.first == 0 && (self.instance(e.word, &loc) || self.filled(s, &loc, e.word))
         };
         types.words.iter().position(hides).map(|i| WordId(i as u32))
     }
@@ -60,11 +72,15 @@ impl Join<'_, '_> {
             return (bound == Some(a)).then_some(*x);
         }
         if p < rigid {
+            let live = label.state.locs.get(p as usize).is_some_and(|l| l.live);
             if p == a {
-                return Some(p); // what it holds has been joined
+                return live.then_some(p); // what it holds has been joined
             }
             // What was an argument is another object now: for either a new location.
-            let have = self.holding(&label.state, p)?;
+            let have = match self.lost.remove(&p) {
+                Some(have) => have,
+                None => self.holding(&label.state, p).filter(|_| live)?,
+            };
             if have.mode != Mode::Own || self.locs.contains(&Some(a)) {
                 return None;
             }
@@ -109,6 +125,13 @@ impl Join<'_, '_> {
         for cell in &p.cells {
             let off = self.apply(&cell.off)?;
             if let Some(other) = a.cells.iter().find(|c| c.off == off) {
+                let raw = self.raw_at(&lay, &cell.off);
+                if raw
+                    && (elsewhere(label, &label.state, &cell.word) || elsewhere(label, &self.s, &other.word))
+                {
+                    self.changed = true;
+                    continue;
+                }
                 let word = self.word(label, cell.word.clone(), &other.word);
                 if word != Word::Any || !self.raw_at(&lay, &cell.off) {
                     cells.push(Held { off: cell.off.clone(), word });
@@ -152,17 +175,60 @@ impl Join<'_, '_> {
             };
             return Some(Lay { id: p.lay.id, env });
         }
-        // Raw memory that has been filled becomes what the other edge has.
+        // Raw memory that has been filled becomes what the other edge has; else all of it is forgotten.
         let raw = |lay: &Lay| self.f.program.shapes.raw_size(lay.id).is_some();
-        if raw(&a.lay) {
+        if raw(&a.lay) && self.packable(&self.s, a, &p.lay) {
             return Some(p.lay.clone());
         }
         let closed = a.lay.env.as_ref().is_none_or(|e| e.iter().all(|t| t.scope() <= self.f.vars()));
-        if raw(&p.lay) && closed {
-            self.changed = true;
+        self.changed = true;
+        if raw(&p.lay) && closed && self.packable(&label.state, p, &a.lay) {
             return Some(a.lay.clone());
         }
-        None
+        if p.mode != Mode::Own {
+            return None;
+        }
+        let size = |lay: &Lay| under(self.f.program.shapes.size(lay.id)?, &lay.env);
+        let (x, y) = (size(&p.lay)?, size(&a.lay)?);
+        let n = self.term(label, x, &y, false);
+        Some(Lay { id: self.f.program.shapes.bytes(), env: Some([n].into()) })
+    }
+
+    /// Whether raw memory holds a word for each cell of a layout.
+    fn packable(&self, s: &State, loc: &Loc, lay: &Lay) -> bool {
+        let mut open = vec![(lay.clone(), Term::zero())];
+        let program = self.f.program;
+        while let Some((lay, off)) = open.pop() {
+            if program.shapes.raw_size(lay.id).is_some() {
+                continue;
+            }
+            let mut fields = |fields: &[LayoutId], env: &Env| {
+                let mut at = Some(off.clone());
+                for &field in fields {
+                    let Some(start) = at.take() else { return false };
+                    let size = program.shapes.size(field).and_then(|t| under(t, env));
+                    at = size.and_then(|size| start.add(&size));
+                    open.push((Lay { id: field, env: env.clone() }, start));
+                }
+                true
+            };
+            let fine = match program.types.layout(lay.id) {
+                Layout::Cell(ty) => {
+                    let held = loc.cells.iter().find(|c| c.off == off);
+                    held.is_some_and(|c| self.fits(s, &c.word, *ty, &lay.env, 0))
+                }
+                Layout::Struct(id, args) => {
+                    let args = args.iter().map(|t| under(t, &lay.env)).collect::<Option<Vec<Term>>>();
+                    args.is_some_and(|args| fields(&program.types.strukt(*id).fields, &Some(args.into())))
+                }
+                Layout::Seq(parts) => fields(parts, &lay.env),
+                _ => false,
+            };
+            if !fine {
+                return false;
+            }
+        }
+        true
     }
 
     /// The type of the word at a constant offset.
@@ -208,7 +274,32 @@ impl Join<'_, '_> {
         self.cell_at(lay, off).is_some_and(|(ty, env)| self.fits(s, w, ty, &env, 0))
     }
 
-    fn fits(&self, s: &State, w: &Word, ty: WordId, env: &Env, depth: usize) -> bool {
+    /// Whether raw memory holds a word for each cell of the struct that a pointer type points to. What the struct's
+    /// arguments are is not looked at.
+    fn filled(&self, s: &State, loc: &Loc, pointer: WordId) -> bool {
+        let program = self.f.program;
+        let WordTy::Ptr(_, id) = program.types.word(pointer) else { return false };
+        let Layout::Struct(id, _) = program.types.layout(*id) else { return false };
+        let mut at = 0;
+        for &field in &program.types.strukt(*id).fields {
+            let off = Term::from(at);
+            let fine = match program.types.layout(field) {
+                Layout::Cell(ty) => loc.cells.iter().find(|c| c.off == off).is_some_and(|c| {
+                    matches!((program.types.word(*ty), &c.word), (WordTy::Int(_), Word::Int(_)))
+                        || self.fits(s, &c.word, *ty, &None, 1)
+                }),
+                _ => program.shapes.raw_size(field).is_some(),
+            };
+            if !fine {
+                return false;
+            }
+            let Some(size) = program.shapes.size(field).and_then(Term::as_const) else { return true };
+            at += size;
+        }
+        true
+    }
+
+    pub(super) fn fits(&self, s: &State, w: &Word, ty: WordId, env: &Env, depth: usize) -> bool {
         let types = &self.f.program.types;
         match (types.word(ty), w) {
             _ if depth > DEEP => false,
@@ -226,7 +317,7 @@ impl Join<'_, '_> {
                 let Some(loc) = self.holding(s, *l) else { return false };
                 e.as_const() == Some(0)
                     && loc.mode == *mode
-                    && self.instance(ty, &loc)
+                    && (self.instance(ty, &loc) || self.filled(s, &loc, ty))
                     && loc.cells.iter().all(|c| {
                         self.raw_at(&loc.lay, &c.off)
                             || self.cell_at(&loc.lay, &c.off).is_some_and(|(t, env)| {
