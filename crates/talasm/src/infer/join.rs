@@ -385,25 +385,25 @@ impl<'a, 'p> Join<'a, 'p> {
             }
             // 0 on one edge, a pointer on the other: `opt`, if the program has such a type.
             (Word::Int(x), Word::Ptr(..) | Word::Fn(_)) if x.as_const() == Some(0) => {
-                let Some(ty) = self.nullable(&self.s, a) else { return forget(self) };
+                let Some((ty, env)) = self.nullable(&self.s, a) else { return forget(self) };
                 if !self.packs(true, a) {
                     return forget(self);
                 }
                 self.changed = true;
                 let most = Interval::new(0, self.f.program.arch.max_address());
                 let value = Term::var(self.s.facts.fresh(most));
-                Word::Opt(self.optional(label, &value), ty, Some(Rc::from([])))
+                Word::Opt(self.optional(label, &value), ty, env)
             }
             (Word::Ptr(..) | Word::Fn(_), Word::Int(y)) if y.as_const() == Some(0) => {
-                let Some(ty) = self.nullable(&label.state, &p) else { return forget(self) };
+                let Some((ty, env)) = self.nullable(&label.state, &p) else { return forget(self) };
                 if !self.packs(false, &p) {
                     return forget(self);
                 }
                 self.changed = true;
-                Word::Opt(self.optional(label, y), ty, Some(Rc::from([])))
+                Word::Opt(self.optional(label, y), ty, env)
             }
             (Word::Ptr(..) | Word::Fn(_), Word::Opt(v, ty, env))
-                if self.nullable(&label.state, &p) == Some(*ty)
+                if self.nullable(&label.state, &p).is_some_and(|n| n.0 == *ty)
                     || self.fits(&label.state, &p, *ty, env, 0) =>
             {
                 if !self.packs(false, &p) {
@@ -418,13 +418,21 @@ impl<'a, 'p> Join<'a, 'p> {
                 Some(l) => Word::Ptr(l, self.term(label, x.clone(), y, false)),
                 None => forget(self),
             },
-            (Word::Opt(v, ty, env), Word::Opt(w, other, _)) if ty == other => {
+            (Word::Opt(v, ty, env), Word::Opt(w, other, with)) if ty == other => {
+                let env = match (env, with) {
+                    (Some(x), Some(y)) if x.len() == y.len() => {
+                        let terms =
+                            x.iter().zip(y.iter()).map(|(x, y)| self.term(label, x.clone(), y, false));
+                        Some(terms.collect::<Vec<Term>>().into())
+                    }
+                    _ => env.clone(),
+                };
                 if self.unify(&Term::var(*v), &Term::var(*w), false) {
-                    return p;
+                    return Word::Opt(*v, *ty, env);
                 }
                 self.changed = true;
                 let v = self.optional(label, &Term::var(*w));
-                Word::Opt(v, *ty, env.clone())
+                Word::Opt(v, *ty, env)
             }
             (Word::Opt(v, ty, env), Word::Int(t)) if t.as_const() == Some(0) => {
                 if self.unify(&Term::var(*v), t, false) {
@@ -455,7 +463,7 @@ impl<'a, 'p> Join<'a, 'p> {
     }
 
     /// The type `opt tau` for a pointer of type `tau` to the start of an object, if the program speaks of it.
-    fn nullable(&self, s: &State, w: &Word) -> Option<WordId> {
+    fn nullable(&self, s: &State, w: &Word) -> Option<(WordId, Env)> {
         let types = &self.f.program.types;
         let pointer = match w {
             Word::Ptr(l, e) if e.as_const() == Some(0) => {
@@ -469,7 +477,7 @@ impl<'a, 'p> Join<'a, 'p> {
             _ => return None,
         };
         let fits = |t: &WordTy| matches!(t, WordTy::Opt(inner) if *types.word(*inner) == pointer);
-        types.words.iter().position(fits).map(|i| WordId(i as u32))
+        types.words.iter().position(fits).map(|i| (WordId(i as u32), Some(Rc::from([]))))
     }
 
     pub(super) fn optional(&mut self, label: &mut Label, t: &Term) -> Var {
@@ -477,9 +485,10 @@ impl<'a, 'p> Join<'a, 'p> {
         self.variable(label, most, t.clone())
     }
 
-    /// An untested word of the edge in the label, if its type is closed.
+    /// An untested word of the edge in the label, if its type mentions what has the same name in both.
     pub(super) fn shared_env(&self, ty: WordId, env: &Env, v: Var) -> Option<Word> {
-        env.as_ref().is_none_or(|e| e.is_empty()).then(|| Word::Opt(v, ty, Some(Rc::from([]))))
+        let known = env.as_ref().is_none_or(|e| e.iter().all(|t| t.scope() <= self.f.vars()));
+        known.then(|| Word::Opt(v, ty, env.clone()))
     }
 }
 

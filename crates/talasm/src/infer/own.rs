@@ -42,7 +42,7 @@ impl Join<'_, '_> {
     }
 
     /// The type of a pointer that hides the arguments of what it points to, if the program speaks of it under `opt`.
-    pub(super) fn hiding(&self, s: &State, l: LocId) -> Option<WordId> {
+    pub(super) fn hiding(&self, s: &State, l: LocId) -> Option<(WordId, Env)> {
         let types = &self.f.program.types;
         let loc = self.holding(s, l)?;
         let hides = |t: &WordTy| {
@@ -50,7 +50,20 @@ impl Join<'_, '_> {
             let WordTy::Exists(e) = types.word(*inner) else { return false };
             e.first == 0 && (self.instance(e.word, &loc) || self.filled(s, &loc, e.word))
         };
-        types.words.iter().position(hides).map(|i| WordId(i as u32))
+        if let Some(i) = types.words.iter().position(hides) {
+            return Some((WordId(i as u32), Some([].into())));
+        }
+        // Raw memory of a size that the arguments tell.
+        let shapes = &self.f.program.shapes;
+        let size =
+            under(shapes.raw_size(loc.lay.id)?, &loc.lay.env).filter(|t| t.scope() <= self.f.vars())?;
+        let sized = |t: &WordTy| {
+            let WordTy::Opt(inner) = t else { return false };
+            let WordTy::Ptr(mode, id) = types.word(*inner) else { return false };
+            *mode == loc.mode && shapes.raw_size(*id) == Some(&size)
+        };
+        let i = types.words.iter().position(sized)?;
+        Some((WordId(i as u32), Some((0..self.f.vars()).map(Term::var).collect())))
     }
 
     /// Whether memory may be an instance of what a pointer type points to: of the same kind, whatever its arguments.
