@@ -422,6 +422,12 @@ impl Measure<'_> {
         }
         for &w in &sig.stack {
             self.sig_word(sig, w, vars)?;
+            // What is given back is found by its register.
+            if let Some((crate::types::Mode::Uniq, l)) = self.types.pointer(w)
+                && !self.layout(l, 0)?.raw
+            {
+                return Err("an exclusive borrow of typed memory is passed in a register");
+            }
         }
         for &(r, w) in &sig.results {
             self.sig_word(sig, w, all)?;

@@ -5,6 +5,7 @@ use crate::facts::Interval;
 use crate::guide::{Edge, Guide};
 use crate::limits;
 use crate::matching::{Blame, Subst};
+use crate::rules::Lent;
 use crate::state::{Env, LocId, STATIC, Slot, State, Word};
 use crate::term::{Term, Var};
 use crate::types::{Mode, WordId, WordTy};
@@ -45,13 +46,19 @@ impl<'a, G: Guide> Engine<'a, G> {
         if self.state.debt() > label.debt() {
             return self.reject(Code::ProbeDebt, "stack was allocated but not touched before the label");
         }
-        // Words that become untested are matched like arguments, but nothing is lent here.
+        // Words that become untested are matched like arguments. What the label itself owns counts as lent: it
+        // cannot become part of something else.
         self.lent.clear();
         self.kept.clear();
         self.packing = 0;
         // The memory of the last one.
         let mut s = core::mem::take(&mut self.subst);
         s.begin((rigid, vars), (self.rigid_locs, label.locs.len()));
+        for l in 0..self.rigid_locs.min(label.locs.len()) {
+            if label.locs.get(l).is_some_and(|want| want.live && want.exclusive()) {
+                self.lent.push(Lent::Object(l as LocId, Mode::Own));
+            }
+        }
         for l in 0..self.rigid_locs.min(label.locs.len()) {
             if label.locs.get(l).is_some_and(|want| want.live && want.exclusive()) {
                 self.match_contents(&mut s, label, l as LocId, l as LocId)?;
@@ -208,6 +215,8 @@ impl<'a, G: Guide> Engine<'a, G> {
                 return self.reject(LABEL.shape, "one object would be owned twice at the label");
             }
             s.locs[i] = Some(actual);
+            // The label owns it: from here on nothing else that is packed may contain it.
+            self.lent.push(Lent::Object(actual, Mode::Own));
             self.match_contents(s, label, pattern, actual)?;
         } else {
             self.match_lay(s, &want.lay, &have.lay, LABEL)?;

@@ -75,7 +75,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         blame: Blame,
     ) -> Checked {
         if self.lent.iter().any(|lent| matches!(lent, Lent::Object(k, _) if *k == l)) {
-            return self.reject(Code::BorrowConflict, "one object is lent and given away at once");
+            return self.reject(Code::BorrowConflict, "one object is lent or kept, and given away at once");
         }
         self.unify(s, &Term::zero(), e, false, blame)?;
         self.pack(s, want, l, &[], blame)?;
@@ -154,6 +154,9 @@ impl<'a, G: Guide> Engine<'a, G> {
                         return self.reject(blame.shape, "an element's size is hidden");
                     };
                     (id, off) = (*elem, self.split_offset(&off, size)?.1);
+                    if off.as_const().is_none_or(|at| at > size - word) {
+                        return self.reject(blame.shape, "a word was stored where no single element lies");
+                    }
                     continue;
                 }
                 Layout::Struct(id, args) => {

@@ -2,6 +2,7 @@
 //! annotations could try, straight at the engine.
 
 mod lab;
+mod owners;
 
 use iced_x86::code_asm::*;
 use lab::{Lab, Label, accepted, code, rejected};
