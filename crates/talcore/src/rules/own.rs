@@ -274,7 +274,12 @@ impl<'a, G: Guide> Engine<'a, G> {
             self.rest(s, (field, env), &start, have, known, depth + 1, blame)?;
             let size =
                 self.program.shapes.size(field).and_then(|size| under(size, env)).and_then(|t| s.apply(&t));
-            at = size.and_then(|size| start.add(&size));
+            let Some(size) = size else {
+                return self.reject(blame.shape, "the size of a field is not known");
+            };
+            // A part of negative size would make room for others that are larger than the object.
+            self.require(&size, blame.fact, "a field may have a negative size")?;
+            at = start.add(&size);
         }
         Ok(())
     }
