@@ -8,7 +8,8 @@ use crate::arch::Arch;
 use crate::facts::Interval;
 use crate::limits;
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, Sig, StructId, Types, WordId, WordTy};
+use crate::types::{Exists, Layout, LayoutId, Mode, Sig, StructId, Types, WordId, WordTy};
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -32,6 +33,7 @@ pub struct Shapes {
     raw: Vec<bool>,
     linear: Vec<bool>,
     closed: Vec<bool>,
+    borrowed: BTreeMap<WordId, [WordId; 3]>,
     opened: Vec<Option<LayoutId>>,
     generic: Vec<Option<LayoutId>>,
     string: Option<LayoutId>,
@@ -63,6 +65,7 @@ impl Shapes {
             }
         }
         let (block, maybe_string) = block(types);
+        let borrowed = borrowed(types);
         opened.resize(types.layouts.len(), None);
         for (slot, layout) in opened.iter_mut().zip(&types.layouts) {
             if *layout == Layout::Cstr(None) {
@@ -88,6 +91,7 @@ impl Shapes {
             raw,
             linear,
             closed,
+            borrowed,
             opened,
             generic: generic(types),
             string: Some(cstr),
@@ -112,9 +116,15 @@ impl Shapes {
         self.linear.get(id.index()).copied().unwrap_or(true)
     }
 
-    /// Whether a word type mentions no variables from outside, as far as that was needed.
+    /// Whether a word type mentions no variables from outside.
     pub fn closed(&self, id: WordId) -> bool {
         self.closed.get(id.index()).copied().unwrap_or(false)
+    }
+
+    /// What a word that owns memory or is 0 is seen as through a borrow of the memory that it lies in.
+    pub fn borrowed(&self, id: WordId, mode: Mode) -> Option<WordId> {
+        let i = BORROWS.iter().position(|m| *m == mode)?;
+        self.borrowed.get(&id).map(|words| words[i])
     }
 
     /// The layout that names the length (variable 0) which this one hides.
@@ -172,6 +182,52 @@ fn block(types: &mut Types) -> (LayoutId, WordId) {
     (layout(types, Layout::Seq([argc, argv, end, envp].into())), maybe)
 }
 
+/// The modes of borrows that show what is owned by the memory that is borrowed.
+pub const BORROWS: [Mode; 3] = [Mode::Mut, Mode::Read, Mode::Frozen];
+
+/// Appends for each word `opt own L`, also with hidden sizes, the words `opt &mut L`, `opt &L` and `opt &frozen L`.
+fn borrowed(types: &mut Types) -> BTreeMap<WordId, [WordId; 3]> {
+    let ids = || types.words.iter().zip(0..);
+    let mut pointers: BTreeMap<(Mode, LayoutId), WordId> = BTreeMap::new();
+    let mut opts: BTreeMap<WordId, WordId> = BTreeMap::new();
+    for (word, id) in ids() {
+        match word {
+            WordTy::Ptr(mode, l) => drop(pointers.entry((*mode, *l)).or_insert(WordId(id))),
+            WordTy::Opt(inner) => drop(opts.entry(*inner).or_insert(WordId(id))),
+            _ => {}
+        }
+    }
+    let owners: Vec<(WordId, WordId)> = ids()
+        .filter_map(|(word, id)| match word {
+            WordTy::Opt(inner) if types.linear(*inner) => Some((WordId(id), *inner)),
+            _ => None,
+        })
+        .collect();
+    let mut out = BTreeMap::new();
+    for (id, inner) in owners {
+        let Some((_, layout)) = types.pointer(inner) else { continue };
+        let hidden = match types.word(inner) {
+            WordTy::Exists(e) => Some(e.clone()),
+            _ => None,
+        };
+        let mut push = |word: WordTy| {
+            types.words.push(word);
+            WordId(types.words.len() as u32 - 1)
+        };
+        let words = BORROWS.map(|mode| {
+            let key = (mode, layout);
+            let word = *pointers.entry(key).or_insert_with(|| push(WordTy::Ptr(mode, layout)));
+            let word = match &hidden {
+                Some(e) => push(WordTy::Exists(Exists { word, ..e.clone() })),
+                None => word,
+            };
+            *opts.entry(word).or_insert_with(|| push(WordTy::Opt(word)))
+        });
+        out.insert(id, words);
+    }
+    out
+}
+
 /// For each struct the first layout that applies it to the variables 0, 1, 2, ...
 fn generic(types: &Types) -> Vec<Option<LayoutId>> {
     let mut found = vec![None; types.structs.len()];
@@ -210,6 +266,9 @@ impl Measure<'_> {
     fn everything(&mut self) -> Result<(), Bad> {
         for i in 0..self.types.layouts.len() {
             self.layout(LayoutId(i as u32), 0)?;
+        }
+        for i in 0..self.types.words.len() {
+            self.word_scope(WordId(i as u32), 0)?;
         }
         for (i, s) in self.types.structs.iter().enumerate() {
             self.fields(StructId(i as u32), 0)?;

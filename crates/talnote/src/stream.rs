@@ -6,6 +6,7 @@ use std::rc::Rc;
 use talcore::facts::{Cert, Facts};
 use talcore::guide::Ghost;
 use talcore::program::{Function, Program};
+use talcore::shapes::BORROWS;
 use talcore::state::{Env, Loc, STATIC, State, Word};
 use talcore::term::Term;
 use talcore::types::{Layout, LayoutId, WordId};
@@ -271,7 +272,13 @@ impl Writer<'_> {
         if id == self.program.shapes.maybe_string() {
             return Some(0);
         }
-        (lo..hi).contains(&id.0).then(|| 1 + id.0 - lo)
+        if (lo..hi).contains(&id.0) {
+            return Some(1 + id.0 - lo);
+        }
+        let borrows = (lo..hi).flat_map(|owner| BORROWS.map(|mode| (owner, mode)));
+        let seen = |(owner, mode)| self.program.shapes.borrowed(WordId(owner), mode) == Some(id);
+        let n = borrows.into_iter().position(seen)?;
+        Some(1 + hi - lo + n as u32)
     }
 
     fn word(&mut self, w: &Word) -> Option<()> {

@@ -358,16 +358,24 @@ impl<'a, 'p> Join<'a, 'p> {
         if p.lay.id != a.lay.id {
             return None;
         }
-        let env = match (&p.lay.env, &a.lay.env) {
-            (None, None) => None,
-            (Some(x), Some(y)) if x.len() == y.len() => {
-                let terms: Vec<Term> =
-                    x.iter().zip(y.iter()).map(|(x, y)| self.term(label, x.clone(), y, false)).collect();
-                Some(Rc::from(terms))
-            }
-            _ => return None,
-        };
+        let env = self.common_env(label, &p.lay.env, &a.lay.env)?;
         Some(Loc::new(p.mode, Lay { id: p.lay.id, env }))
+    }
+
+    /// What a type's variables stand for in both; `None`: these are of different types.
+    pub(super) fn common_env(&mut self, label: &mut Label, p: &Env, a: &Env) -> Option<Env> {
+        // Without an environment a type speaks of the arguments.
+        let terms = |env: &Env, n: usize| match env {
+            Some(e) => e.to_vec(),
+            None => (0..n as Var).map(Term::var).collect(),
+        };
+        let Some(n) = p.as_ref().or(a.as_ref()).map(|e| e.len()) else { return Some(None) };
+        let (x, y) = (terms(p, n), terms(a, n));
+        if x.len() != y.len() {
+            return None;
+        }
+        let joined = x.into_iter().zip(&y).map(|(x, y)| self.term(label, x, y, false));
+        Some(Some(joined.collect::<Vec<Term>>().into()))
     }
 
     pub(super) fn word(&mut self, label: &mut Label, p: Word, a: &Word) -> Word {

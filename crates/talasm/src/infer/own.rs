@@ -178,14 +178,7 @@ impl Join<'_, '_> {
     /// The layout that both can be packed to.
     fn common_layout(&mut self, label: &mut Label, p: &Loc, a: &Loc) -> Option<Lay> {
         if p.lay.id == a.lay.id {
-            let env: Env = match (&p.lay.env, &a.lay.env) {
-                (None, None) => None,
-                (Some(x), Some(y)) if x.len() == y.len() => {
-                    let terms = x.iter().zip(y.iter()).map(|(x, y)| self.term(label, x.clone(), y, false));
-                    Some(terms.collect::<Vec<Term>>().into())
-                }
-                _ => return None,
-            };
+            let env = self.common_env(label, &p.lay.env, &a.lay.env)?;
             return Some(Lay { id: p.lay.id, env });
         }
         // Raw memory that has been filled becomes what the other edge has; else all of it is forgotten.

@@ -5,6 +5,7 @@ use crate::facts::Facts;
 use crate::limits;
 use crate::program::{Function, Program};
 use crate::reader::Reader;
+use crate::shapes::BORROWS;
 use crate::state::{Env, Held, Lay, STATIC, Slot, State, Word};
 use crate::term::Term;
 use crate::types::{LayoutId, Mode, SigId, WordId, WordTy};
@@ -258,12 +259,24 @@ impl Labels<'_, '_> {
         })
     }
 
-    /// 0: an environment string; then the note's word types.
+    /// 0: an environment string; then the note's word types; then for each of these what it is seen as through the
+    /// three kinds of borrows.
     fn opt_word(&mut self) -> Option<WordId> {
         let id: u32 = self.r.num()?;
         let id = match id.checked_sub(1) {
             None => self.program.shapes.maybe_string(),
-            Some(id) => WordId(in_base(self.function.types.words, id)?),
+            Some(id) => {
+                let (lo, hi) = self.function.types.words;
+                match in_base((lo, hi), id) {
+                    Some(id) => WordId(id),
+                    None => {
+                        let n = id.checked_sub(hi.checked_sub(lo)?)?;
+                        let mode = *BORROWS.get(n as usize % BORROWS.len())?;
+                        let owner = in_base((lo, hi), n / BORROWS.len() as u32)?;
+                        self.program.shapes.borrowed(WordId(owner), mode)?
+                    }
+                }
+            }
         };
         matches!(self.program.types.word(id), WordTy::Opt(_) | WordTy::Res(_)).then_some(id)
     }

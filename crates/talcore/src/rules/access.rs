@@ -11,7 +11,7 @@ use crate::matching::{Blame, Subst};
 use crate::memory::Leaf;
 use crate::state::{Env, LocId, Word};
 use crate::term::Term;
-use crate::types::{LayoutId, Mode, WordId};
+use crate::types::{LayoutId, Mode, WordId, WordTy};
 use crate::verdict::Code;
 use crate::x86::insn::{Arg, Insn, Op, Reg, Width};
 
@@ -71,7 +71,23 @@ impl<'a, G: Guide> Engine<'a, G> {
             self.hold(l, off, word.clone());
             return Ok(word);
         }
+        if loc.mode.borrow() && !loc.exclusive() {
+            return self.look_in(loc.mode, ty, env);
+        }
         Ok(Word::Int(self.fresh(self.word_range())))
+    }
+
+    /// Loads a word that owns memory through a borrow: what it owns is borrowed too, for as long. While the borrow
+    /// lasts such a cell is not written: not through borrows, and the owner waits for the end of the call.
+    fn look_in(&mut self, mode: Mode, ty: WordId, env: &Env) -> Checked<Word> {
+        if matches!(self.program.types.word(ty), WordTy::Opt(_)) {
+            return match self.program.shapes.borrowed(ty, mode) {
+                Some(word) => self.load_word(word, env),
+                None => Ok(Word::Int(self.fresh(self.word_range()))),
+            };
+        }
+        let (_, lay) = self.opened_word(ty, env)?;
+        Ok(Word::Ptr(self.open(mode, lay)?, Term::zero()))
     }
 
     /// Reading a string at `e`: allowed if `0 <= e <= m`. The byte `b` is 0 exactly at the first
