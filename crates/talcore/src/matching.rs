@@ -308,6 +308,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             (WordTy::Exists(p), WordTy::Exists(a)) if p.vars == a.vars && p.facts.len() == a.facts.len() => {
                 // The same for any values of what they bind.
+                let known = self.state.facts.var_count() as u32;
                 let bound: Vec<Term> = a.vars.iter().map(|range| self.fresh(*range)).collect();
                 let outside = self.binding(a, actual.1, bound.clone())?;
                 let open = s.terms.len();
@@ -322,6 +323,11 @@ impl<'a, G: Guide> Engine<'a, G> {
                 }
                 self.same_word(s, (p.word, &inside), (a.word, &outside), depth + 1, blame)?;
                 s.terms.truncate(open);
+                self.spend(open as u64)?;
+                // What is hidden differs from word to word: nothing outside can stand for it.
+                if s.terms.iter().flatten().any(|t| t.scope() > known) {
+                    return self.reject(blame.shape, "what is hidden in one type is not hidden in the other");
+                }
                 Ok(())
             }
             (WordTy::Fn(p), WordTy::Fn(a)) if self.same_sig(*p, *a)? => Ok(()),
