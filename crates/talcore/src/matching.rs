@@ -448,7 +448,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         e: &Term,
         blame: Blame,
     ) -> Checked {
-        let loc = self.loc(l)?;
+        let mut loc = self.loc(l)?;
         if !loc.mode.gives(mode) {
             return self.reject(blame.shape, why_not(loc.mode, mode));
         }
@@ -468,7 +468,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             return self.pack(s, want, l, &[], blame);
         }
         if loc.exclusive() && !raw {
-            self.fold(l, blame)?;
+            if !self.becomes_struct(s, want, l, e, blame)? {
+                self.fold(l, blame)?;
+            }
+            loc = self.loc(l)?;
         }
         let types = &self.program.types;
         match types.layout(want.0) {
@@ -515,6 +518,36 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.part_at(s, want, &loc.lay, e, blame)
             }
         }
+    }
+
+    /// Raw memory that nobody else has and that holds a whole struct is one when it is lent as such. Answers whether
+    /// it was raw and became the struct.
+    fn becomes_struct(
+        &mut self,
+        s: &mut Subst,
+        want: (LayoutId, &Env),
+        l: LocId,
+        e: &Term,
+        blame: Blame,
+    ) -> Checked<bool> {
+        let have = self.loc(l)?.lay;
+        let program = self.program;
+        let (Layout::Struct(id, args), Some(0), Some(_)) =
+            (program.types.layout(want.0), e.as_const(), program.shapes.raw_size(have.id))
+        else {
+            return Ok(false);
+        };
+        let Some(id) = program.shapes.generic(*id) else { return Ok(false) };
+        self.pack(s, want, l, &[], blame)?;
+        let known = |t: &Term| s.apply(&under(t, want.1)?);
+        let Some(args) = args.iter().map(known).collect::<Option<Vec<_>>>() else {
+            return self.reject(blame.shape, "the arguments of the struct that is lent are not known");
+        };
+        self.becomes(l, Lay { id, env: Some(args.into()) });
+        if let Some(loc) = self.state.locs.get_mut(l as usize) {
+            loc.cells.clear();
+        }
+        Ok(true)
     }
 
     /// `pattern <= left`; a variable that is still open gets all there is.
