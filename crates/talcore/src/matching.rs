@@ -114,6 +114,9 @@ impl Subst {
     }
 }
 
+/// Why a number is not taken where a pointer is wanted.
+pub const NO_POINTER: &str = "the word is not a pointer";
+
 /// Which code a failure gets, so that messages can tell calls, returns and labels apart.
 #[derive(Clone, Copy, Debug)]
 pub struct Blame {
@@ -432,7 +435,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Word::Sp(e) => self.lend_frame(s, *mode, (*layout, ty.1), e, blame),
                 Word::Opt(..) => self.reject(bad, "the pointer may be 0 here: test it first"),
                 Word::Int(t) if t.as_const() == Some(0) => self.reject(bad, "0 is not a pointer"),
-                _ => self.reject(bad, "the word is not a pointer"),
+                _ => self.reject(bad, NO_POINTER),
             },
         }
     }

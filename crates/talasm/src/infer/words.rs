@@ -137,6 +137,12 @@ impl View<'_> {
         if let Some(c) = t.as_const() {
             return format!("the number {}", number(c));
         }
+        let gone = |v: Var| self.names.state.locs.iter().any(|l| !l.live && l.addr == Some(v));
+        if let [(v, 1)] = *t.summands()
+            && gone(v)
+        {
+            return "an address in memory that was given away before".to_string();
+        }
         match t.as_var().filter(|v| *v as usize >= self.names.signature.len()) {
             Some(v) => {
                 let range = self.names.state.facts.interval(v);

@@ -7,7 +7,7 @@
 use crate::engine::{Checked, Engine, under};
 use crate::guide::Guide;
 use crate::limits;
-use crate::matching::{Blame, Subst};
+use crate::matching::{Blame, NO_POINTER, Subst};
 use crate::memory::Leaf;
 use crate::rules::Lent;
 use crate::state::{Env, Held, Lay, LocId, STATIC, Word};
@@ -39,16 +39,16 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Nobody may use the location any more: every word that mentions it becomes an integer.
     pub fn kill(&mut self, l: LocId) -> Checked {
         self.spend(self.state.parts() as u64)?;
+        let mentioned = self.state.words().any(|w| matches!(w, Word::Ptr(k, _) if *k == l));
+        let addr = if mentioned { self.addr(l)? } else { Term::zero() };
         let Some(loc) = self.state.locs.get_mut(l as usize) else { return Ok(()) };
-        let addr = loc.addr;
         loc.live = false;
         loc.cells.clear();
         for w in self.state.words_mut() {
             if let Word::Ptr(k, e) = w
                 && *k == l
             {
-                let number = addr.and_then(|v| Term::var(v).add(e));
-                *w = number.map_or(Word::Any, Word::Int);
+                *w = addr.add(e).map_or(Word::Any, Word::Int);
             }
         }
         Ok(())
@@ -119,7 +119,12 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             match self.wanted(s, want, &cell.off, blame)? {
                 Wanted::Cell(ty, env) => {
-                    self.match_word(s, (ty, &env), &cell.word, blame)?;
+                    self.match_word(s, (ty, &env), &cell.word, blame).map_err(|mut e| {
+                        if e.why == NO_POINTER {
+                            e.why = "a cell of the memory does not hold what its type says: it was moved out, or given away";
+                        }
+                        e
+                    })?;
                     known.push(cell.off);
                 }
                 Wanted::Raw => {}
