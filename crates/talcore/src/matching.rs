@@ -433,7 +433,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             WordTy::Ptr(mode, layout) => match word {
                 Word::Ptr(l, e) => self.match_pointer(s, *mode, (*layout, ty.1), *l, e, blame),
                 Word::Sp(e) => self.lend_frame(s, *mode, (*layout, ty.1), e, blame),
-                Word::Opt(..) => self.reject(bad, "the pointer may be 0 here: test it first"),
+                Word::Opt(_, node, _) => self.reject(bad, self.untested_word(*node)),
                 Word::Int(t) if t.as_const() == Some(0) => self.reject(bad, "0 is not a pointer"),
                 _ => self.reject(bad, NO_POINTER),
             },
@@ -520,6 +520,14 @@ impl<'a, G: Guide> Engine<'a, G> {
                 }
                 self.part_at(s, want, &loc.lay, e, blame)
             }
+        }
+    }
+
+    /// Why a word of a type `opt` or `res` is no pointer yet.
+    pub fn untested_word(&self, ty: WordId) -> &'static str {
+        match self.program.types.word(ty) {
+            WordTy::Res(_) => "the word may be an error number here: test it first",
+            _ => "the pointer may be 0 here: test it first",
         }
     }
 

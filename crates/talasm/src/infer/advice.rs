@@ -160,6 +160,10 @@ pub(super) fn helps(s: &Scene<'_>) -> Vec<String> {
             let r = register(r.0);
             all = vec![format!("leave before this if it is: `test {r}, {r}`, `jz .none`")];
         }
+        (Code::NotPointer, Some((r, _))) if s.reject.why.contains("may be an error number") => {
+            let r = register(r.0);
+            all = vec![format!("leave before this if it is one: `cmp {r}, -4095`, `jae .failed`")];
+        }
         (Code::NotPointer, Some((r, Word::Any))) if s.calls() => {
             let r = register(r.0);
             all = vec![format!(

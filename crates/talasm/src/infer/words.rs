@@ -7,7 +7,7 @@ use talcore::facts::Interval;
 use talcore::program::{ObjectKind, Program};
 use talcore::state::{Lay, LocId, STATIC, State, Word};
 use talcore::term::{Term, Var};
-use talcore::types::Mode;
+use talcore::types::{Mode, WordTy};
 use talnote::print::{Printer, number};
 
 /// The general registers by hardware number.
@@ -126,7 +126,10 @@ impl View<'_> {
                 let above = e.offset(-i128::from(self.names.state.depth)).unwrap_or_default();
                 format!("an address in the frame, rsp + {}", self.names.term(&above))
             }
-            Word::Opt(..) => "a pointer that may be 0".to_string(),
+            Word::Opt(_, ty, _) => match self.program.types.word(*ty) {
+                WordTy::Res(_) => "an address, or an error number in -4095..-1".to_string(),
+                _ => "a pointer that may be 0".to_string(),
+            },
             Word::Fn(sig) => format!("a code pointer, {}", Printer::new(&self.program.types).sig(*sig)),
             Word::Entry(r) => format!("what the caller had in {}", REGISTERS[usize::from(*r) & 15]),
             Word::Var(_) => "a word of a type variable".to_string(),

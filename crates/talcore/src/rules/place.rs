@@ -67,9 +67,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 let off = self.address_sum(&e, 1, off);
                 Ok(self.stack_place(off))
             }
-            Word::Opt(..) if access => {
-                self.reject(Code::NotPointer, "the pointer may be 0 here: test it first")
-            }
+            Word::Opt(_, ty, _) if access => self.reject(Code::NotPointer, self.untested_word(ty)),
             w => {
                 let t = self.integer(&w)?;
                 let off = self.address_sum(&t, 1, off);
