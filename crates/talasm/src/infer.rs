@@ -101,7 +101,9 @@ pub fn run(
             let done = done.map(|d| (d.stream.clone(), states(&d)));
             let explain = |e: Trouble| match e {
                 Trouble::Source(problem) => *problem,
-                Trouble::Proof(e) => report::failure(&program, module, encoded, image, f, &e),
+                Trouble::Proof(e) => {
+                    report::failure(&program, (module, &types.struct_names), encoded, image, f, &e)
+                }
             };
             (f, done.map_err(explain))
         })

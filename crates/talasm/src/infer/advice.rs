@@ -12,7 +12,6 @@ use talcore::types::Mode;
 use talcore::verdict::{Code, Reject};
 use talcore::x86::decode::decode;
 use talcore::x86::insn::{Arg, Insn, Op, Reg};
-use talnote::print::Printer;
 
 /// A rejected instruction, and what was known there.
 pub(super) struct Scene<'a> {
@@ -20,6 +19,7 @@ pub(super) struct Scene<'a> {
     pub(super) names: Names<'a>,
     program: &'a Program<'a>,
     module: &'a Module,
+    structs: &'a [String],
     image: &'a Image,
     function: usize,
     insn: Option<Insn>,
@@ -28,7 +28,7 @@ pub(super) struct Scene<'a> {
 impl<'a> Scene<'a> {
     pub(super) fn new(
         program: &'a Program<'a>,
-        module: &'a Module,
+        (module, structs): (&'a Module, &'a [String]),
         image: &'a Image,
         function: usize,
         failure: &'a Failure,
@@ -42,7 +42,7 @@ impl<'a> Scene<'a> {
         let at = failure.reject.at;
         let code = program.segment(at, 1).map_or(&[][..], |s| s.bytes_at(at));
         let insn = decode(program.arch, code, at).ok();
-        Scene { reject: &failure.reject, names, program, module, image, function, insn }
+        Scene { reject: &failure.reject, names, program, module, structs, image, function, insn }
     }
 
     /// What was known.
@@ -51,7 +51,13 @@ impl<'a> Scene<'a> {
     }
 
     fn view(&self) -> View<'_> {
-        View { program: self.program, module: self.module, image: self.image, names: &self.names }
+        View {
+            program: self.program,
+            module: self.module,
+            structs: self.structs,
+            image: self.image,
+            names: &self.names,
+        }
     }
 
     fn word(&self, r: Reg) -> &Word {
@@ -181,7 +187,7 @@ pub(super) fn helps(s: &Scene<'_>) -> Vec<String> {
     if matches!(s.reject.code, Code::ArgType | Code::ArgFact)
         && let Some(sig) = callee.and_then(|i| s.program.sig_at(i.imm as u64))
     {
-        all.insert(0, format!("the function is {}", Printer::new(&s.program.types).sig(sig)));
+        all.insert(0, format!("the function is {}", s.view().printer().sig(sig)));
     }
     let goal = s.reject.goal.iter().flat_map(|g| g.summands());
     if goal.into_iter().any(|(v, _)| s.state().facts.interval(v).lo == -4095) {

@@ -41,7 +41,7 @@ pub(super) fn data(module: &Module, image: &Image, r: &Reject) -> Problem {
 /// A function that was rejected.
 pub(super) fn failure(
     program: &Program<'_>,
-    module: &Module,
+    (module, structs): (&Module, &[String]),
     encoded: &Encoded,
     image: &Image,
     f: usize,
@@ -69,7 +69,7 @@ pub(super) fn failure(
     {
         span = step_before(&module.functions[f].body, item as usize, r.reg).unwrap_or(span);
     }
-    let scene = Scene::new(program, module, image, f, failure);
+    let scene = Scene::new(program, (module, structs), image, f, failure);
     let mut p = Problem::new(r.code as u16, span, r.why.to_string()).label(advice::label(&scene));
     if let Some(target) = r.target.and_then(span_at) {
         p = p.near(target, "for this label");
@@ -156,7 +156,7 @@ pub(super) fn states(
         let Ok(i) = labels.binary_search_by_key(&u64::from(at), |l| l.0) else { continue };
         let state = &labels[i].1;
         let names = Names { signature: &module.functions[f].var_names, state, stored: None };
-        let view = View { program, module, image, names: &names };
+        let view = View { program, module, structs: &[], image, names: &names };
         let mut parts: Vec<String> = Vec::new();
         for (r, w) in state.regs.iter().enumerate().filter(|(_, w)| !matches!(w, Word::Any | Word::Entry(_)))
         {

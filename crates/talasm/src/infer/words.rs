@@ -105,11 +105,18 @@ impl Names<'_> {
 pub(super) struct View<'a> {
     pub(super) program: &'a Program<'a>,
     pub(super) module: &'a Module,
+    /// Names of structs by their numbers.
+    pub(super) structs: &'a [String],
     pub(super) image: &'a Image,
     pub(super) names: &'a Names<'a>,
 }
 
 impl View<'_> {
+    /// For types.
+    pub(super) fn printer(&self) -> Printer<'_> {
+        Printer { structs: self.structs, ..Printer::new(&self.program.types) }
+    }
+
     /// A word for people.
     pub(super) fn word(&self, w: &Word) -> String {
         match w {
@@ -130,7 +137,7 @@ impl View<'_> {
                 WordTy::Res(_) => "an address, or an error number in -4095..-1".to_string(),
                 _ => "a pointer that may be 0".to_string(),
             },
-            Word::Fn(sig) => format!("a code pointer, {}", Printer::new(&self.program.types).sig(*sig)),
+            Word::Fn(sig) => format!("a code pointer, {}", self.printer().sig(*sig)),
             Word::Entry(r) => format!("what the caller had in {}", REGISTERS[usize::from(*r) & 15]),
             Word::Var(_) => "a word of a type variable".to_string(),
         }
