@@ -108,7 +108,9 @@ fn lengths_that_the_kernel_rounds_are_whole_pages() {
     for name in ["mmap", "munmap", "madvise"] {
         for e in abi.entries_for(abi.by_name(name).unwrap_or(0)) {
             let mut facts = crate::facts::Facts::default();
-            e.vars.iter().for_each(|v| drop(facts.fresh(*v)));
+            for v in &e.vars {
+                facts.fresh(*v);
+            }
             let Some(ParamKind::Word(w)) = param(e, SI) else { panic!("{name}") };
             assert!(matches!(types.word(*w), WordTy::Int(n) if whole_pages(&facts, n)), "{name}");
         }
