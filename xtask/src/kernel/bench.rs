@@ -98,6 +98,23 @@ pub(crate) struct Native {
     pub(crate) call: Spread,
 }
 
+/// What else ran on this computer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Load {
+    /// Processes that wanted to run at a time, on average over the last minutes.
+    pub(crate) running: f64,
+    pub(crate) processors: usize,
+}
+
+impl Load {
+    fn now() -> Option<Load> {
+        let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+        // The averages over one minute, over five, and over fifteen.
+        let running = text.split_whitespace().nth(1)?.parse().ok()?;
+        Some(Load { running, processors: std::thread::available_parallelism().ok()?.get() })
+    }
+}
+
 /// Measures, prints, and writes the page and the picture of the documentation.
 pub(crate) fn run(runs: usize) -> Done {
     let tools = Tools::build()?;
@@ -109,7 +126,7 @@ pub(crate) fn run(runs: usize) -> Done {
     let instructions = in_machine(&program, &small, runs, true)?;
     eprintln!("== time");
     let time = in_machine(&program, &small, runs, false)?;
-    let text = page::text(&instructions, &time, &native, runs);
+    let text = page::text(&instructions, &time, &native, runs, Load::now());
     print!("{text}");
     tools::write(&root().join("docs/kernel-speed.md"), text)?;
     tools::write(&root().join("docs/figures/kernel-speed.svg"), picture::bars(&instructions.rows))?;

@@ -1,10 +1,16 @@
 //! The page of the documentation with the results.
 
-use super::{Execs, Native, Results, Row, Spread};
+use super::{Execs, Load, Native, Results, Row, Spread};
 use std::fmt::Write;
 
 /// The page.
-pub(crate) fn text(instructions: &Results, time: &Results, native: &Native, runs: usize) -> String {
+pub(crate) fn text(
+    instructions: &Results,
+    time: &Results,
+    native: &Native,
+    runs: usize,
+    load: Option<Load>,
+) -> String {
     let mut out = format!(
         "# What ring 0 costs and saves\n\n\
          <!-- Written by `cargo xtask bench kernel`; do not edit. -->\n\n\
@@ -23,6 +29,9 @@ pub(crate) fn text(instructions: &Results, time: &Results, native: &Native, runs
          Nanoseconds. An emulated processor changes its privilege nearly for free, so this understates what ring 0 saves \
          on a real one.\n\n",
     );
+    if let Some(load) = load {
+        busy(&mut out, load);
+    }
     table(&mut out, &time.rows, "ns");
     let (null, call) = (native.null.median, native.call.median);
     let _ = write!(
@@ -49,6 +58,18 @@ pub(crate) fn text(instructions: &Results, time: &Results, native: &Native, runs
     execs(&mut out, "instructions", &instructions.execs);
     execs(&mut out, "ns", &time.execs);
     out.lines().map(wrapped).collect()
+}
+
+/// A warning, if the computer did other things while it measured time. The machine itself keeps one processor busy.
+fn busy(out: &mut String, load: Load) {
+    if load.running > load.processors as f64 {
+        let _ = write!(
+            out,
+            "**The computer was busy** when it measured: {:.0} processes wanted its {} processors, so all times on this page say \
+             little. Instructions do not depend on that.\n\n",
+            load.running, load.processors
+        );
+    }
 }
 
 /// A line of text in lines of usual length; other lines as they are.
@@ -96,6 +117,17 @@ fn shown(s: &Spread) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_busy_computer_is_told() {
+        let told = |running| {
+            let mut out = String::new();
+            busy(&mut out, Load { running, processors: 2 });
+            out
+        };
+        assert!(told(8.6).contains("9 processes wanted its 2 processors"));
+        assert_eq!(told(1.2), "");
+    }
 
     #[test]
     fn long_lines_are_wrapped_and_tables_are_not() {
