@@ -148,6 +148,7 @@ impl<'a, 'p> Join<'a, 'p> {
         if let Some(step) = self.apply(&p).and_then(|p| a.sub(&p)).and_then(|d| d.as_const())
             && step != 0
             && step.unsigned_abs() <= 1 << 20
+            && (step.abs() == 1 || [&p, a].into_iter().all(|t| !label.was_tested(t)))
         {
             let shared = self.general.iter().find(|g| g.counter).map(|g| g.var);
             let j = match shared {
@@ -441,6 +442,14 @@ impl<'a, 'p> Join<'a, 'p> {
                 self.changed = true;
                 let v = self.optional(label, &Term::var(*w));
                 Word::Opt(v, *ty, env)
+            }
+            (Word::Opt(v, ty, env), Word::Opt(w, other, with)) if self.alike((*ty, env), (*other, with)) => {
+                if self.unify(&Term::var(*v), &Term::var(*w), false) {
+                    return p;
+                }
+                self.changed = true;
+                let v = self.optional(label, &Term::var(*w));
+                Word::Opt(v, *ty, env.clone())
             }
             (Word::Opt(v, ty, env), Word::Int(t)) if t.as_const() == Some(0) => {
                 if self.unify(&Term::var(*v), t, false) {

@@ -9,7 +9,7 @@
 
 use super::join::{BUDGET, Join, POINTS, in_step};
 use super::pin::{Pin, renamed};
-use super::project::{Projection, concrete, push_slot, words};
+use super::project::{Projection, concrete, push_slot, tested, words};
 use super::terms::{eliminate, own_facts, rename, replace};
 use crate::prove::{Models, prove};
 use std::collections::HashMap;
@@ -88,6 +88,8 @@ pub(super) struct Label {
     weakened: Vec<Term>,
     /// How often a back edge has widened bounds.
     widened: u32,
+    /// Constants that a test has found: not divisible where a rule wants a multiple.
+    pub(super) tested: Vec<i128>,
     /// What is written by hand; its variables are the first own ones.
     pin: Option<Rc<Pin>>,
 }
@@ -109,7 +111,8 @@ impl Label {
         s: &State,
         pin: Option<Rc<Pin>>,
     ) -> Result<Label, Clash> {
-        let mut kept = concrete(f, s);
+        let constants = concrete(f, s);
+        let mut kept = constants.clone();
         let live = live | pin.as_ref().map_or(0, |p| p.live());
         for r in 0..16 {
             if live >> r & 1 == 0 {
@@ -161,6 +164,7 @@ impl Label {
             vars: std::mem::take(&mut p.vars),
             weakened: Vec::new(),
             widened: 0,
+            tested: tested(s, &constants),
             pin,
         };
         let names = std::mem::take(&mut p.names);
@@ -263,6 +267,11 @@ impl Label {
         self.state()
     }
 
+    /// Whether a term is a constant only because a test has found it.
+    pub(super) fn was_tested(&self, t: &Term) -> bool {
+        t.as_const().is_some_and(|c| self.tested.contains(&c))
+    }
+
     /// The state, for the rules.
     pub(super) fn state(&self) -> Rc<State> {
         Rc::new(self.state.clone())
@@ -274,7 +283,11 @@ impl Label {
         if s.depth != self.state.depth {
             return Err(Clash::Depth(self.state.depth, s.depth));
         }
-        let s = &concrete(f, s);
+        let constants = concrete(f, s);
+        self.tested.extend(tested(s, &constants));
+        self.tested.sort_unstable();
+        self.tested.dedup();
+        let s = &constants;
         let old = self.clone();
         let (vars, locs) = (self.vars.len() - f.vars() as usize, self.state.locs.len() - f.locs() as usize);
         let mut j = Join::new(f, s.clone(), vars, locs);

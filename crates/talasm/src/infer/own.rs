@@ -66,6 +66,19 @@ impl Join<'_, '_> {
         Some((WordId(i as u32), Some((0..self.f.vars()).map(Term::var).collect())))
     }
 
+    /// Whether two types of words that may be 0 are written differently and the same under their variables: pointers to
+    /// equally many raw bytes.
+    pub(super) fn alike(&self, (a, env): (WordId, &Env), (b, with): (WordId, &Env)) -> bool {
+        let types = &self.f.program.types;
+        let raw = |ty: WordId, env: &Env| {
+            let WordTy::Opt(inner) = types.word(ty) else { return None };
+            let WordTy::Ptr(mode, id) = types.word(*inner) else { return None };
+            let size = under(self.f.program.shapes.raw_size(*id)?, env)?;
+            (size.scope() <= self.f.vars()).then_some((*mode, size))
+        };
+        raw(a, env).is_some_and(|x| raw(b, with) == Some(x))
+    }
+
     /// Whether memory may be an instance of what a pointer type points to: of the same kind, whatever its arguments.
     fn instance(&self, pointer: WordId, loc: &Loc) -> bool {
         let types = &self.f.program.types;

@@ -220,6 +220,15 @@ pub(super) fn concrete(f: &Frame<'_>, s: &State) -> State {
     out
 }
 
+/// The constants that words of [`concrete`] are although the rules know them as variables.
+pub(super) fn tested(s: &State, concrete: &State) -> Vec<i128> {
+    let constant = |(before, after): (&Word, &Word)| match (before, after) {
+        (Word::Int(before), Word::Int(after)) if before.as_const().is_none() => after.as_const(),
+        _ => None,
+    };
+    words(s).zip(words(concrete)).filter_map(constant).collect()
+}
+
 /// The locations that words lead to, directly or through what exclusive memory holds. Exclusive borrows are always
 /// among them: they are given back.
 pub(super) fn reached(f: &Frame<'_>, s: &State) -> BTreeSet<LocId> {
