@@ -8,6 +8,7 @@ mod build;
 mod compare;
 mod fixture;
 
+mod alloc;
 mod cat;
 mod echo;
 mod head;
