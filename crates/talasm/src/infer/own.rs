@@ -146,6 +146,7 @@ impl Join<'_, '_> {
         if p.mode != a.mode || !p.live || !a.live {
             return None;
         }
+        let (p, a) = &self.folded(label, p, a);
         let lay = self.common_layout(label, p, a)?;
         let mut cells = Vec::new();
         for cell in &p.cells {
@@ -165,7 +166,11 @@ impl Join<'_, '_> {
                 continue;
             }
             self.changed = true;
-            if self.raw_at(&lay, &cell.off) || self.conforms(&label.state, &cell.word, &lay, &cell.off) {
+            if self.raw_at(&lay, &cell.off) {
+                continue;
+            }
+            if self.conforms(&label.state, &cell.word, &lay, &cell.off) {
+                self.fold_word(Some(&label.state), &cell.word);
                 continue;
             }
             let other = self.declared(&a.lay, &off)?;
@@ -174,10 +179,11 @@ impl Join<'_, '_> {
         }
         for cell in &a.cells {
             let Some(off) = cell.off.as_const().map(Term::from) else { continue };
-            if p.cells.iter().any(|c| c.off == off)
-                || self.raw_at(&a.lay, &off)
-                || self.conforms(&self.s, &cell.word, &a.lay, &off)
-            {
+            if p.cells.iter().any(|c| c.off == off) || self.raw_at(&a.lay, &off) {
+                continue;
+            }
+            if self.conforms(&self.s, &cell.word, &a.lay, &off) {
+                self.fold_word(None, &cell.word);
                 continue;
             }
             self.changed = true;
@@ -186,6 +192,89 @@ impl Join<'_, '_> {
             cells.push(Held { off, word });
         }
         Some(Loc { lay, cells, addr: None, ..p.clone() })
+    }
+
+    /// Both, as structs of other arguments where they hold words at different places.
+    fn folded(&mut self, label: &Label, p: &Loc, a: &Loc) -> (Loc, Loc) {
+        let same = p.cells.len() == a.cells.len()
+            && p.cells.iter().all(|c| a.cells.iter().any(|d| self.apply(&c.off).as_ref() == Some(&d.off)));
+        if same {
+            return (p.clone(), a.clone());
+        }
+        let new = self.refolded(&label.state, p);
+        if new.is_some() {
+            self.changed = true;
+            p.cells.iter().for_each(|c| self.fold_word(Some(&label.state), &c.word));
+        }
+        let other = self.refolded(&self.s, a);
+        if other.is_some() {
+            a.cells.iter().for_each(|c| self.fold_word(None, &c.word));
+        }
+        (new.unwrap_or_else(|| p.clone()), other.unwrap_or_else(|| a.clone()))
+    }
+
+    /// The memory that a word owns becomes part of what it lies in, in the label's state or (`None`) the edge's.
+    fn fold_word(&mut self, state: Option<&State>, w: &Word) {
+        let mut open = vec![w.clone()];
+        while let Some(word) = open.pop() {
+            let Word::Ptr(l, _) = word else { continue };
+            if l < STATIC && self.packs(state.is_none(), &word) {
+                let cells = state.unwrap_or(&self.s).locs.get(l as usize).map(|l| l.cells.clone());
+                open.extend(cells.into_iter().flatten().map(|c| c.word));
+            }
+        }
+    }
+
+    /// A struct with the arguments that the held numbers say, if all held words fit then.
+    fn refolded(&self, s: &State, loc: &Loc) -> Option<Loc> {
+        let program = self.f.program;
+        let (Layout::Struct(id, args), Some(env)) = (program.types.layout(loc.lay.id), &loc.lay.env) else {
+            return None;
+        };
+        if loc.cells.is_empty() || !args.iter().zip(0..).all(|(t, v)| t.as_var() == Some(v)) {
+            return None;
+        }
+        let held = |off: &Term| loc.cells.iter().find(|c| c.off == *off).map(|c| &c.word);
+        let fields = &program.types.strukt(*id).fields;
+        let mut new = env.to_vec();
+        let mut at = Some(Term::zero());
+        for &field in fields {
+            let Some(off) = at.take() else { break };
+            if let Layout::Cell(ty) = program.types.layout(field)
+                && let (WordTy::Int(t), Some(Word::Int(h))) = (program.types.word(*ty), held(&off))
+                && let Some(slot) = t.as_var().and_then(|v| new.get_mut(v as usize))
+            {
+                *slot = h.clone();
+            }
+            at = program.shapes.size(field).and_then(|t| under(t, &loc.lay.env)).and_then(|n| off.add(&n));
+        }
+        let lay = Lay { id: loc.lay.id, env: Some(new.into()) };
+        let size = |lay: &Lay| under(program.shapes.size(lay.id)?, &lay.env);
+        (size(&lay)? == size(&loc.lay)?).then_some(())?;
+        let mut at = Some(Term::zero());
+        let mut seen = 0;
+        for &field in fields {
+            let off = at.take()?;
+            if let Layout::Cell(ty) = program.types.layout(field) {
+                match held(&off) {
+                    Some(w) => {
+                        seen += 1;
+                        self.fits(s, w, *ty, &lay.env, 0).then_some(())?;
+                    }
+                    None => {
+                        let stays = match program.types.word(*ty) {
+                            WordTy::Int(t) => under(t, &lay.env) == under(t, &loc.lay.env),
+                            _ => lay.env == loc.lay.env || program.shapes.closed(*ty),
+                        };
+                        stays.then_some(())?;
+                    }
+                }
+            }
+            let size = |env: &Env| under(program.shapes.size(field)?, env);
+            (size(&lay.env)? == size(&loc.lay.env)?).then_some(())?;
+            at = size(&lay.env).and_then(|n| off.add(&n));
+        }
+        (seen == loc.cells.len()).then(|| Loc { lay, cells: Vec::new(), ..loc.clone() })
     }
 
     /// The layout that both can be packed to.
@@ -332,9 +421,16 @@ impl Join<'_, '_> {
             (WordTy::Opt(inner), _) => self.fits(s, w, *inner, env, depth),
             (WordTy::Exists(e), _) => self.fits(s, w, e.word, env, depth),
             (WordTy::Fn(sig), Word::Fn(other)) => self.f.program.same_sig(*sig, *other),
-            (WordTy::Ptr(mode, _), Word::Ptr(l, e)) => {
+            (WordTy::Ptr(mode, id), Word::Ptr(l, e)) => {
                 let Some(loc) = self.holding(s, *l) else { return false };
+                let shapes = &self.f.program.shapes;
+                let sized = |raw: &Term| {
+                    let is = shapes.size(loc.lay.id).and_then(|t| under(t, &loc.lay.env));
+                    // Where a size is hidden it is found when the word is packed.
+                    under(raw, env).is_none_or(|want| Some(want) == is)
+                };
                 e.as_const() == Some(0)
+                    && shapes.raw_size(*id).is_none_or(sized)
                     && loc.mode == *mode
                     && (self.instance(ty, &loc) || self.filled(s, &loc, ty))
                     && loc.cells.iter().all(|c| {
