@@ -52,7 +52,7 @@ fn flags(makefile: &str) -> Vec<String> {
 }
 
 /// The results of one test program in one mode may take so long, in seconds.
-const PATIENCE: u64 = 1800;
+const PATIENCE: u64 = 7200;
 
 /// Runs them at CPL 3 and, from `/trusted`, at CPL 0, and passes their results on. In the reduced form some run, at
 /// CPL 0.
