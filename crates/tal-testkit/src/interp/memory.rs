@@ -255,7 +255,9 @@ impl Memory {
     /// Whether all objects hold what their types say.
     pub(crate) fn typed(&mut self, program: &Program<'_>) -> Result<(), String> {
         // Where an argument's size is hidden, its address in a cell could not be judged; nor where it has no bytes.
-        let hidden = |o: &Given| o.mode.permanent() && (o.holds == Holds::Hidden || o.bytes.is_empty());
+        let owning = |o: &Given| matches!(o.holds, Holds::Layout(l) if program.shapes.linear(l));
+        let vague = |o: &Given| o.holds == Holds::Hidden || o.bytes.is_empty() || owning(o);
+        let hidden = |o: &Given| o.mode.permanent() && vague(o);
         // Memory that comes into being at run time is no object of the file, and words of files own nothing.
         let owner = |o: &Object| matches!(o.kind, ObjectKind::Data(_, l) if program.shapes.linear(l));
         let hidden = self.objects.iter().any(hidden) || program.objects.iter().any(owner);
