@@ -330,15 +330,7 @@ impl<'a, 'p> Join<'a, 'p> {
     }
 
     pub(super) fn holding(&self, s: &State, l: LocId) -> Option<Loc> {
-        match l.checked_sub(STATIC) {
-            None => s.locs.get(l as usize).map(|l| Loc { addr: None, ..l.clone() }),
-            Some(o) => match self.f.program.objects.get(o as usize)?.kind {
-                talcore::program::ObjectKind::Data(mode, id) => {
-                    Some(Loc::new(mode, Lay { id, env: Some(Rc::from([])) }))
-                }
-                talcore::program::ObjectKind::Table(..) => None,
-            },
-        }
+        self.f.holding(s, l)
     }
 
     /// The least layout that both are, under the label's variables.
@@ -413,7 +405,7 @@ impl<'a, 'p> Join<'a, 'p> {
             }
             (Word::Ptr(..) | Word::Fn(_), Word::Opt(v, ty, env))
                 if self.nullable(&label.state, &p).is_some_and(|n| n.0 == *ty)
-                    || self.fits(&label.state, &p, *ty, env, 0) =>
+                    || self.f.fits(&label.state, &p, *ty, env, 0) =>
             {
                 if !self.packs(false, &p) {
                     return forget(self);

@@ -4,8 +4,9 @@
 //! pack whatever an edge holds to the label's layout, so a label needs to hold only what cannot be packed.
 
 use super::join::Join;
-use super::label::Label;
+use super::label::{Frame, Label};
 use super::terms::under;
+use std::rc::Rc;
 use talcore::state::{Env, Held, Lay, Loc, LocId, STATIC, State, Word};
 use talcore::term::Term;
 use talcore::types::{Layout, LayoutId, Mode, WordId, WordTy};
@@ -48,7 +49,7 @@ impl Join<'_, '_> {
         let hides = |t: &WordTy| {
             let WordTy::Opt(inner) = t else { return false };
             let WordTy::Exists(e) = types.word(*inner) else { return false };
-            e.first == 0 && (self.instance(e.word, &loc) || self.filled(s, &loc, e.word))
+            e.first == 0 && (self.f.instance(e.word, &loc) || self.f.filled(s, &loc, e.word))
         };
         if let Some(i) = types.words.iter().position(hides) {
             return Some((WordId(i as u32), Some([].into())));
@@ -77,17 +78,6 @@ impl Join<'_, '_> {
             (size.scope() <= self.f.vars()).then_some((*mode, size))
         };
         raw(a, env).is_some_and(|x| raw(b, with) == Some(x))
-    }
-
-    /// Whether memory may be an instance of what a pointer type points to: of the same kind, whatever its arguments.
-    fn instance(&self, pointer: WordId, loc: &Loc) -> bool {
-        let types = &self.f.program.types;
-        let WordTy::Ptr(mode, id) = types.word(pointer) else { return false };
-        let same = match (types.layout(*id), types.layout(loc.lay.id)) {
-            (Layout::Struct(a, _), Layout::Struct(b, _)) => a == b,
-            (a, b) => *id == loc.lay.id || matches!((a, b), (Layout::Bytes(_), Layout::Bytes(_))),
-        };
-        *mode == loc.mode && same
     }
 
     /// A location of the label for one of the edge, where one of them is exclusive.
@@ -147,12 +137,13 @@ impl Join<'_, '_> {
             return None;
         }
         let (p, a) = &self.folded(label, p, a);
+        let (p, a) = (&self.settled(Some(&label.state), p), &self.settled(None, a));
         let lay = self.common_layout(label, p, a)?;
         let mut cells = Vec::new();
         for cell in &p.cells {
             let off = self.apply(&cell.off)?;
             if let Some(other) = a.cells.iter().find(|c| c.off == off) {
-                let raw = self.raw_at(&lay, &cell.off);
+                let raw = self.f.raw_at(&lay, &cell.off);
                 if raw
                     && (elsewhere(label, &label.state, &cell.word) || elsewhere(label, &self.s, &other.word))
                 {
@@ -160,16 +151,16 @@ impl Join<'_, '_> {
                     continue;
                 }
                 let word = self.word(label, cell.word.clone(), &other.word);
-                if word != Word::Any || !self.raw_at(&lay, &cell.off) {
+                if word != Word::Any || !self.f.raw_at(&lay, &cell.off) {
                     cells.push(Held { off: cell.off.clone(), word });
                 }
                 continue;
             }
             self.changed = true;
-            if self.raw_at(&lay, &cell.off) {
+            if self.f.raw_at(&lay, &cell.off) {
                 continue;
             }
-            if self.conforms(&label.state, &cell.word, &lay, &cell.off) {
+            if self.f.conforms(&label.state, &cell.word, &lay, &cell.off) {
                 self.fold_word(Some(&label.state), &cell.word);
                 continue;
             }
@@ -179,10 +170,10 @@ impl Join<'_, '_> {
         }
         for cell in &a.cells {
             let Some(off) = cell.off.as_const().map(Term::from) else { continue };
-            if p.cells.iter().any(|c| c.off == off) || self.raw_at(&a.lay, &off) {
+            if p.cells.iter().any(|c| c.off == off) || self.f.raw_at(&a.lay, &off) {
                 continue;
             }
-            if self.conforms(&self.s, &cell.word, &a.lay, &off) {
+            if self.f.conforms(&self.s, &cell.word, &a.lay, &off) {
                 self.fold_word(None, &cell.word);
                 continue;
             }
@@ -192,6 +183,23 @@ impl Join<'_, '_> {
             cells.push(Held { off, word });
         }
         Some(Loc { lay, cells, addr: None, ..p.clone() })
+    }
+
+    /// Memory of the label's state or (`None`) of the edge's, in which elements at unknown indices are packed: a label
+    /// cannot say where they are.
+    fn settled(&mut self, state: Option<&State>, loc: &Loc) -> Loc {
+        let mut out = loc.clone();
+        out.cells.clear();
+        for c in &loc.cells {
+            let s = state.unwrap_or(&self.s);
+            if c.off.as_const().is_some() || !self.f.conforms(s, &c.word, &loc.lay, &c.off) {
+                out.cells.push(c.clone());
+            } else {
+                self.changed |= state.is_some();
+                self.fold_word(state, &c.word);
+            }
+        }
+        out
     }
 
     /// Both, as structs of other arguments where they hold words at different places.
@@ -259,7 +267,7 @@ impl Join<'_, '_> {
                 match held(&off) {
                     Some(w) => {
                         seen += 1;
-                        self.fits(s, w, *ty, &lay.env, 0).then_some(())?;
+                        self.f.fits(s, w, *ty, &lay.env, 0).then_some(())?;
                     }
                     None => {
                         let stays = match program.types.word(*ty) {
@@ -323,7 +331,7 @@ impl Join<'_, '_> {
             let fine = match program.types.layout(lay.id) {
                 Layout::Cell(ty) => {
                     let held = loc.cells.iter().find(|c| c.off == off);
-                    held.is_some_and(|c| self.fits(s, &c.word, *ty, &lay.env, 0))
+                    held.is_some_and(|c| self.f.fits(s, &c.word, *ty, &lay.env, 0))
                 }
                 Layout::Struct(id, args) => {
                     let args = args.iter().map(|t| under(t, &lay.env)).collect::<Option<Vec<Term>>>();
@@ -339,16 +347,58 @@ impl Join<'_, '_> {
         true
     }
 
-    /// The type of the word at a constant offset.
-    fn cell_at(&self, lay: &Lay, off: &Term) -> Option<(WordId, Env)> {
-        let (mut id, mut env, mut off) = (lay.id, lay.env.clone(), off.as_const()?);
-        let program = self.f.program;
+    /// What a load would give where nothing is held, as far as that needs no new location.
+    fn declared(&self, lay: &Lay, off: &Term) -> Option<Word> {
+        let (ty, env) = self.f.cell_at(lay, off)?;
+        match self.f.program.types.word(ty) {
+            WordTy::Int(t) => Some(Word::Int(under(t, &env)?)),
+            WordTy::Range(_) => Some(Word::Any),
+            _ => None,
+        }
+    }
+}
+
+impl Frame<'_> {
+    /// What a location holds and how it may be used.
+    pub(super) fn holding(&self, s: &State, l: LocId) -> Option<Loc> {
+        match l.checked_sub(STATIC) {
+            None => s.locs.get(l as usize).map(|l| Loc { addr: None, ..l.clone() }),
+            Some(o) => match self.program.objects.get(o as usize)?.kind {
+                talcore::program::ObjectKind::Data(mode, id) => {
+                    Some(Loc::new(mode, Lay { id, env: Some(Rc::from([])) }))
+                }
+                talcore::program::ObjectKind::Table(..) => None,
+            },
+        }
+    }
+
+    /// Whether memory may be an instance of what a pointer type points to: of the same kind, whatever its arguments.
+    pub(super) fn instance(&self, pointer: WordId, loc: &Loc) -> bool {
+        let types = &self.program.types;
+        let WordTy::Ptr(mode, id) = types.word(pointer) else { return false };
+        let same = match (types.layout(*id), types.layout(loc.lay.id)) {
+            (Layout::Struct(a, _), Layout::Struct(b, _)) => a == b,
+            (a, b) => *id == loc.lay.id || matches!((a, b), (Layout::Bytes(_), Layout::Bytes(_))),
+        };
+        *mode == loc.mode && same
+    }
+
+    /// The type of the word at an offset: a constant, or one that depends on the index of an array's element. Which
+    /// part of a struct is meant by such an offset is guessed.
+    pub(super) fn cell_at(&self, lay: &Lay, off: &Term) -> Option<(WordId, Env)> {
+        let (mut id, mut env) = (lay.id, lay.env.clone());
+        let (mut off, mut index) = (off.konst(), off.offset(-off.konst())?);
+        let program = self.program;
         let size_of = |id: LayoutId, env: &Env| under(program.shapes.size(id)?, env)?.as_const();
         loop {
             let fields = match program.types.layout(id) {
-                Layout::Cell(word) if off == 0 => return Some((*word, env)),
+                Layout::Cell(word) if off == 0 && index.as_const() == Some(0) => return Some((*word, env)),
                 Layout::Array(_, elem) => {
-                    (off, id) = (off.rem_euclid(size_of(*elem, &env)?), *elem);
+                    let size = size_of(*elem, &env)?;
+                    if index.summands().iter().any(|s| i128::from(s.1) % size != 0) {
+                        return None;
+                    }
+                    (off, id, index) = (off.rem_euclid(size), *elem, Term::zero());
                     continue;
                 }
                 Layout::Struct(s, args) => {
@@ -373,19 +423,19 @@ impl Join<'_, '_> {
         }
     }
 
-    fn raw_at(&self, lay: &Lay, off: &Term) -> bool {
-        self.f.program.shapes.raw_size(lay.id).is_some() || self.cell_at(lay, off).is_none()
+    pub(super) fn raw_at(&self, lay: &Lay, off: &Term) -> bool {
+        self.program.shapes.raw_size(lay.id).is_some() || self.cell_at(lay, off).is_none()
     }
 
     /// Whether a word can be packed to the cell at its place.
-    fn conforms(&self, s: &State, w: &Word, lay: &Lay, off: &Term) -> bool {
+    pub(super) fn conforms(&self, s: &State, w: &Word, lay: &Lay, off: &Term) -> bool {
         self.cell_at(lay, off).is_some_and(|(ty, env)| self.fits(s, w, ty, &env, 0))
     }
 
     /// Whether raw memory holds a word for each cell of the struct that a pointer type points to. What the struct's
     /// arguments are is not looked at.
-    fn filled(&self, s: &State, loc: &Loc, pointer: WordId) -> bool {
-        let program = self.f.program;
+    pub(super) fn filled(&self, s: &State, loc: &Loc, pointer: WordId) -> bool {
+        let program = self.program;
         let WordTy::Ptr(_, id) = program.types.word(pointer) else { return false };
         let Layout::Struct(id, _) = program.types.layout(*id) else { return false };
         let mut at = 0;
@@ -408,22 +458,20 @@ impl Join<'_, '_> {
     }
 
     pub(super) fn fits(&self, s: &State, w: &Word, ty: WordId, env: &Env, depth: usize) -> bool {
-        let types = &self.f.program.types;
+        let types = &self.program.types;
         match (types.word(ty), w) {
             _ if depth > DEEP => false,
-            (WordTy::Range(r), Word::Int(t)) => {
-                s.facts.range(t).within(r) || r.hi - r.lo >= self.f.words().hi
-            }
-            (WordTy::Range(r), _) => r.hi - r.lo >= self.f.words().hi,
+            (WordTy::Range(r), Word::Int(t)) => s.facts.range(t).within(r) || r.hi - r.lo >= self.words().hi,
+            (WordTy::Range(r), _) => r.hi - r.lo >= self.words().hi,
             (WordTy::Int(e), Word::Int(t)) => under(e, env).as_ref() == Some(t),
             (WordTy::Opt(_), Word::Int(t)) if t.as_const() == Some(0) => true,
             (WordTy::Opt(_), Word::Opt(_, other, _)) => ty == *other || types.word(ty) == types.word(*other),
             (WordTy::Opt(inner), _) => self.fits(s, w, *inner, env, depth),
             (WordTy::Exists(e), _) => self.fits(s, w, e.word, env, depth),
-            (WordTy::Fn(sig), Word::Fn(other)) => self.f.program.same_sig(*sig, *other),
+            (WordTy::Fn(sig), Word::Fn(other)) => self.program.same_sig(*sig, *other),
             (WordTy::Ptr(mode, id), Word::Ptr(l, e)) => {
                 let Some(loc) = self.holding(s, *l) else { return false };
-                let shapes = &self.f.program.shapes;
+                let shapes = &self.program.shapes;
                 let sized = |raw: &Term| {
                     let is = shapes.size(loc.lay.id).and_then(|t| under(t, &loc.lay.env));
                     // Where a size is hidden it is found when the word is packed.
@@ -442,16 +490,6 @@ impl Join<'_, '_> {
                     })
             }
             _ => false,
-        }
-    }
-
-    /// What a load would give where nothing is held, as far as that needs no new location.
-    fn declared(&self, lay: &Lay, off: &Term) -> Option<Word> {
-        let (ty, env) = self.cell_at(lay, off)?;
-        match self.f.program.types.word(ty) {
-            WordTy::Int(t) => Some(Word::Int(under(t, &env)?)),
-            WordTy::Range(_) => Some(Word::Any),
-            _ => None,
         }
     }
 }

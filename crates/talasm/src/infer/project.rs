@@ -49,7 +49,6 @@ impl<'a, 'p> Projection<'a, 'p> {
         let locs = || reached.iter().filter_map(|l| from.locs.get(*l as usize));
         for l in locs() {
             terms.extend(l.lay.env.iter().flat_map(|e| e.iter().cloned()));
-            terms.extend(l.cells.iter().map(|c| c.off.clone()));
         }
         for w in words(from).chain(locs().flat_map(|l| l.cells.iter().map(|c| &c.word))) {
             match w {
@@ -167,7 +166,12 @@ impl<'a, 'p> Projection<'a, 'p> {
 
     /// What the location `l` of the state holds, for the label's location `k`.
     fn held(&mut self, l: LocId, k: LocId, locs: &mut Vec<Loc>) {
-        for cell in self.from.locs.get(l as usize).map_or(&[][..], |l| &l.cells) {
+        let Some(loc) = self.from.locs.get(l as usize) else { return };
+        for cell in &loc.cells {
+            // A label cannot say where an element is whose index has no name.
+            if cell.off.as_const().is_none() && self.f.conforms(self.from, &cell.word, &loc.lay, &cell.off) {
+                continue;
+            }
             let off = self.term(&cell.off);
             let word = self.word(&cell.word, locs);
             if let Some(loc) = locs.get_mut(k as usize) {
