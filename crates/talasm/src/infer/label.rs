@@ -9,7 +9,7 @@
 
 use super::join::{BUDGET, Join, POINTS, in_step};
 use super::pin::{Pin, renamed};
-use super::project::{Projection, concrete, push_slot, tested, words};
+use super::project::{Projection, Tested, concrete, push_slot, words};
 use super::terms::{eliminate, own_facts, rename, replace};
 use crate::prove::{Models, prove};
 use std::collections::HashMap;
@@ -88,8 +88,8 @@ pub(super) struct Label {
     weakened: Vec<Term>,
     /// How often a back edge has widened bounds.
     widened: u32,
-    /// Constants that a test has found: not divisible where a rule wants a multiple.
-    pub(super) tested: Vec<i128>,
+    /// Constants of the first edge that a test has found.
+    tested: Tested,
     /// What is written by hand; its variables are the first own ones.
     pin: Option<Rc<Pin>>,
 }
@@ -164,7 +164,7 @@ impl Label {
             vars: std::mem::take(&mut p.vars),
             weakened: Vec::new(),
             widened: 0,
-            tested: tested(s, &constants),
+            tested: Tested::of(s, &constants),
             pin,
         };
         let names = std::mem::take(&mut p.names);
@@ -267,11 +267,6 @@ impl Label {
         self.state()
     }
 
-    /// Whether a term is a constant only because a test has found it.
-    pub(super) fn was_tested(&self, t: &Term) -> bool {
-        t.as_const().is_some_and(|c| self.tested.contains(&c))
-    }
-
     /// The state, for the rules.
     pub(super) fn state(&self) -> Rc<State> {
         Rc::new(self.state.clone())
@@ -284,9 +279,7 @@ impl Label {
             return Err(Clash::Depth(self.state.depth, s.depth));
         }
         let constants = concrete(f, s);
-        self.tested.extend(tested(s, &constants));
-        self.tested.sort_unstable();
-        self.tested.dedup();
+        let tested = Tested::of(s, &constants);
         let s = &constants;
         let old = self.clone();
         let (vars, locs) = (self.vars.len() - f.vars() as usize, self.state.locs.len() - f.locs() as usize);
@@ -304,6 +297,7 @@ impl Label {
         for r in 0..16 {
             if open >> r & 1 == 1 {
                 let p = self.state.regs[r].clone();
+                j.tested = (self.tested.regs | tested.regs) >> r & 1 == 1;
                 let p = j.word(self, p, &s.regs[r]);
                 self.state.regs[r] = p;
             }
@@ -314,10 +308,12 @@ impl Label {
                 let other = s.slot_at(slot.off).and_then(|i| s.frame.get(i));
                 let other = other.filter(|o| o.off == slot.off && o.size == slot.size);
                 let other = other.and_then(|o| o.word.clone()).unwrap_or_default();
+                j.tested = [&self.tested, &tested].iter().any(|t| t.slots.contains(&slot.off));
                 j.word(self, w, &other)
             });
             push_slot(&mut self.state.frame, slot.off, slot.size, word);
         }
+        j.tested = false;
         for i in 0..self.state.incoming.len() {
             let p = self.state.incoming[i].clone();
             let p = j.word(self, p, &s.incoming.get(i).cloned().unwrap_or_default());

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use talcore::facts::Interval;
 use talcore::state::{Env, Held, Lay, Loc, LocId, STATIC, Slot, State, Word};
 use talcore::term::{Term, Var};
-use talcore::types::Mode;
+use talcore::types::{Mode, RegSet};
 
 /// Adds a piece below the others; words about which nothing is known are raw bytes.
 pub(super) fn push_slot(frame: &mut Vec<Slot>, off: i64, size: i64, word: Option<Word>) {
@@ -224,13 +224,31 @@ pub(super) fn concrete(f: &Frame<'_>, s: &State) -> State {
     out
 }
 
-/// The constants that words of [`concrete`] are although the rules know them as variables.
-pub(super) fn tested(s: &State, concrete: &State) -> Vec<i128> {
-    let constant = |(before, after): (&Word, &Word)| match (before, after) {
-        (Word::Int(before), Word::Int(after)) if before.as_const().is_none() => after.as_const(),
-        _ => None,
-    };
-    words(s).zip(words(concrete)).filter_map(constant).collect()
+/// The words of a state that are constants in [`concrete`] only because a test found that.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Tested {
+    pub(super) regs: RegSet,
+    /// Offsets of slots.
+    pub(super) slots: Vec<i64>,
+}
+
+impl Tested {
+    pub(super) fn of(s: &State, concrete: &State) -> Tested {
+        let constant = |w: &Word| matches!(w, Word::Int(t) if t.as_const().is_some());
+        let found = |before: &Word, after: &Word| !constant(before) && constant(after);
+        let mut out = Tested::default();
+        for (r, (before, after)) in s.regs.iter().zip(&concrete.regs).enumerate() {
+            out.regs |= RegSet::from(found(before, after)) << r;
+        }
+        for (before, after) in s.frame.iter().zip(&concrete.frame) {
+            if let (Some(x), Some(y)) = (&before.word, &after.word)
+                && found(x, y)
+            {
+                out.slots.push(before.off);
+            }
+        }
+        out
+    }
 }
 
 /// The locations that words lead to, directly or through what exclusive memory holds. Exclusive borrows are always
