@@ -7,6 +7,7 @@ mod asm;
 mod check;
 mod gas;
 mod link;
+mod malloc;
 mod program;
 mod size;
 
@@ -29,6 +30,7 @@ pub(crate) fn run(what: Bench, instructions: usize, runs: usize) -> Done {
         Bench::Asm => asm::run(instructions, runs),
         Bench::Check => check::run(instructions, runs),
         Bench::Link => link::run(instructions, runs),
+        Bench::Malloc => malloc::run(runs),
         Bench::Kernel => crate::kernel::bench::run(runs),
         Bench::Size => size::run(),
     }

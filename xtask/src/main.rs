@@ -74,6 +74,8 @@ enum Bench {
     Check,
     /// tallink against GNU ld, on the same objects
     Link,
+    /// The allocator of the examples against the C library's, on the same steps
+    Malloc,
     /// System calls, processes and page faults in ring 0 against user mode, in the kernel of this project
     Kernel,
     /// Bytes of annotations against bytes of code and data, for each example
