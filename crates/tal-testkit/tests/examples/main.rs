@@ -11,6 +11,7 @@ mod fixture;
 mod alloc;
 mod cat;
 mod echo;
+mod freq;
 mod head;
 mod linkers;
 mod sha256sum;
