@@ -33,6 +33,7 @@ pub mod term;
 pub mod types;
 pub mod verdict;
 pub mod walk;
+pub mod words;
 pub mod x86;
 
 pub use check::check;

@@ -1,0 +1,356 @@
+//! Words between registers and memory: packing a word to a type, and opening a word of a type.
+
+use crate::engine::{Checked, Engine, under};
+use crate::facts::Interval;
+use crate::guide::Guide;
+use crate::matching::{Blame, NO_POINTER, Subst};
+use crate::rules::Lent;
+use crate::state::{Env, Lay, LocId, Word};
+use crate::term::Term;
+use crate::types::{Exists, Layout, LayoutId, Mode, WordId, WordTy};
+use crate::verdict::Code;
+use alloc::rc::Rc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+impl<'a, G: Guide> Engine<'a, G> {
+    /// Matches a word with a word type of a pattern: an argument, a result, a stored value.
+    /// `Int` binds variables; pointers are matched with what they point to.
+    pub fn match_word(&mut self, s: &mut Subst, ty: (WordId, &Env), word: &Word, blame: Blame) -> Checked {
+        self.spend(4)?;
+        let types = &self.program.types;
+        let bad = blame.shape;
+        match types.word(ty.0) {
+            WordTy::Int(p) => {
+                let p = self.term(under(p, ty.1))?;
+                let a = self.integer(word)?;
+                self.unify(s, &p, &a, true, blame)
+            }
+            WordTy::Range(range) => {
+                if self.any_word(range) {
+                    return Ok(()); // any word at all
+                }
+                let a = self.integer(word)?;
+                self.require_in(&a, *range, blame.fact, "a value is not proved to be in its interval")
+            }
+            WordTy::Var(v) => {
+                let v = *v as usize;
+                match s.words.get(v) {
+                    None => self.reject(bad, "a word type variable is not bound"),
+                    Some(None) => {
+                        // Memory stays with its owner.
+                        s.words[v] = Some(match word {
+                            Word::Opt(v, ty, _) if types.linear(*ty) => Word::Int(Term::var(*v)),
+                            w => w.clone(),
+                        });
+                        Ok(())
+                    }
+                    Some(Some(w)) if w == word => Ok(()),
+                    Some(Some(_)) => self.reject(bad, "a word type variable stands for two types"),
+                }
+            }
+            WordTy::Fn(sig) => match word {
+                Word::Fn(found) if self.same_sig(*sig, *found)? => Ok(()),
+                Word::Fn(_) => self.reject(bad, "the code pointer has another signature"),
+                _ => self.reject(bad, "the word is not a code pointer"),
+            },
+            WordTy::Opt(_) if matches!(word, Word::Int(t) if t.as_const() == Some(0)) => Ok(()),
+            WordTy::Res(_) if matches!(word, Word::Int(_)) => {
+                let t = self.integer(word)?;
+                let last = self.word_range().hi;
+                // The word is only congruent to the term, which may be written as -4095 to -1.
+                let t = if self.state.facts.range(&t).hi < 0 { self.term(t.offset(last + 1))? } else { t };
+                let errors = Interval::new(last - 4094, last);
+                self.require_in(
+                    &t,
+                    errors,
+                    bad,
+                    "the word is neither a pointer nor known to be an error number",
+                )
+            }
+            WordTy::Opt(inner) | WordTy::Res(inner) => match word {
+                Word::Opt(v, node, env) => {
+                    self.same_word(s, ty, (*node, env), 0, blame)?;
+                    if !types.linear(*node) {
+                        return Ok(());
+                    }
+                    if self.kept.iter().any(|k| k.1 == *v) {
+                        return self.reject(bad, "one object would be owned twice");
+                    }
+                    self.kill_untested(*v)
+                }
+                _ => self.match_word(s, (*inner, ty.1), word, blame),
+            },
+            WordTy::Exists(e) => {
+                let open = s.terms.len();
+                let names = self.open_names(s, e)?;
+                let env = self.binding(e, ty.1, names)?;
+                self.match_word(s, (e.word, &env), word, blame)?;
+                for (i, range) in e.vars.iter().enumerate() {
+                    let t = match s.terms.get(open + i) {
+                        Some(Some(t)) => t.clone(),
+                        _ => self.ask_witness(s, open + i, blame)?,
+                    };
+                    self.require_in(
+                        &t,
+                        *range,
+                        blame.fact,
+                        "a hidden size is not proved to be in its interval",
+                    )?;
+                }
+                for fact in &e.facts {
+                    let fact = self.term(under(fact, &env))?;
+                    let goal = self.term(s.apply(&fact))?;
+                    self.require(&goal, blame.fact, "a fact about a hidden size is not proved")?;
+                }
+                s.terms.truncate(open);
+                Ok(())
+            }
+            WordTy::Ptr(mode, layout) => match word {
+                Word::Ptr(l, e) => self.match_pointer(s, *mode, (*layout, ty.1), *l, e, blame),
+                Word::Sp(e) => self.lend_frame(s, *mode, (*layout, ty.1), e, blame),
+                Word::Opt(_, node, _) => self.reject(bad, self.untested_word(*node)),
+                Word::Int(t) if t.as_const() == Some(0) => self.reject(bad, "0 is not a pointer"),
+                _ => self.reject(bad, NO_POINTER),
+            },
+        }
+    }
+
+    /// Matches a pointer with `mode layout`: finds the part of the object at offset `e` that has
+    /// the layout asked for.
+    fn match_pointer(
+        &mut self,
+        s: &mut Subst,
+        mode: Mode,
+        want: (LayoutId, &Env),
+        l: LocId,
+        e: &Term,
+        blame: Blame,
+    ) -> Checked {
+        let mut loc = self.loc(l)?;
+        if !loc.mode.gives(mode) {
+            return self.reject(blame.shape, why_not(loc.mode, mode));
+        }
+        if mode == Mode::Own {
+            return self.take(s, want, l, e, blame);
+        }
+        let raw = self.program.shapes.raw_size(want.0).is_some();
+        if mode.borrow() {
+            if loc.mode == Mode::Shared && !raw && self.program.shapes.linear(loc.lay.id) {
+                return self.reject(blame.shape, "shared memory that owns other memory cannot be lent");
+            }
+            self.lent.push(Lent::Object(l, mode));
+        }
+        if mode == Mode::Uniq && !raw {
+            // The whole object: what it holds after the call is what the signature says.
+            self.unify(s, &Term::zero(), e, false, blame)?;
+            return self.pack(s, want, l, &[], blame);
+        }
+        if loc.exclusive() && !raw {
+            if !self.becomes_struct(s, want, l, e, blame)? {
+                self.fold(l, blame)?;
+            }
+            loc = self.loc(l)?;
+        }
+        let types = &self.program.types;
+        match types.layout(want.0) {
+            Layout::Cstr(_) => {
+                let Some(m) = self.string_at(&loc.lay)? else {
+                    return self.reject(blame.shape, "the pointer does not point into a string");
+                };
+                let left = self.term(m.sub(e))?;
+                self.require(e, blame.fact, "the pointer may lie before the string")?;
+                self.require(&left, blame.fact, "the pointer may lie behind the string's end")?;
+                let pattern = match types.layout(want.0) {
+                    Layout::Cstr(Some(p)) => Some(self.term(under(p, want.1))?),
+                    _ => None,
+                };
+                match pattern {
+                    Some(p) => self.unify(s, &p, &left, false, blame),
+                    None => Ok(()),
+                }
+            }
+            _ => {
+                if let Some(n) = self.program.shapes.raw_size(want.0) {
+                    // At least `n` raw bytes.
+                    let n = self.term(under(n, want.1))?;
+                    let (base, size) = if mode.writable() {
+                        if loc.exclusive() {
+                            self.forget_words(l, &loc.lay, None)?;
+                        }
+                        self.raw_region(&loc.lay, e, blame)?
+                    } else {
+                        let size = self.size_of(&loc.lay);
+                        let size =
+                            size.ok_or_else(|| self.fail(blame.shape, "the object's size is not known"))?;
+                        (Term::zero(), size)
+                    };
+                    self.require(
+                        &self.term(e.sub(&base))?,
+                        blame.fact,
+                        "the pointer may lie before the memory",
+                    )?;
+                    let end = self.term(base.add(&size))?;
+                    let left = self.term(end.sub(e))?;
+                    return self.at_least(s, &n, &left, blame);
+                }
+                self.part_at(s, want, &loc.lay, e, blame)
+            }
+        }
+    }
+
+    /// Raw memory that nobody else has and that holds a whole struct is one when it is lent as such. Answers whether
+    /// it was raw and became the struct.
+    fn becomes_struct(
+        &mut self,
+        s: &mut Subst,
+        want: (LayoutId, &Env),
+        l: LocId,
+        e: &Term,
+        blame: Blame,
+    ) -> Checked<bool> {
+        let have = self.loc(l)?.lay;
+        let program = self.program;
+        let (Layout::Struct(id, args), Some(0), Some(_)) =
+            (program.types.layout(want.0), e.as_const(), program.shapes.raw_size(have.id))
+        else {
+            return Ok(false);
+        };
+        let Some(id) = program.shapes.generic(*id) else { return Ok(false) };
+        self.pack(s, want, l, &[], blame)?;
+        let known = |t: &Term| s.apply(&under(t, want.1)?);
+        let Some(args) = args.iter().map(known).collect::<Option<Vec<_>>>() else {
+            return self.reject(blame.shape, "the arguments of the struct that is lent are not known");
+        };
+        self.becomes(l, Lay { id, env: Some(args.into()) });
+        if let Some(loc) = self.state.locs.get_mut(l as usize) {
+            loc.cells.clear();
+        }
+        Ok(true)
+    }
+
+    /// `pattern <= left`; a variable that is still open gets all there is.
+    pub fn at_least(&mut self, s: &mut Subst, pattern: &Term, left: &Term, blame: Blame) -> Checked {
+        if let Some(t) = s.apply(pattern) {
+            let goal = self.term(left.sub(&t))?;
+            self.require(&t, blame.fact, "the size may be negative")?;
+            return self.require(&goal, blame.fact, "the memory may be too small");
+        }
+        self.require(left, blame.fact, "the pointer may lie behind the memory")?;
+        self.unify(s, pattern, left, false, blame)
+    }
+
+    /// The layout behind a pointer that has just been opened: a hidden length becomes a fresh
+    /// variable `m >= 0`, and the layout one that names it.
+    pub fn opened(&mut self, id: LayoutId, env: &Env) -> Checked<Lay> {
+        let per = match self.program.types.layout(id) {
+            Layout::Cstr(None) => 1,
+            Layout::NullTerm(None, _) => i128::from(self.word()),
+            _ => return Ok(Lay { id, env: env.clone() }),
+        };
+        let Some(id) = self.program.shapes.opened(id) else {
+            return self.reject(Code::IllFormedType, "a hidden length that cannot be opened");
+        };
+        let m = self.fresh(Interval::new(0, self.max_object() / per - 1));
+        Ok(Lay { id, env: Some(Rc::from(vec![m])) })
+    }
+
+    /// Whether every word is an integer of this interval.
+    fn any_word(&self, range: &Interval) -> bool {
+        let bits = self.program.arch.word_bits();
+        Interval::unsigned(bits).within(range) || Interval::signed(bits).within(range)
+    }
+
+    /// The type that a word read from memory has.
+    pub fn load_word(&mut self, ty: WordId, env: &Env) -> Checked<Word> {
+        Ok(match self.program.types.word(ty) {
+            WordTy::Int(t) => Word::Int(self.term(under(t, env))?),
+            WordTy::Range(r) => {
+                let r = *r;
+                let r = if self.any_word(&r) { self.word_range() } else { r };
+                Word::Int(self.fresh(r))
+            }
+            WordTy::Ptr(mode, layout) => {
+                let (mode, layout) = (*mode, *layout);
+                let lay = self.opened(layout, env)?;
+                Word::Ptr(self.open(mode, lay)?, Term::zero())
+            }
+            WordTy::Opt(_) => {
+                let range = self.pointer_range();
+                self.untested = true;
+                let env = if self.program.shapes.closed(ty) { Some(Rc::from([])) } else { env.clone() };
+                Word::Opt(self.state.facts.fresh(range), ty, env)
+            }
+            WordTy::Res(_) => {
+                let range = Interval::new(1, self.word_range().hi);
+                self.untested = true;
+                let env = if self.program.shapes.closed(ty) { Some(Rc::from([])) } else { env.clone() };
+                Word::Opt(self.state.facts.fresh(range), ty, env)
+            }
+            WordTy::Exists(_) => {
+                let (mode, lay) = self.opened_word(ty, env)?;
+                Word::Ptr(self.open(mode, lay)?, Term::zero())
+            }
+            WordTy::Fn(sig) => Word::Fn(*sig),
+            WordTy::Var(v) => Word::Var(*v),
+        })
+    }
+
+    /// The mode and the layout behind a pointer word that has just been opened: what it hides gets names.
+    pub fn opened_word(&mut self, ty: WordId, env: &Env) -> Checked<(Mode, Lay)> {
+        let types = &self.program.types;
+        let (ty, env) = match types.word(ty) {
+            WordTy::Exists(e) => {
+                self.spend(e.vars.len() as u64 + u64::from(e.first))?;
+                let bound = e.vars.iter().map(|range| self.fresh(*range)).collect();
+                let env = self.binding(e, env, bound)?;
+                for fact in &e.facts {
+                    // A fact that overflows is not known: less is proved.
+                    if let Some(fact) = under(fact, &env) {
+                        self.state.facts.assume(&fact);
+                    }
+                }
+                (e.word, env)
+            }
+            _ => (ty, env.clone()),
+        };
+        match types.word(ty) {
+            WordTy::Ptr(mode, layout) => Ok((*mode, self.opened(*layout, &env)?)),
+            _ => self.reject(Code::IllFormedType, "a word that is no pointer was opened"),
+        }
+    }
+
+    /// The environment inside an existential: what is outside, and terms for what it binds.
+    pub fn binding(&mut self, e: &Exists, env: &Env, bound: Vec<Term>) -> Checked<Env> {
+        self.spend(u64::from(e.first) + bound.len() as u64)?;
+        let mut terms = Vec::with_capacity(e.first as usize + bound.len());
+        for v in 0..e.first {
+            terms.push(self.term(under(&Term::var(v), env))?);
+        }
+        terms.extend(bound);
+        Ok(Some(Rc::from(terms)))
+    }
+
+    /// Open variables of a pattern for what an existential binds; whoever asks for them removes them again.
+    pub fn open_names(&mut self, s: &mut Subst, e: &Exists) -> Checked<Vec<Term>> {
+        self.spend(e.vars.len() as u64)?;
+        let first = s.rigid + s.terms.len() as u32;
+        s.terms.resize(s.terms.len() + e.vars.len(), None);
+        Ok((first..).take(e.vars.len()).map(Term::var).collect())
+    }
+}
+
+/// Why a pointer of mode `have` is not one of mode `want`.
+fn why_not(have: Mode, want: Mode) -> &'static str {
+    match (have, want) {
+        (Mode::Read | Mode::Frozen | Mode::Imm, Mode::Mut | Mode::Uniq | Mode::Shared) => {
+            "the memory may only be read"
+        }
+        (_, Mode::Own) => "the memory does not belong to the holder of this pointer, who cannot give it away",
+        (_, Mode::Imm) => "the memory is not known to stay as it is for ever",
+        (_, Mode::Frozen) => "the memory may be changed by others meanwhile",
+        (_, Mode::Shared) => "the pointer is only borrowed and may not be kept",
+        (_, Mode::Uniq) => "the memory may be aliased",
+        _ => "the pointer has another mode",
+    }
+}
