@@ -15,6 +15,7 @@ mod freq;
 mod head;
 mod linkers;
 mod sha256sum;
+mod tac;
 mod tr;
 mod tutorials;
 mod wc;
