@@ -307,17 +307,21 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// How `width` bytes at `off` lie to a whole word at `held`.
     fn lies(&mut self, off: &Term, width: Width, held: &Term) -> Checked<Lies> {
-        let word = self.word();
         if off == held {
-            let exactly = i64::from(width.bytes()) == word;
+            let exactly = i64::from(width.bytes()) == self.word();
             return Ok(if exactly { Lies::Exactly } else { Lies::Perhaps });
         }
+        let apart = self.apart(off, &Term::from(i128::from(width.bytes())), held)?;
+        Ok(if apart { Lies::Apart } else { Lies::Perhaps })
+    }
+
+    /// Whether `size` bytes at `off` are proved not to meet a whole word at `held`.
+    fn apart(&mut self, off: &Term, size: &Term, held: &Term) -> Checked<bool> {
         let behind = self.term(off.sub(held))?;
         let before = self.term(held.sub(off))?;
-        let behind = self.term(behind.offset(-i128::from(word)))?;
-        let before = self.term(before.offset(-i128::from(width.bytes())))?;
-        let apart = self.try_prove(&behind) || self.try_prove(&before);
-        Ok(if apart { Lies::Apart } else { Lies::Perhaps })
+        let behind = self.term(behind.offset(-i128::from(self.word())))?;
+        let before = self.term(before.sub(size))?;
+        Ok(self.try_prove(&behind) || self.try_prove(&before))
     }
 
     /// The word that a load of `width` bytes at `off` finds held; `Err` says why there is none: no held word lies
@@ -364,7 +368,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         let leaf = self.leaf(&lay, off, width, true)?;
         if matches!(leaf, Leaf::Raw) {
-            self.forget_words(l, &lay, Some((off, width)))?;
+            self.forget_words(l, &lay, Some((off, &Term::from(i128::from(width.bytes())))))?;
             // What was written at some index of raw memory is worth remembering only if it is a pointer.
             let remember = off.as_const().is_some() || !matches!(value, Word::Int(_) | Word::Any);
             if self.full(width) && remember {
@@ -418,15 +422,16 @@ impl<'a, G: Guide> Engine<'a, G> {
         lay
     }
 
-    /// Forgets the words that lie in raw parts of `lay` and that an access may meet (`None`: all of them). Words in
+    /// Forgets the words that lie in raw parts of `lay` and that an access, an offset and a size in bytes, may meet (`None`:
+    /// all of them). Words in
     /// cells stay: an access to raw parts does not reach them, and without them the cells would seem to hold again
     /// what they held before.
-    pub fn forget_words(&mut self, l: LocId, lay: &Lay, access: Option<(&Term, Width)>) -> Checked {
+    pub fn forget_words(&mut self, l: LocId, lay: &Lay, access: Option<(&Term, &Term)>) -> Checked {
         let mut i = 0;
         while let Some(held) = self.held_word(l, i) {
             self.spend(2)?;
             let meets = match access {
-                Some((off, width)) => self.lies(off, width, &held.off)? != Lies::Apart,
+                Some((off, size)) => !self.apart(off, size, &held.off)?,
                 None => true,
             };
             let word = match self.program.arch.word_bytes() {

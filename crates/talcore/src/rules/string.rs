@@ -117,7 +117,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                     return self.reject(Code::ReadOnly, "the memory may only be read");
                 }
                 if loc.exclusive() {
-                    self.forget_words(*l, &loc.lay, None)?;
+                    self.forget_words(*l, &loc.lay, Some((e, size)))?;
                 }
                 let blame = Blame { shape: Code::Content, fact: Code::Bounds };
                 let (start, length) = self.raw_region(&loc.lay, e, blame)?;
