@@ -70,6 +70,14 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             WordTy::Opt(inner) | WordTy::Res(inner) => match word {
                 Word::Opt(v, node, env) => {
+                    // An owner that has not been tested may be lent. (Labels never get here with one.)
+                    if types.linear(*node)
+                        && let Some((mode, _)) = types.pointer(ty.0)
+                        && let Some(view) = self.program.shapes.borrowed(*node, mode)
+                    {
+                        self.lent.push(Lent::Untested(*v, mode));
+                        return self.same_word(s, ty, (view, env), 0, blame);
+                    }
                     self.same_word(s, ty, (*node, env), 0, blame)?;
                     if !types.linear(*node) {
                         return Ok(());

@@ -1,6 +1,7 @@
-//! `hello`, `fib`, `sieve` and `rpn`: programs without an original, against what they should print.
+//! `hello`, `fib`, `sieve`, `rpn` and `tree`: programs without an original, against what they should print.
 
 use crate::build;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::process::{Command, Output};
 
@@ -103,6 +104,44 @@ fn rpn() {
         let out = run("rpn", &[bad]);
         assert_eq!(out.status.code(), Some(1), "rpn {bad:?}");
         assert!(out.stderr.ends_with(format!(": what is this: {bad}\n").as_bytes()), "rpn {bad:?}");
+    }
+}
+
+#[test]
+fn tree() {
+    prints("tree", &["+5", "+3", "+9", "-5", "?3", "?5"], "yes\nno\n3\n9\n");
+    prints("tree", &["-1", "+1", "+1", "-1"], "");
+    prints("tree", &["+18446744073709551615", "+0", "?0"], "yes\n0\n18446744073709551615\n");
+    let mut rng = fastrand::Rng::with_seed(16);
+    for _ in 0..50 {
+        let (mut words, mut set, mut expected) = (Vec::new(), BTreeSet::new(), String::new());
+        let most = rng.u64(1..200);
+        for _ in 0..rng.usize(1..1000) {
+            let n = rng.u64(..most);
+            match rng.u8(..5) {
+                0 | 1 => {
+                    set.insert(n);
+                    words.push(format!("+{n}"));
+                }
+                2 | 3 => {
+                    set.remove(&n);
+                    words.push(format!("-{n}"));
+                }
+                _ => {
+                    expected += if set.contains(&n) { "yes\n" } else { "no\n" };
+                    words.push(format!("?{n}"));
+                }
+            }
+        }
+        for n in set {
+            writeln!(expected, "{n}").expect("a string takes text");
+        }
+        prints("tree", &words.iter().map(String::as_str).collect::<Vec<_>>(), &expected);
+    }
+    for bad in ["", "+", "5", "+5x", "*5", "+18446744073709551616"] {
+        let out = run("tree", &[bad]);
+        assert_eq!(out.status.code(), Some(1), "tree {bad:?}");
+        assert!(out.stderr.ends_with(format!(": what is this: {bad}\n").as_bytes()), "tree {bad:?}");
     }
 }
 

@@ -37,17 +37,19 @@ pub enum Lent {
     Object(u32, Mode),
     /// Bytes of the frame, `lo..hi` relative to rsp at entry.
     Frame(i64, i64, Mode),
+    /// What an untested word owns.
+    Untested(u32, Mode),
 }
 
 impl Lent {
     fn mode(self) -> Mode {
         match self {
-            Lent::Object(_, m) | Lent::Frame(_, _, m) => m,
+            Lent::Object(_, m) | Lent::Frame(_, _, m) | Lent::Untested(_, m) => m,
         }
     }
     fn overlaps(self, other: Lent) -> bool {
         match (self, other) {
-            (Lent::Object(a, _), Lent::Object(b, _)) => a == b,
+            (Lent::Object(a, _), Lent::Object(b, _)) | (Lent::Untested(a, _), Lent::Untested(b, _)) => a == b,
             (Lent::Frame(a, b, _), Lent::Frame(c, d, _)) => a < d && c < b,
             _ => false,
         }
