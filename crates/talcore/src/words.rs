@@ -82,6 +82,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                     if !types.linear(*node) {
                         return Ok(());
                     }
+                    if self.lent.iter().any(|lent| matches!(lent, Lent::Untested(u, _) if u == v)) {
+                        return self
+                            .reject(Code::BorrowConflict, "one object is lent, and given away at once");
+                    }
                     if self.kept.iter().any(|k| k.1 == *v) {
                         return self.reject(bad, "one object would be owned twice");
                     }
