@@ -147,7 +147,12 @@ pub(crate) fn run(
     let mut tap = Tap::start();
     let (first, more) = if full { (STORM, MORE) } else { (REDUCED, &[][..]) };
     let wanted = |s: &&Setting| name.is_none_or(|name| s.name.contains(name));
-    for setting in [&first].into_iter().chain(more).filter(wanted) {
+    let all = || [&first].into_iter().chain(more);
+    if all().chain([&BAD_CHECKER]).all(|s| !wanted(&s)) {
+        let names: Vec<&str> = all().chain([&BAD_CHECKER]).map(|s| s.name).collect();
+        return Err(format!("no machine has these words in its name; the names are: {}", names.join("; ")));
+    }
+    for setting in all().filter(wanted) {
         let start = (Instant::now(), tap.done());
         // A machine that breaks ends its own tests, not those of the next one.
         let done = machine_with(setting, accel, kernel.clone())
