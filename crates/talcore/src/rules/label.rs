@@ -159,14 +159,14 @@ impl<'a, G: Guide> Engine<'a, G> {
         want: (WordId, &Env),
         have: (WordId, &Env),
     ) -> Checked {
-        if self.kept.contains(&pair) {
-            return Ok(());
+        self.spend(1 + self.kept.len() as u64)?;
+        if !self.kept.contains(&pair) {
+            if self.kept.iter().any(|k| k.1 == pair.1) {
+                return self.reject(LABEL.shape, "one object would be owned twice at the label");
+            }
+            self.kept.push(pair);
         }
-        if self.kept.iter().any(|k| k.1 == pair.1) {
-            return self.reject(LABEL.shape, "one object would be owned twice at the label");
-        }
-        self.kept.push(pair);
-        self.spend(self.kept.len() as u64)?;
+        // Each copy: a label could call two of them two things.
         self.same_word(s, want, have, 0, LABEL)
     }
 

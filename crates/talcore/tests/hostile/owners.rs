@@ -23,6 +23,8 @@ fn node(lab: &mut Lab) -> (LayoutId, WordId, WordId) {
 
 const NODE: LayoutId = LayoutId(0);
 const OPT: WordId = WordId(1);
+/// The first word type that is added behind those of [`node`] and a pointer.
+const BLOCK: WordId = WordId(4);
 
 fn lay() -> Lay {
     Lay { id: NODE, env: Some([].into()) }
@@ -161,6 +163,38 @@ fn a_label_cannot_split_an_untested_owner() {
         lab.labels.push((6, two));
         let sig =
             Sig { params: vec![(6, opt), (7, opt)], results: vec![(0, opt), (2, opt)], ..Sig::default() };
+        let verdict = lab.check(sig, &body);
+        if safe { accepted(verdict) } else { rejected(verdict, Code::LabelType) }
+    }
+}
+
+/// Copies of one untested word are of one type at a label, as they are on the edge: rdi holds an untested node, and a
+/// copy of it in rdx is said to be an untested block of another kind.
+#[test]
+fn copies_of_an_untested_owner_have_one_type() {
+    fn copies(entry: &State, second: WordId) -> State {
+        let mut label = entry.clone();
+        let v = label.facts.fresh(Interval::unsigned(64));
+        label.regs[0] = Word::Opt(v, OPT, Some([].into()));
+        label.regs[2] = Word::Opt(v, second, Some([].into()));
+        label.regs[7] = Word::Any;
+        label
+    }
+    let honest: Label = |entry| copies(entry, OPT);
+    let lie: Label = |entry| copies(entry, BLOCK);
+    for (label, safe) in [(honest, true), (lie, false)] {
+        let mut lab = Lab::default();
+        let (_, _, opt) = node(&mut lab);
+        let own = lab.bytes(Mode::Own, Term::from(64));
+        assert_eq!(lab.word(WordTy::Opt(own)), BLOCK);
+        let body = code(|a| {
+            a.mov(rax, rdi)?; // 3 bytes
+            a.mov(rdx, rdi)?;
+            a.ret()
+        });
+        lab.labels.push((6, label));
+        let result = if safe { opt } else { BLOCK };
+        let sig = Sig { params: vec![(7, opt)], results: vec![(2, result)], ..Sig::default() };
         let verdict = lab.check(sig, &body);
         if safe { accepted(verdict) } else { rejected(verdict, Code::LabelType) }
     }
