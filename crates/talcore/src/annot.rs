@@ -167,10 +167,10 @@ impl Guide for Reading<'_> {
         self.labels().get(i).map(|l| l.1.clone())
     }
 
-    fn ghost(&mut self, at: u64) -> Option<Ghost> {
-        let &(place, ghost) = self.ghosts.get(self.next_ghost)?;
-        (place <= at).then(|| self.next_ghost += 1)?;
-        (place == at).then_some(ghost)
+    fn ghost(&mut self, at: u64) -> Option<(u64, Ghost)> {
+        let next = self.ghosts.get(self.next_ghost).filter(|(place, _)| *place <= at)?;
+        self.next_ghost += 1;
+        Some(*next)
     }
 
     fn next_label(&mut self, at: u64) -> Option<u64> {

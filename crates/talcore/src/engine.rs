@@ -9,7 +9,7 @@ use crate::state::{Env, Lay, Loc, LocId, STATIC, State, Word};
 use crate::term::Term;
 use crate::types::{Mode, Sig, SigId};
 use crate::verdict::{Code, Reject};
-use crate::x86::insn::Insn;
+use crate::x86::insn::{Insn, Width};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -155,6 +155,14 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// The size of a word in bytes.
     pub fn word(&self) -> i64 {
         i64::from(self.program.arch.word_bytes())
+    }
+
+    /// The width of a word.
+    pub fn word_width(&self) -> Width {
+        match self.program.arch.word_bytes() {
+            4 => Width::B4,
+            _ => Width::B8,
+        }
     }
 
     /// The words as unsigned numbers.
@@ -387,7 +395,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// of every object: `0 <= size(l) <= MAXOBJ`.
     pub fn open(&mut self, mode: Mode, mut lay: Lay) -> Checked<LocId> {
         if matches!(mode, Mode::Own | Mode::Uniq) {
-            lay = self.term(self.program.canonical(&lay))?;
+            lay = self.canonical(&lay)?;
         }
         if let Some(size) = self.size_of(&lay) {
             self.state.facts.assume(&size);
@@ -396,6 +404,13 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
         }
         self.state.new_loc(mode, lay).ok_or_else(|| self.fail(Code::Limit, "too many locations"))
+    }
+
+    /// The form in which states have layouts of exclusive memory; see [`Program::canonical`].
+    pub fn canonical(&mut self, lay: &Lay) -> Checked<Lay> {
+        let lay = self.term(self.program.canonical(lay))?;
+        self.spend(lay.parts() as u64)?;
+        Ok(lay)
     }
 
     /// Between two instructions nothing is lent and nothing is being packed.

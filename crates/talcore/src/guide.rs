@@ -41,8 +41,8 @@ pub trait Guide {
     /// The state of the label at this offset, if there is a label.
     fn label(&mut self, at: u64) -> Option<Rc<State>>;
 
-    /// The next step without machine code that is to be taken before the instruction at this offset.
-    fn ghost(&mut self, at: u64) -> Option<Ghost>;
+    /// The next step without machine code at or before this offset, and its own offset. Each is told once.
+    fn ghost(&mut self, at: u64) -> Option<(u64, Ghost)>;
 
     /// The offset of the next label at or behind `at`.
     fn next_label(&mut self, at: u64) -> Option<u64>;

@@ -25,6 +25,13 @@ pub struct Lay {
     pub env: Env,
 }
 
+impl Lay {
+    /// How many terms and summands it consists of.
+    pub fn parts(&self) -> usize {
+        self.env.iter().flat_map(|env| env.iter()).map(|t| 1 + t.summands().len()).sum()
+    }
+}
+
 /// The type of a machine word in a register or in the frame.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Word {
@@ -166,10 +173,10 @@ impl State {
         (self.depth, self.touched) = (other.depth, other.touched);
     }
 
-    /// How many words, pieces, locations, variables and facts it consists of: what copying it costs.
+    /// How many words, pieces, locations with their terms, variables and facts it consists of: what copying it costs.
     pub fn parts(&self) -> usize {
         let numbers = self.facts.var_count() + self.facts.list().len();
-        let held: usize = self.locs.iter().map(|l| l.cells.len()).sum();
+        let held: usize = self.locs.iter().map(|l| l.cells.len() + l.lay.parts()).sum();
         self.regs.len() + self.frame.len() + self.incoming.len() + self.locs.len() + held + numbers
     }
 

@@ -84,6 +84,9 @@ pub fn check_function_in(
     Ok(FunctionStats { instructions, labels, certificates })
 }
 
+/// A step that would change nothing is not what its author meant.
+const LOST_GHOST: &str = "a step without machine code lies inside an instruction, or where no path leads";
+
 /// Walks over all instructions; answers their number.
 pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
     let function = engine.function;
@@ -104,7 +107,10 @@ pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
             }
             label = engine.guide.next_label(at + 1);
         }
-        while reachable && let Some(ghost) = engine.guide.ghost(at) {
+        while let Some((place, ghost)) = engine.guide.ghost(at) {
+            if place != at || !reachable {
+                return engine.reject(Code::Stream, LOST_GHOST);
+            }
             engine.ghost(ghost)?;
         }
         let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or(&[]);
@@ -146,6 +152,9 @@ pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
         at = next;
     }
     engine.ip = function.addr + function.size;
+    if engine.guide.ghost(function.size).is_some() {
+        return engine.reject(Code::Stream, LOST_GHOST);
+    }
     if reachable {
         return engine.reject(Code::FallsOff, "control runs off the end of the function");
     }
@@ -169,7 +178,7 @@ impl Guide for NoGuide {
     fn label(&mut self, _: u64) -> Option<alloc::rc::Rc<crate::state::State>> {
         None
     }
-    fn ghost(&mut self, _: u64) -> Option<crate::guide::Ghost> {
+    fn ghost(&mut self, _: u64) -> Option<(u64, crate::guide::Ghost)> {
         None
     }
     fn next_label(&mut self, _: u64) -> Option<u64> {

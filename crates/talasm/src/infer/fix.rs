@@ -54,7 +54,7 @@ impl Guide for Scout<'_> {
         // Only asked whether there is one.
         self.wanted.labels.contains_key(&at).then(|| self.some.clone())
     }
-    fn ghost(&mut self, _: u64) -> Option<guide::Ghost> {
+    fn ghost(&mut self, _: u64) -> Option<(u64, guide::Ghost)> {
         None
     }
     fn next_label(&mut self, at: u64) -> Option<u64> {

@@ -106,7 +106,7 @@ impl Guide for Recorder<'_> {
     fn label(&mut self, at: u64) -> Option<Rc<State>> {
         self.find(at).ok().map(|i| self.solution.labels[i].1.clone())
     }
-    fn ghost(&mut self, _: u64) -> Option<talcore::guide::Ghost> {
+    fn ghost(&mut self, _: u64) -> Option<(u64, talcore::guide::Ghost)> {
         None
     }
     fn next_label(&mut self, at: u64) -> Option<u64> {

@@ -195,7 +195,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.clobber(!sig.preserved);
         self.results(&sig.result_vars, &sig.result_facts, &sig.results, &mut s)?;
         for (l, layout) in core::mem::take(&mut self.unique) {
-            let lay = self.term(self.program.canonical(&Lay { id: layout, env: s.env() }))?;
+            let lay = self.canonical(&Lay { id: layout, env: s.env() })?;
             if let Some(loc) = self.state.locs.get_mut(l as usize) {
                 loc.cells.clear();
                 loc.lay = lay;

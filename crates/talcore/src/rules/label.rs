@@ -10,7 +10,6 @@ use crate::state::{Env, LocId, STATIC, Slot, State, Word};
 use crate::term::{Term, Var};
 use crate::types::{Mode, WordId, WordTy};
 use crate::verdict::Code;
-use crate::x86::insn::Width;
 use alloc::vec::Vec;
 
 /// Failures at labels.
@@ -210,6 +209,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         if have.mode == Mode::Own {
             // One object must not become two.
+            self.spend(s.locs.len() as u64)?;
             let theirs = label.locs.get(actual as usize).is_some_and(|l| l.live);
             if s.locs.contains(&Some(actual)) || (actual as usize) < self.rigid_locs && theirs {
                 return self.reject(LABEL.shape, "one object would be owned twice at the label");
@@ -233,16 +233,12 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// label's layout.
     fn match_contents(&mut self, s: &mut Subst, label: &State, pattern: LocId, actual: LocId) -> Checked {
         let Some(want) = label.locs.get(pattern as usize) else { return Ok(()) };
-        let width = match self.program.arch.word_bytes() {
-            4 => Width::B4,
-            _ => Width::B8,
-        };
         let mut matched = Vec::with_capacity(want.cells.len());
         for cell in &want.cells {
             let Some(off) = s.apply(&cell.off) else {
                 return self.reject(LABEL.shape, "the place of a word in owned memory is not known");
             };
-            let word = self.load_object(actual, &off, width)?;
+            let word = self.load_object(actual, &off, self.word_width())?;
             if self.packing >= limits::NESTING {
                 return self.reject(Code::Limit, "owned memory is nested too deeply");
             }

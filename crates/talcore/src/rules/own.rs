@@ -27,6 +27,16 @@ enum Lies {
     Perhaps,
 }
 
+/// What memory that is being packed has.
+struct Contents {
+    /// Its layout.
+    have: Lay,
+    /// Where words have been matched that replace what the layout says.
+    known: Vec<Term>,
+    /// What a mismatch is called.
+    blame: Blame,
+}
+
 /// What a layout that memory is packed to has at some place.
 enum Wanted {
     /// Raw bytes.
@@ -130,7 +140,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Wanted::Raw => {}
             }
         }
-        self.rest(s, want, &Term::zero(), &have, &known, 0, blame)?;
+        self.rest(s, want, &Term::zero(), 0, &Contents { have, known, blame })?;
         self.alive(l, true);
         self.packing -= 1;
         Ok(())
@@ -209,20 +219,16 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.reject(Code::Limit, "types are nested too deeply")
     }
 
-    /// Matches what no held word has replaced: the part of the pattern that starts `at` bytes into the object,
-    /// which has the layout `have`.
-    #[allow(clippy::too_many_arguments)]
+    /// Matches what no held word has replaced: the part of the pattern that starts `at` bytes into the object.
     fn rest(
         &mut self,
         s: &mut Subst,
         want: (LayoutId, &Env),
         at: &Term,
-        have: &Lay,
-        known: &[Term],
         depth: usize,
-        blame: Blame,
+        is: &Contents,
     ) -> Checked {
-        self.spend(2 + known.len() as u64)?;
+        self.spend(2 + is.known.len() as u64)?;
         if depth > limits::NESTING {
             return self.reject(Code::Limit, "types are nested too deeply");
         }
@@ -231,59 +237,49 @@ impl<'a, G: Guide> Engine<'a, G> {
             return Ok(()); // every content may be forgotten
         }
         let fields = match program.types.layout(want.0) {
-            Layout::Cell(_) if known.contains(at) => return Ok(()),
+            Layout::Cell(_) if is.known.contains(at) => return Ok(()),
             Layout::Struct(id, args) => {
-                if known.is_empty()
-                    && let Some(same) = self.same_part(want.0, at, have)?
+                if is.known.is_empty()
+                    && let Some(same) = self.same_part(want.0, at, &is.have)?
                 {
-                    return self.same_layout(s, want, (same.id, &same.env), 0, blame);
+                    return self.same_layout(s, want, (same.id, &same.env), 0, is.blame);
                 }
                 let env = self.compose(args, want.1)?;
-                return self.fields(
-                    s,
-                    (&program.types.strukt(*id).fields, &env),
-                    at,
-                    have,
-                    known,
-                    depth,
-                    blame,
-                );
+                return self.fields(s, (&program.types.strukt(*id).fields, &env), at, depth, is);
             }
             Layout::Seq(fields) => fields,
             _ => {
-                let Some(same) = self.same_part(want.0, at, have)? else {
-                    return self.reject(blame.shape, "the memory does not hold what is wanted there");
+                let Some(same) = self.same_part(want.0, at, &is.have)? else {
+                    return self.reject(is.blame.shape, "the memory does not hold what is wanted there");
                 };
-                return self.same_layout(s, want, (same.id, &same.env), 0, blame);
+                return self.same_layout(s, want, (same.id, &same.env), 0, is.blame);
             }
         };
-        self.fields(s, (fields, want.1), at, have, known, depth, blame)
+        self.fields(s, (fields, want.1), at, depth, is)
     }
 
-    #[allow(clippy::too_many_arguments)]
+    /// The same for fields that lie one behind the other.
     fn fields(
         &mut self,
         s: &mut Subst,
         (fields, env): (&[LayoutId], &Env),
         at: &Term,
-        have: &Lay,
-        known: &[Term],
         depth: usize,
-        blame: Blame,
+        is: &Contents,
     ) -> Checked {
         let mut at = Some(at.clone());
         for &field in fields {
             let Some(start) = at.take() else {
-                return self.reject(blame.shape, "the size of a field is not known");
+                return self.reject(is.blame.shape, "the size of a field is not known");
             };
-            self.rest(s, (field, env), &start, have, known, depth + 1, blame)?;
+            self.rest(s, (field, env), &start, depth + 1, is)?;
             let size =
                 self.program.shapes.size(field).and_then(|size| under(size, env)).and_then(|t| s.apply(&t));
             let Some(size) = size else {
-                return self.reject(blame.shape, "the size of a field is not known");
+                return self.reject(is.blame.shape, "the size of a field is not known");
             };
             // A part of negative size would make room for others that are larger than the object.
-            self.require(&size, blame.fact, "a field may have a negative size")?;
+            self.require(&size, is.blame.fact, "a field may have a negative size")?;
             at = start.add(&size);
         }
         Ok(())
@@ -434,10 +430,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Some((off, size)) => !self.apart(off, size, &held.off)?,
                 None => true,
             };
-            let word = match self.program.arch.word_bytes() {
-                4 => Width::B4,
-                _ => Width::B8,
-            };
+            let word = self.word_width();
             if meets && matches!(self.leaf(lay, &held.off, word, true)?, Leaf::Raw) {
                 if let Some(loc) = self.state.locs.get_mut(l as usize) {
                     loc.cells.remove(i);

@@ -5,6 +5,7 @@ use iced_x86::code_asm::CodeAssembler;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use talcore::abi::Abi;
+use talcore::annot::TypeBase;
 use talcore::arch::Arch;
 use talcore::data;
 use talcore::engine::Engine;
@@ -112,17 +113,14 @@ impl Lab {
     ) -> Result<(), Box<Reject>> {
         self.types.sigs.push(sig);
         let sig = SigId(self.types.sigs.len() as u32 - 1);
+        let all = |n: usize| (0, n as u32);
+        let Types { words, layouts, sigs, .. } = &self.types;
+        let types = TypeBase { words: all(words.len()), layouts: all(layouts.len()), sigs: all(sigs.len()) };
         let abi = Abi::amd64(&mut self.types);
         let shapes = Shapes::of(&mut self.types, Arch::Amd64)
             .map_err(|why| Reject::new(Code::IllFormedType, 0, why))?;
-        let function = |addr, size, sig| Function {
-            addr,
-            size,
-            sig,
-            stream: 0..0,
-            statics: [].into(),
-            types: Default::default(),
-        };
+        let function =
+            |addr, size, sig| Function { addr, size, sig, stream: 0..0, statics: [].into(), types };
         let mut functions = vec![function(CODE, code.len() as u64, sig)];
         functions.extend(self.others.iter().zip(OTHERS..).map(|(&sig, at)| function(at, 1, sig)));
         let exec = |addr, bytes| Segment { addr, bytes, size: 4096, write: false, exec: true };
@@ -169,7 +167,7 @@ impl Guide for Liar {
     fn label(&mut self, at: u64) -> Option<Rc<State>> {
         self.labels.get(&at).cloned()
     }
-    fn ghost(&mut self, _: u64) -> Option<Ghost> {
+    fn ghost(&mut self, _: u64) -> Option<(u64, Ghost)> {
         None
     }
     fn next_label(&mut self, at: u64) -> Option<u64> {

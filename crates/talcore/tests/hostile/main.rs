@@ -9,7 +9,7 @@ use lab::{Lab, Label, accepted, code, rejected};
 use talcore::facts::Interval;
 use talcore::state::{Loc, Slot, State, Word};
 use talcore::term::Term;
-use talcore::types::{Layout, Mode, Sig, WordId, WordTy};
+use talcore::types::{Layout, Mode, Sig, Struct, StructId, WordId, WordTy};
 use talcore::verdict::Code;
 
 /// `fn f[n](rdi: &mut [8], rcx, rdx: any)`
@@ -271,6 +271,50 @@ fn variables_that_cannot_be() {
     rejected(Lab::default().check_stream(Sig::default(), &code, &forgotten), Code::Stream);
     let kept = [2, 0, 5, 1, 0xc0, 0, 1, 0x80, 1, 0, 0, 0];
     accepted(Lab::default().check_stream(Sig::default(), &code, &kept));
+}
+
+/// A location of a label that is a struct brings its arguments, which the stream only names: a few bytes stand for
+/// hundreds of terms.
+#[test]
+fn arguments_of_structs_count_as_parts_of_labels() {
+    let verdict = |locations: u32| {
+        let mut lab = Lab::default();
+        let pointer = lab.bytes(Mode::Imm, Term::from(1));
+        let fields = vec![lab.layout(Layout::Cell(pointer))];
+        lab.types.structs.push(Struct { params: 256, facts: vec![], fields });
+        lab.layout(Layout::Struct(StructId(0), (0..256).map(Term::var).collect()));
+        let many = lab.layout(Layout::Struct(StructId(0), vec![Term::var(0); 256].into()));
+        // Eight variables; then locations of mode own, each of which has their sum for every argument.
+        let mut s = vec![1, 0, 3, 8];
+        s.extend([0xc0; 8]);
+        s.extend([0, 0]);
+        leb(&mut s, locations);
+        for _ in 0..locations {
+            s.extend([0, many.0 as u8 + 2, 1, 8, 0]);
+            s.extend((0..8).flat_map(|v| [v, 1]));
+        }
+        s.extend([0, 0]);
+        lab.check_stream(Sig::default(), &[0xc3], &s).map_err(|r| r.why)
+    };
+    assert_eq!(verdict(200), Err("the states of the labels are too large together"));
+    assert_eq!(verdict(20), Err("nothing says what an index variable stands for")); // read;
+}
+
+/// A step without machine code is taken, or the stream is wrong: not inside an instruction, and where code is reached.
+#[test]
+fn steps_that_would_not_be_taken() {
+    let verdict = |code: &[u8], at: u8| {
+        let mut lab = Lab::default();
+        let own = lab.bytes(Mode::Own, Term::from(64));
+        let sig = Sig { params: vec![(7, own)], ..Sig::default() };
+        lab.check_stream(sig, code, &[0, 1, at, 0, 7, 0]) // split rdi
+    };
+    let moves = [0x48, 0x89, 0xf8, 0xc3, 0x0f, 0x0b]; // mov rax, rdi; ret; ud2
+    accepted(verdict(&moves, 0));
+    accepted(verdict(&moves, 3));
+    for at in [1, 2, 4, 5] {
+        rejected(verdict(&moves, at), Code::Stream);
+    }
 }
 
 fn leb(to: &mut Vec<u8>, mut n: u32) {
