@@ -35,9 +35,9 @@ impl Guide for Copying<'_> {
     fn label(&mut self, at: u64) -> Option<Rc<State>> {
         self.reading.label(at)
     }
-    fn ghost(&mut self, at: u64) -> Option<Ghost> {
+    fn ghost(&mut self, at: u64) -> Option<(u64, Ghost)> {
         let ghost = self.reading.ghost(at)?;
-        self.ghosts.push((at, ghost));
+        self.ghosts.push(ghost);
         Some(ghost)
     }
     fn next_label(&mut self, at: u64) -> Option<u64> {
