@@ -11,6 +11,7 @@ use talasm::emit::{note, object};
 use talasm::encode::encode;
 use talasm::encode::image::layout_provisional;
 use talasm::infer;
+use talcore::Policy;
 use tallink::InputFile;
 use talnote::table::TypeTable;
 use talnote::write::NoteBuilder;
@@ -28,7 +29,7 @@ pub fn forge(modules: &[Module], twin: &[Module]) -> Result<Option<Vec<InputFile
     }
     let mut objects = Vec::new();
     for (honest, forged) in honest.iter().zip(&forged) {
-        let streams = streams(honest)?;
+        let streams = streams(honest, toolchain::policy(twin))?;
         match with_streams(forged, streams) {
             Some(bytes) => objects.push(forged.object(bytes)),
             None => return Ok(None),
@@ -37,12 +38,13 @@ pub fn forge(modules: &[Module], twin: &[Module]) -> Result<Option<Vec<InputFile
     Ok(Some(objects))
 }
 
-fn streams(read: &Read) -> Result<Vec<Vec<u8>>, Refusal> {
+fn streams(read: &Read, policy: Policy) -> Result<Vec<Vec<u8>>, Refusal> {
     let (module, types) = (&read.front.module, &read.front.types);
     let refuse = |problems| read.refuse(problems);
     let encoded = encode(module).map_err(refuse)?;
     let image = layout_provisional(module, &encoded);
-    Ok(infer::run(module, &encoded, &image, types, false).map_err(refuse)?.streams)
+    let options = driver::Options { policy, ..driver::Options::default() };
+    Ok(infer::run(module, &encoded, &image, types, &options).map_err(refuse)?.streams)
 }
 
 /// The object of a module with annotations that come from elsewhere.
@@ -82,7 +84,7 @@ pub fn crafted(
     let encoded = encode(module).map_err(|p| read.refuse(p))?;
     let layout = layout_provisional(module, &encoded);
     let mut types = read.front.types.clone();
-    let mut note = note::build(module, &encoded, &layout, &types, streams(&read)?);
+    let mut note = note::build(module, &encoded, &layout, &types, streams(&read, Policy::default())?);
     let image = toolchain::link(vec![read.assemble(&driver::Options::default())?])?;
     let first = notes(&image).start;
     let word = |i: usize| word_at(&image, first + 24 + 8 * i);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use talasm::front::{Front, Loader, SysNumbers};
 use talasm::problem::Problem;
 use talasm::{driver, front};
+use talcore::Policy;
 use talcore::abi::Abi;
 use talcore::arch::Arch;
 use talcore::program::Program;
@@ -57,6 +58,13 @@ pub fn modules(text: &str) -> Vec<Module> {
         }
     }
     all
+}
+
+/// What the modules ask to be checked under, with a line `; policy: spectre`.
+#[must_use]
+pub fn policy(modules: &[Module]) -> Policy {
+    let asks = |m: &Module| m.text.lines().any(|line| line == "; policy: spectre");
+    if modules.iter().any(asks) { Policy::Speculative } else { Policy::Architectural }
 }
 
 /// Reads modules in order: each may use those before it.
@@ -117,7 +125,8 @@ impl Read {
 /// # Errors
 /// What the assembler says about the first module that it refuses.
 pub fn assemble(modules: &[Module]) -> Result<Vec<InputFile>, Refusal> {
-    read(modules)?.iter().map(|r| r.assemble(&driver::Options::default())).collect()
+    let options = driver::Options { policy: policy(modules), ..driver::Options::default() };
+    read(modules)?.iter().map(|r| r.assemble(&options)).collect()
 }
 
 /// Assembles a file of the file system, with debugging information.
@@ -125,7 +134,7 @@ pub fn assemble(modules: &[Module]) -> Result<Vec<InputFile>, Refusal> {
 /// # Errors
 /// What the assembler says.
 pub fn assemble_file(path: &Path) -> Result<InputFile, Refusal> {
-    let options = driver::Options { debug: Some(".".into()), listing: false };
+    let options = driver::Options { debug: Some(".".into()), ..driver::Options::default() };
     Read::new(&front::ReadFiles, path)?.assemble(&options)
 }
 
@@ -165,7 +174,7 @@ pub fn build(text: &str) -> Result<Option<Vec<u8>>, Refusal> {
 pub fn finish(modules: &[Module], objects: Vec<InputFile>) -> Result<Option<Vec<u8>>, Refusal> {
     let mut program = None;
     for image in images(modules, objects)? {
-        image.check()?;
+        image.check_under(policy(modules))?;
         if let Image::Program(bytes) = image {
             program = Some(bytes);
         }
@@ -209,9 +218,13 @@ impl Image {
     /// # Errors
     /// The rejection.
     pub fn check(&self) -> Result<Accept, Refusal> {
+        self.check_under(Policy::default())
+    }
+
+    fn check_under(&self, policy: Policy) -> Result<Accept, Refusal> {
         let verdict = match self {
-            Image::Program(bytes) => talcheck::check(bytes),
-            Image::Module(module) => talcheck::check_module(module),
+            Image::Program(bytes) => talcheck::check_under(bytes, policy),
+            Image::Module(module) => talcheck::check_module(module, policy),
         };
         verdict.map_err(|reject| from_checker(self.bytes(), &reject))
     }

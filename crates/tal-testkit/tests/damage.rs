@@ -110,7 +110,7 @@ fn changed_objects() {
             damaged.bytes.truncate(random.usize(..=object.bytes.len()));
         }
         if let Ok(module) = tallink::link_module(damaged) {
-            let _ = talcheck::check_module(&module);
+            let _ = talcheck::check_module(&module, talcore::Policy::default());
         }
     }
 }

@@ -38,6 +38,10 @@ pub struct Cli {
     #[arg(short = 'D', value_name = "NAME[=VALUE]", value_parser = define)]
     pub defines: Vec<(String, Option<String>)>,
 
+    /// Demand what `talcheck --spectre` demands: see there
+    #[arg(long)]
+    pub spectre: bool,
+
     /// Write a listing with bytes and what is known at labels; `-` is standard output
     #[arg(short = 'l', value_name = "FILE")]
     pub listing: Option<PathBuf>,

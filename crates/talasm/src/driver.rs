@@ -11,6 +11,7 @@ use crate::encode::image::layout_provisional;
 use crate::infer;
 use crate::ir::{Module, Span};
 use crate::problem::Problem;
+use talcore::Policy;
 use talnote::table::TypeTable;
 
 /// What to make beside the object.
@@ -20,6 +21,8 @@ pub struct Options {
     pub debug: Option<String>,
     /// A listing.
     pub listing: bool,
+    /// Which executions have to be safe.
+    pub policy: Policy,
 }
 
 /// What was made.
@@ -35,7 +38,7 @@ pub struct Output {
 pub fn assemble(module: &Module, types: &TypeTable, options: &Options) -> Result<Output, Vec<Problem>> {
     let encoded = encode(module)?;
     let image = layout_provisional(module, &encoded);
-    let inferred = infer::run(module, &encoded, &image, types, options.listing)?;
+    let inferred = infer::run(module, &encoded, &image, types, options)?;
     let note = note::build(module, &encoded, &image, types, inferred.streams);
     let note_sections: Vec<_> = note.sections.iter().map(|s| s.kind).collect();
     let note = note.encode(types).map_err(|e| whole(e.to_string()))?;

@@ -20,6 +20,7 @@ mod shorten;
 mod terms;
 mod words;
 
+use crate::driver::Options;
 use crate::emit::listing::States;
 use crate::emit::note;
 use crate::encode::Encoded;
@@ -55,7 +56,7 @@ pub fn run(
     encoded: &Encoded,
     image: &Image,
     types: &TypeTable,
-    listing: bool,
+    options: &Options,
 ) -> Result<Inferred, Vec<Problem>> {
     let empty = vec![Vec::new(); module.functions.len()];
     let note = note::build(module, encoded, image, types, empty);
@@ -77,7 +78,8 @@ pub fn run(
         exec: s.kind == SectionKind::Code,
     });
     let program = load_module(talcore::arch::Arch::Amd64, segments.collect(), &[(0, desc)], image.gate)
-        .map_err(|r| vec![report::data(module, image, &r)])?;
+        .map_err(|r| vec![report::data(module, image, &r)])?
+        .under(options.policy);
     let by_addr: HashMap<u64, usize> =
         program.functions.iter().enumerate().map(|(i, f)| (f.addr, i)).collect();
 
@@ -94,7 +96,7 @@ pub fn run(
         .into_par_iter()
         .map(|(f, index)| {
             let done = function(&program, index, module, encoded, f);
-            let states = |d: &Done| match listing {
+            let states = |d: &Done| match options.listing {
                 true => report::states(&program, module, encoded, f, image, &d.labels),
                 false => Vec::new(),
             };

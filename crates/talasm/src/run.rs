@@ -7,6 +7,7 @@ use crate::problem::Problem;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use talcore::Policy;
 use talcore::abi::Abi;
 use talcore::arch::Arch;
 use talcore::types::Types;
@@ -61,6 +62,7 @@ fn assemble(cli: &Cli, sources: &mut Sources) -> Result<(), Failure> {
             .debug
             .then(|| std::env::current_dir().map_or_else(|_| ".".into(), |d| d.display().to_string())),
         listing: cli.listing.is_some(),
+        policy: if cli.spectre { Policy::Speculative } else { Policy::Architectural },
     };
     let made = driver::assemble(&front.module, &front.types, &options)
         .map_err(|problems| Failure::Source(diagnostics(problems, &front.files)))?;

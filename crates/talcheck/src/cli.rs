@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
+use talcore::Policy;
 use taldiag::Code;
 use taldiag::render::{Color, Format};
 
@@ -46,6 +47,11 @@ pub struct Cli {
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     pub color: Color,
 
+    /// Demand safety under wrong predictions too: a branch teaches nothing unless it leads to `lfence`, the results
+    /// of a system call are used behind one, and no jump is indirect
+    #[arg(long, global = true)]
+    pub spectre: bool,
+
     /// Print numbers about each accepted file
     #[arg(long)]
     pub stats: bool,
@@ -81,6 +87,12 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// Which executions have to be safe.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        if self.spectre { Policy::Speculative } else { Policy::Architectural }
+    }
+
     /// The format of diagnostics.
     #[must_use]
     pub fn diagnostics(&self) -> Format {

@@ -9,8 +9,8 @@
 use crate::read::{Failure, read};
 use std::io::Write;
 use std::path::Path;
-use talcore::limits;
 use talcore::verdict::{Code, Reject, Verdict};
+use talcore::{Policy, limits};
 
 /// The program is safe. No accident ends with this code: 0 is what a process ends with that did nothing.
 pub(crate) const ACCEPTED: u8 = 42;
@@ -33,9 +33,9 @@ const MACHINE: Option<[u8; 2]> = if cfg!(target_arch = "x86_64") {
 };
 
 /// Checks standard input.
-pub(crate) fn run() -> u8 {
+pub(crate) fn run(policy: Policy) -> u8 {
     match read(Path::new("-")) {
-        Ok(file) => answer(&verdict(&file)),
+        Ok(file) => answer(&verdict(&file, policy)),
         Err(Failure::TooLarge) => {
             let most = limits::FILE_BYTES as u64;
             answer(&Err(Reject::new(Code::Limit, most, "the file is too large").in_file()))
@@ -48,8 +48,8 @@ pub(crate) fn run() -> u8 {
 }
 
 /// The checker's verdict; a program of another machine is refused whatever that says.
-fn verdict(file: &[u8]) -> Verdict {
-    let accept = talcore::check::check(file)?;
+fn verdict(file: &[u8], policy: Policy) -> Verdict {
+    let accept = talcore::check::check(file, policy)?;
     if MACHINE.is_none() || file.get(18..20) != MACHINE.as_ref().map(|m| &m[..]) {
         return Err(Reject::new(Code::Header, 18, "not a program of this machine").in_file());
     }
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn only_a_program_is_accepted() {
-        assert_eq!(answer(&verdict(b"")), REFUSED);
-        assert_eq!(answer(&verdict(b"\x7fELF")), REFUSED);
+        assert_eq!(answer(&verdict(b"", Policy::default())), REFUSED);
+        assert_eq!(answer(&verdict(b"\x7fELF", Policy::default())), REFUSED);
     }
 }

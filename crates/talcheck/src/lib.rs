@@ -19,4 +19,4 @@ mod verdict;
 
 pub use read::{Failure, read};
 pub use run::run;
-pub use verdict::{check, check_module};
+pub use verdict::{check, check_module, check_under};

@@ -48,6 +48,14 @@ fn state_at(program: &Program<'_>, function: &Function, file: &[u8], address: u6
                 reachable = true;
             }
         }
+        while let Some((place, ghost)) = engine.guide.ghost(at) {
+            if place != at || !reachable {
+                return None;
+            }
+            if engine.ghost(ghost).is_err() {
+                return (engine.ip == address).then_some(engine.state);
+            }
+        }
         let insn = decode(program.arch, code.get(usize::try_from(at).ok()?..)?, engine.ip).ok()?;
         if engine.ip == address {
             let mut before = engine.state.clone();

@@ -6,6 +6,7 @@ use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, OpAccess, Regis
 use iced_x86::{Formatter, NasmFormatter};
 use std::collections::BTreeSet;
 use std::io::Read;
+use talcore::Policy;
 use talcore::program::Program;
 use talcore::state::Word;
 use talcore::term::{Term, Var};
@@ -39,6 +40,7 @@ pub fn rejection(
         }
     }
     let program = program.filter(|_| !reject.in_file);
+    let speculative = program.as_ref().is_some_and(|p| p.policy == Policy::Speculative);
     match program.and_then(|p| replay::scene(p, file, reject.at)) {
         Some(scene) => d = known(d, &info, &scene, reject),
         None => {
@@ -46,6 +48,11 @@ pub fn rejection(
                 d = d.note(format!("not proved: {} >= 0", term(goal)));
             }
         }
+    }
+    if speculative && reject.code != talcore::verdict::Code::Speculation {
+        d = d.note(
+            "with --spectre a branch teaches nothing unless the instruction that it leads to is `lfence`",
+        );
     }
     if let Some(target) = reject.target {
         let symbol = info.symbol(target).map_or(String::new(), |s| format!(" ({s})"));

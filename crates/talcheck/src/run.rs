@@ -2,16 +2,16 @@
 
 use crate::cli::{Cli, Command, Output};
 use crate::read::{Failure, read};
-use crate::verdict::{check, check_module, load_image};
+use crate::verdict::{check_module, check_under, load_image};
 use crate::{dump, explain, kernel, lists, report};
 use rayon::prelude::*;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use talcore::limits;
 use talcore::program::Program;
 use talcore::verdict::{Accept, Code, Reject};
+use talcore::{Policy, limits};
 use taldiag::render::{Format, Renderer};
 use taldiag::{Diagnostic, Place, Sources};
 
@@ -37,7 +37,7 @@ pub fn run(cli: &Cli) -> ExitCode {
                 UNUSABLE
             }
         },
-        (None, None) if cli.kernel => kernel::run(),
+        (None, None) if cli.kernel => kernel::run(cli.policy()),
         (None, None) if cli.list_instructions => print(&lists::instructions(), ACCEPTED),
         (None, None) if cli.list_syscalls && cli.format == Output::Kernel => {
             print(&lists::kernel(), ACCEPTED)
@@ -86,7 +86,8 @@ fn verify(cli: &Cli) -> u8 {
             return UNUSABLE;
         }
     };
-    let outcomes: Vec<Outcome> = pool.install(|| cli.files.par_iter().map(|f| verify_file(f)).collect());
+    let outcomes: Vec<Outcome> =
+        pool.install(|| cli.files.par_iter().map(|f| verify_file(f, cli.policy())).collect());
     let code = outcomes.iter().map(|o| o.code).max().unwrap_or(UNUSABLE);
 
     let color = cli.color.wanted(&std::io::stderr());
@@ -116,7 +117,7 @@ fn verify(cli: &Cli) -> u8 {
     print(&out, code)
 }
 
-fn verify_file(path: &Path) -> Outcome {
+fn verify_file(path: &Path, policy: Policy) -> Outcome {
     let name = if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() };
     let content = match read(path) {
         Ok(content) => content,
@@ -134,10 +135,10 @@ fn verify_file(path: &Path) -> Outcome {
         }
     };
     if is_object(&content) {
-        return verify_module(name, content);
+        return verify_module(name, content, policy);
     }
     let start = Instant::now();
-    let verdict = check(&content);
+    let verdict = check_under(&content, policy);
     let time = start.elapsed();
     match verdict {
         Ok(accept) => {
@@ -145,7 +146,9 @@ fn verify_file(path: &Path) -> Outcome {
             let accepted = Accepted { accept, architecture, module: false, file_bytes: content.len(), time };
             Outcome { name, result: Ok(accepted), code: ACCEPTED }
         }
-        Err(reject) => rejected(name, &content, talcore::check::load(&content).ok(), &reject),
+        Err(reject) => {
+            rejected(name, &content, talcore::check::load(&content).ok().map(|p| p.under(policy)), &reject)
+        }
     }
 }
 
@@ -154,7 +157,7 @@ fn is_object(file: &[u8]) -> bool {
     file.starts_with(b"\x7fELF") && file.get(16..18) == Some(&[1, 0])
 }
 
-fn verify_module(name: String, content: Vec<u8>) -> Outcome {
+fn verify_module(name: String, content: Vec<u8>, policy: Policy) -> Outcome {
     let file_bytes = content.len();
     let start = Instant::now();
     let module = match tallink::link_module(tallink::InputFile { name: name.clone(), bytes: content }) {
@@ -165,7 +168,7 @@ fn verify_module(name: String, content: Vec<u8>) -> Outcome {
             return Outcome { name, result: Err((sources, all)), code: REJECTED };
         }
     };
-    let verdict = check_module(&module);
+    let verdict = check_module(&module, policy);
     let time = start.elapsed();
     match verdict {
         Ok(accept) => {
@@ -173,7 +176,10 @@ fn verify_module(name: String, content: Vec<u8>) -> Outcome {
             let accepted = Accepted { accept, architecture, module: true, file_bytes, time };
             Outcome { name, result: Ok(accepted), code: ACCEPTED }
         }
-        Err(reject) => rejected(name, &module.image, load_image(&module).ok(), &reject),
+        Err(reject) => {
+            let program = load_image(&module).ok().map(|p| p.under(policy));
+            rejected(name, &module.image, program, &reject)
+        }
     }
 }
 
@@ -266,13 +272,13 @@ fn dump_file(cli: &Cli, path: &Path) -> u8 {
     let content = match read(path) {
         Ok(content) => content,
         // Says why.
-        Err(_) => return show(verify_file(path)),
+        Err(_) => return show(verify_file(path, cli.policy())),
     };
     if is_object(&content) {
         let module = tallink::link_module(tallink::InputFile { name: name.clone(), bytes: content.clone() });
         return match module.ok().as_ref().map(|m| (m, load_image(m))) {
             Some((m, Ok(program))) => print(&dump::dump(&name, &m.image, &program), ACCEPTED),
-            _ => show(verify_module(name, content)),
+            _ => show(verify_module(name, content, cli.policy())),
         };
     }
     match talcore::check::load(&content) {

@@ -1,19 +1,28 @@
 //! The one place where the checker is asked.
 
 use rayon::prelude::*;
+use talcore::Policy;
 use talcore::check::{load, load_module, summary};
 use talcore::program::Program;
 use talcore::verdict::{Accept, Reject, Verdict};
 use talcore::walk::{Workspace, check_function_in};
 use tallink::Module;
 
-/// Decides whether the executable with this content is safe: [`talcore::check::check`], with functions in
-/// parallel. The answer is the same: of several reasons to reject, the first in the order of addresses.
+/// Decides whether the executable with this content is safe in all executions that the processor completes.
 ///
 /// # Errors
 /// The reason of the rejection.
 pub fn check(file: &[u8]) -> Verdict {
-    functions(&load(file)?, file)
+    check_under(file, Policy::Architectural)
+}
+
+/// Decides it under a policy: [`talcore::check::check`], with functions in parallel. The answer is the same: of
+/// several reasons to reject, the first in the order of addresses.
+///
+/// # Errors
+/// The reason of the rejection.
+pub fn check_under(file: &[u8], policy: Policy) -> Verdict {
+    functions(&load(file)?.under(policy), file)
 }
 
 /// Decides whether a module keeps its promises if those that it imports from keep theirs. That is no verdict
@@ -21,8 +30,8 @@ pub fn check(file: &[u8]) -> Verdict {
 ///
 /// # Errors
 /// The reason of the rejection; addresses and offsets are those of the module's image.
-pub fn check_module(module: &Module) -> Verdict {
-    functions(&load_image(module)?, &module.image)
+pub fn check_module(module: &Module, policy: Policy) -> Verdict {
+    functions(&load_image(module)?.under(policy), &module.image)
 }
 
 /// A module as a program in which only what it imports is missing.

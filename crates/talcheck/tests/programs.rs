@@ -226,3 +226,22 @@ fn a_kernel_is_answered_by_exit_code() {
     std::fs::write(&bad, "").unwrap();
     assert_eq!(ask(&bad).0, Some(1));
 }
+
+/// `--spectre` reaches the verdict in every form of the question.
+#[test]
+fn wrong_predictions_are_looked_at_when_asked() {
+    let program = Program::new();
+    let image = program.write("good", "");
+    let ask = |arguments: &[&str]| {
+        let file = std::fs::File::open(&image).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_talcheck"));
+        let out = command.args(arguments).stdin(file).output().unwrap();
+        (out.status.code(), text(&out.stdout).to_string() + text(&out.stderr))
+    };
+    for (arguments, accepted, refused) in [(&["--kernel"][..], 42, 1), (&["-"], 0, 1)] {
+        assert_eq!(ask(arguments).0, Some(accepted));
+        let (code, said) = ask(&[&["--spectre"], arguments].concat());
+        assert_eq!(code, Some(refused), "{said}");
+        assert!(said.contains("TAL0502"), "{said}"); // the loop's test is guessed
+    }
+}

@@ -32,10 +32,9 @@ pub use shift::Shift;
 
 use crate::facts::{Facts, Interval, NEG_INF, POS_INF};
 use crate::limits;
-use crate::term::{Term, Var};
-use alloc::vec::Vec;
+use crate::term::Term;
 
-/// The guide's part: proofs and proposals.
+/// The guide's part: proofs.
 pub trait Prove {
     /// Whether `goal >= 0` was proved: `true` only after [`Facts::evident`] or
     /// [`Facts::certified`] said so for these facts. `false` says nothing.
@@ -43,12 +42,6 @@ pub trait Prove {
 
     /// Pays for steps of work.
     fn pay(&mut self, _steps: u64) {}
-
-    /// Facts `e >= 0` worth trying about the fresh variable `x`, the result of `cmov` or `setcc`.
-    /// Each is verified on both sides of the condition before it is assumed.
-    fn propose(&mut self, _facts: &Facts, _x: Var) -> Vec<Term> {
-        Vec::new()
-    }
 }
 
 /// The rules, over some facts and with a guide.

@@ -8,7 +8,7 @@ use crate::elf::{self, Desc};
 use crate::eq::{same_layout, same_sig, unite_structs};
 use crate::limits;
 use crate::note::{self, Note, NoteImportKind, NoteObject, RoleKind};
-use crate::program::{Extern, Function, Object, ObjectKind, Program, Segment};
+use crate::program::{Extern, Function, Object, ObjectKind, Policy, Program, Segment};
 use crate::shapes::Shapes;
 use crate::types::{LayoutId, Mode, Types};
 use crate::verdict::{Accept, Code, Reject, Verdict};
@@ -18,8 +18,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// Checks an executable: the whole of what `talcheck` decides.
-pub fn check(file: &[u8]) -> Verdict {
-    let program = load(file)?;
+pub fn check(file: &[u8], policy: Policy) -> Verdict {
+    let program = load(file)?.under(policy);
     let mut accept = summary(&program);
     for index in 0..program.functions.len() {
         let stats = walk::check_function(&program, index, file)?;
@@ -109,6 +109,7 @@ fn assemble<'a>(
     unite_structs(&mut types, note_bytes.saturating_mul(limits::UNITE_STEPS_PER_BYTE));
     let mut program = Program {
         arch,
+        policy: Policy::default(),
         segments,
         types,
         functions: Vec::new(),

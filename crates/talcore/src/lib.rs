@@ -37,3 +37,4 @@ pub mod words;
 pub mod x86;
 
 pub use check::check;
+pub use program::Policy;

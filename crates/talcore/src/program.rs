@@ -84,11 +84,25 @@ impl<'a> Segment<'a> {
     }
 }
 
+/// Which executions have to be safe.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Policy {
+    /// Those that the processor completes.
+    #[default]
+    Architectural,
+    /// Those too that it begins because it predicted a branch wrongly, and gives up later (Spectre). A branch
+    /// may go either way whatever the flags are, so it teaches nothing, unless an `lfence` follows, which waits for
+    /// the decision. See [`crate::engine::Engine::settled`].
+    Speculative,
+}
+
 /// Everything that checking one function may look up.
 #[derive(Clone, Debug)]
 pub struct Program<'a> {
     /// The architecture.
     pub arch: Arch,
+    /// Which executions have to be safe.
+    pub policy: Policy,
     /// The segments in order of addresses.
     pub segments: Vec<Segment<'a>>,
     /// All types.
@@ -150,6 +164,11 @@ impl<'a> Program<'a> {
             w |= u64::from(bytes.get(i).copied().unwrap_or(0)) << (8 * i);
         }
         Some(w)
+    }
+
+    /// The same, to be checked under a policy.
+    pub fn under(self, policy: Policy) -> Self {
+        Program { policy, ..self }
     }
 
     /// Whether two signatures are the same.

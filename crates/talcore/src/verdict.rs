@@ -107,6 +107,8 @@ codes! {
     Unreachable = 505,
     /// A jump table breaks a rule.
     JumpTable = 506,
+    /// Under [`crate::Policy::Speculative`]: a jump or a system call that may be predicted wrongly.
+    Speculation = 507,
     /// An access to the stack outside the function's own frame.
     FrameAccess = 600,
     /// The stack pointer would get a value that the checker cannot follow.

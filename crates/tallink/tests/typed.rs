@@ -72,7 +72,7 @@ fn modules_that_fit() {
     let dir = tempfile::tempdir().unwrap();
     let inputs = [start(255).input("start.o"), leave(255).input("leave.o")];
     let out = link(&inputs);
-    let accept = check(&out.image).unwrap();
+    let accept = check(&out.image, talcore::Policy::default()).unwrap();
     assert_eq!((accept.functions, accept.instructions), (2, 4));
     assert_eq!(run(dir.path(), &out.image).status.code(), Some(7));
     assert_eq!((alone(&start(255)), alone(&leave(255))), (Ok(()), Ok(())));
@@ -84,7 +84,7 @@ fn a_module_is_checked_against_its_imports() {
     assert_eq!(alone(&start(3)), Err(Code::ArgFact));
     let inputs = [start(3).input("start.o"), leave(3).input("leave.o")];
     let out = link(&inputs);
-    assert_eq!(check(&out.image).unwrap_err().code, Code::ArgFact);
+    assert_eq!(check(&out.image, talcore::Policy::default()).unwrap_err().code, Code::ArgFact);
     let errors = tallink::recheck::recheck(&inputs, &Options::default(), &out.image).unwrap_err();
     let text = render(&errors);
     assert!(text.contains("error[TAL0401]") && text.contains(".text+0x5, in `_start`+0x5"), "{text}");
@@ -111,7 +111,8 @@ fn modules_that_do_not_fit() {
             let mut ld = Command::new("ld");
             let args = ["-static", "-o", "prog", "a.o", other, "gate.o"];
             assert!(ld.current_dir(dir.path()).args(args).status().unwrap().success());
-            check(&std::fs::read(dir.path().join("prog")).unwrap()).map_err(|r| r.code)
+            check(&std::fs::read(dir.path().join("prog")).unwrap(), talcore::Policy::default())
+                .map_err(|r| r.code)
         };
         assert!(ld("c.o").is_ok());
         assert_eq!(ld("b.o").unwrap_err(), Code::ImportType);
@@ -126,7 +127,7 @@ fn unneeded_modules_take_their_types_along() {
     let inputs: [Input; 3] = [start(255).input("a.o"), other.input("other.o"), leave(255).input("b.o")];
     let functions = |gc_sections| {
         let out = link_with(&inputs, &Options { gc_sections, ..Options::default() });
-        check(&out.image).unwrap().functions
+        check(&out.image, talcore::Policy::default()).unwrap().functions
     };
     assert_eq!((functions(false), functions(true)), (3, 2));
 }

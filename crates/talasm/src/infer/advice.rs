@@ -4,6 +4,7 @@ use super::Failure;
 use super::words::{Names, REGISTERS, View};
 use crate::encode::image::Image;
 use crate::ir::{Item, Module};
+use talcore::Policy;
 use talcore::facts::Interval;
 use talcore::program::Program;
 use talcore::state::{LocId, STATIC, State, Word};
@@ -196,6 +197,12 @@ pub(super) fn helps(s: &Scene<'_>) -> Vec<String> {
                 .into(),
         );
     }
+    if s.program.policy == Policy::Speculative && s.reject.code != Code::Speculation {
+        all.push(
+            "with --spectre a branch teaches nothing unless the instruction that it leads to is `lfence`"
+                .into(),
+        );
+    }
     all
 }
 
@@ -232,6 +239,9 @@ fn general(r: &Reject) -> Option<&'static str> {
         Code::FallsOff => "end the function with `ret`, `jmp` or a call that does not return and `ud2`",
         Code::JumpTable => {
             "compare the index with the number of entries and leave with `jae` before the jump"
+        }
+        Code::Speculation => {
+            "write `lfence` behind the system call; for an indirect jump or call, compare and use direct ones"
         }
         Code::FrameAccess => "allocate first: `sub rsp, 16` (and `add rsp, 16` at the end), or `push`",
         Code::StackPointer => {

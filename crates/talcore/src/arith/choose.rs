@@ -1,5 +1,6 @@
 //! `cmovcc` and `setcc`: a value that depends on a condition.
 
+use super::flags::Order;
 use super::{Flags, Num};
 use crate::facts::Interval;
 use crate::term::{Term, Var};
@@ -31,8 +32,8 @@ impl Num<'_> {
     /// A fresh `x` that is `yes` where the condition holds and `no` elsewhere.
     ///
     /// `x` lies in the hull of both intervals, each narrowed by its side of the condition. Each fact
-    /// `f(x)` that is proposed and proved for `yes` under the condition and for `no` under its
-    /// negation holds for `x`. Proposed by the rule itself: `x` compared with either term.
+    /// `f(x)` that is tried and proved for `yes` under the condition and for `no` under its
+    /// negation holds for `x`. Tried are: `x` compared with either term, and with what was compared.
     pub fn choose(&mut self, flags: &Flags, cond: Cond, yes: &Term, no: &Term) -> Term {
         if yes == no {
             return yes.clone();
@@ -42,7 +43,7 @@ impl Num<'_> {
         let hull = Interval::new(there.lo.min(elsewhere.lo), there.hi.max(elsewhere.hi));
         let x = self.facts.fresh(hull);
         let mut kept = self.comparisons(flags, cond, x, yes, no);
-        kept.extend(self.proposals(flags, cond, x, yes, no));
+        kept.extend(self.clamp(flags, cond, x, yes, no));
         for fact in kept {
             self.derive(Some(fact));
         }
@@ -81,21 +82,25 @@ impl Num<'_> {
         kept
     }
 
-    /// The guide's proposals that hold on both sides.
-    fn proposals(&mut self, flags: &Flags, cond: Cond, x: Var, yes: &Term, no: &Term) -> Vec<Term> {
-        let mut proposed = self.prover.propose(self.facts, x);
+    /// How `x` compares with the operands of a comparison of which one is chosen, where that holds on both sides:
+    /// `cmp i, n`, `cmovae i, zero` leaves `i < n` if `0 < n`.
+    fn clamp(&mut self, flags: &Flags, cond: Cond, x: Var, yes: &Term, no: &Term) -> Vec<Term> {
+        let Order::Sub(a, b, _) = &flags.order else { return Vec::new() };
+        if ![a, b].iter().any(|t| *t == yes || *t == no) {
+            return Vec::new();
+        }
+        let new = Term::var(x);
+        let facts = [a, b].into_iter().flat_map(|t| [t.sub(&new), new.sub(t)]).flatten();
+        let mut proposed: Vec<Term> = facts.filter_map(|fact| fact.offset(-1)).collect();
         for (cond, value) in [(cond, yes), (cond.negate(), no)] {
             if proposed.is_empty() {
                 break;
             }
-            let scope = self.facts.var_count();
             proposed = self.under(flags, cond, |this| {
                 proposed.retain(|fact| {
-                    // x itself is replaced; every other variable must exist by now.
-                    let known = (fact.scope() as usize) <= scope;
                     let k = i128::from(fact.coefficient(x));
-                    let goal = value.sub(&Term::var(x)).and_then(|step| fact.add_scaled(&step, k));
-                    known && goal.is_some_and(|goal| this.proves(&goal))
+                    let goal = value.sub(&new).and_then(|step| fact.add_scaled(&step, k));
+                    goal.is_some_and(|goal| this.proves(&goal))
                 });
                 proposed
             });

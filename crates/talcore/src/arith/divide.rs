@@ -59,6 +59,17 @@ impl Num<'_> {
         }
     }
 
+    /// Whether the division of `high:low` by `d` is known not to trap: the dividend is its lower half, and the divisor
+    /// is positive.
+    pub fn divides(&mut self, signed: bool, bits: u32, (high, low): (&Term, &Term), d: &Term) -> bool {
+        let value = |this: &mut Self, t: &Term| {
+            if signed { this.known_signed(bits, t) } else { this.known(bits, t) }
+        };
+        let positive = value(self, d).is_some_and(|d| self.facts.range(&d).lo >= 1);
+        let dividend = value(self, low).is_some_and(|low| self.facts.range(&low).lo >= 0);
+        positive && dividend && self.known(bits, high).is_some_and(|h| h == Term::zero())
+    }
+
     /// Quotient and remainder of `n >= 0` by `d >= 1`, where known; a quotient above `most` traps.
     fn divide(&mut self, bits: u32, n: Option<Term>, d: Option<Term>, most: i128) -> Quotient {
         let numbers = |this: &Self, t: &Option<Term>, lo: i128, hi: i128| match t {

@@ -4,7 +4,7 @@ use super::place::Place;
 use crate::arith::Num;
 use crate::engine::{Checked, Engine, Flow};
 use crate::guide::Guide;
-use crate::program::ObjectKind;
+use crate::program::{ObjectKind, Policy};
 use crate::state::{State, Word};
 use crate::term::Term;
 use crate::types::WordTy;
@@ -35,10 +35,36 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// `call r/m`: the gate, or a word of `fn` type.
     pub fn call_indirect(&mut self, i: &Insn) -> Checked<Flow> {
         if self.is_gate(i) {
-            return self.system_call();
+            return self.system_call(i);
         }
+        self.predictable()?;
         let sig = self.code_pointer(i)?;
         self.call_sig(sig)
+    }
+
+    /// Where an indirect jump goes is predicted from what other code did, and may be anywhere.
+    fn predictable(&self) -> Checked {
+        match self.program.policy {
+            Policy::Architectural => Ok(()),
+            Policy::Speculative => self
+                .reject(Code::Speculation, "the target of an indirect jump or call may be predicted wrongly"),
+        }
+    }
+
+    /// Whether what was decided by this instruction, a branch or one that could have trapped, is decided
+    /// where the instruction at `next` is executed. Speculatively it is not, unless that is `lfence`: "LFENCE does
+    /// not execute until all prior instructions have completed locally, and no later instruction begins
+    /// execution until LFENCE completes" (Intel SDM, volume 2; on AMD processors the kernel sees to it).
+    pub fn settled(&self, next: u64) -> bool {
+        const LFENCE: [u8; 3] = [0x0f, 0xae, 0xe8];
+        let fenced =
+            || self.program.segment(next, 3).is_some_and(|s| s.exec && s.bytes_at(next).starts_with(&LFENCE));
+        self.program.policy == Policy::Architectural || fenced()
+    }
+
+    /// The address of the instruction behind `i`, which is the present one.
+    pub fn behind(&self, i: &Insn) -> u64 {
+        self.ip.wrapping_add(i.len.into())
     }
 
     /// The signature of the code that an operand points to.
@@ -73,7 +99,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// `jcc rel`: both edges learn what the condition says.
     pub fn branch(&mut self, i: &Insn) -> Checked {
         let cond = i.cond;
-        self.fork(i.imm as u64, |e, taken| e.learn(if taken { cond } else { cond.negate() }))
+        self.fork(i, |e, taken| e.learn(if taken { cond } else { cond.negate() }))
     }
 
     /// Assumes what a condition says of the flags.
@@ -87,7 +113,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub fn branch_cx(&mut self, i: &Insn) -> Checked {
         let cx = self.get(Reg::CX);
         let cx = self.integer(&cx)?;
-        self.fork(i.imm as u64, |e, taken| {
+        self.fork(i, |e, taken| {
             let facts = e.num(|n| n.refine_zero(&cx, taken));
             for fact in facts {
                 e.state.facts.assume(&fact);
@@ -95,8 +121,14 @@ impl<'a, G: Guide> Engine<'a, G> {
         })
     }
 
-    /// Follows the edge to `target` with what `learn(true)` teaches, then goes on with `learn(false)`.
-    fn fork(&mut self, target: u64, learn: impl Fn(&mut Self, bool)) -> Checked {
+    /// Follows the edge to the branch's target with what `learn(true)` teaches, then goes on with `learn(false)`.
+    fn fork(&mut self, i: &Insn, learn: impl Fn(&mut Self, bool)) -> Checked {
+        let (target, behind) = (i.imm as u64, self.behind(i));
+        let learn = |e: &mut Self, taken| {
+            if e.settled(if taken { target } else { behind }) {
+                learn(e, taken);
+            }
+        };
         let Some(off) = self.local_target(target) else {
             return self.branch_away(target, learn);
         };
@@ -209,6 +241,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         if self.is_gate(i) {
             return self.reject(Code::GateUse, "the gate is called, never jumped to");
         }
+        self.predictable()?;
         if i.args[0] == Arg::Mem
             && let Some((first, count)) = self.table_at(&i.mem)
         {

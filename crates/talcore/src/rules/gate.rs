@@ -8,7 +8,7 @@ use crate::state::Word;
 use crate::term::Term;
 use crate::types::Layout;
 use crate::verdict::Code;
-use crate::x86::insn::Reg;
+use crate::x86::insn::{Insn, Reg};
 
 /// Failures of a system call's arguments.
 const SYSCALL: Blame = Blame { shape: Code::ArgType, fact: Code::ArgFact };
@@ -23,7 +23,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// A call through the gate: typed by the first entry of its number whose keys match.
-    pub fn system_call(&mut self) -> Checked<Flow> {
+    pub fn system_call(&mut self, i: &Insn) -> Checked<Flow> {
         let program = self.program;
         let number = self.known_word(0).and_then(|n| u32::try_from(n).ok());
         let Some(number) = number else {
@@ -38,6 +38,11 @@ impl<'a, G: Guide> Engine<'a, G> {
             return self
                 .reject(Code::NoEntry, "no entry of the interface table fits these constant arguments");
         };
+        // In ring 0 the kernel is left by an ordinary return, perhaps too early.
+        if !entry.noreturn && !self.settled(self.behind(i)) {
+            return self
+                .reject(Code::Speculation, "the results of a system call are used before an `lfence`");
+        }
         self.enter_kernel(entry)
     }
 

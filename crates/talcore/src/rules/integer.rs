@@ -190,7 +190,12 @@ impl<'a, G: Guide> Engine<'a, G> {
             return self.write_arg(i, Arg::Reg(Reg::AX), crate::x86::insn::Width::B2, word);
         }
         let dx = self.read_arg(i, Arg::Reg(Reg::DX), i.width)?;
+        let settled = self.settled(self.behind(i));
         let (low, high, flags) = self.num(|n| match i.op {
+            Op::Div | Op::Idiv if !settled && !n.divides(i.op == Op::Idiv, bits, (&dx, &ax), &src) => {
+                // What holds behind a division that did not trap.
+                (n.fresh(Interval::unsigned(bits)), n.fresh(Interval::unsigned(bits)), Flags::unknown())
+            }
             Op::Mul => {
                 let p = n.mul(bits, &ax, &src);
                 (p.low, p.high, p.flags)

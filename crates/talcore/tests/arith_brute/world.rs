@@ -269,15 +269,4 @@ impl Prove for Oracle<'_> {
         self.rng.u32(0..4) < self.zeal
             && !self.points.iter().any(|p| extends(facts, p, std::slice::from_ref(&violated), &[]))
     }
-
-    fn propose(&mut self, facts: &Facts, x: u32) -> Vec<Term> {
-        // Anything about x and the other variables, known or not.
-        (0..3)
-            .filter_map(|_| {
-                let other = Term::var(self.rng.u32(0..facts.var_count() as u32 + 2));
-                let t = Term::var(x).scale(self.rng.i128(-2..3))?;
-                t.add_scaled(&other, self.rng.i128(-1..2))?.offset(self.rng.i128(-5..30))
-            })
-            .collect()
-    }
 }

@@ -126,6 +126,7 @@ impl Lab {
         let exec = |addr, bytes| Segment { addr, bytes, size: 4096, write: false, exec: true };
         let mut program = Program {
             arch: Arch::Amd64,
+            policy: talcore::Policy::default(),
             segments: vec![
                 Segment { size: code.len() as u64, ..exec(CODE, code) },
                 exec(OTHERS, &ZEROS),
