@@ -97,7 +97,7 @@ pub fn run(
         .map(|(f, index)| {
             let done = function(&program, index, module, encoded, f);
             let states = |d: &Done| match options.listing {
-                true => report::states(&program, module, encoded, f, image, &d.labels),
+                true => report::states(&program, (module, &types.struct_names), encoded, f, image, &d.labels),
                 false => Vec::new(),
             };
             let done = done.map(|d| (d.stream.clone(), states(&d)));

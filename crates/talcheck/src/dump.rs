@@ -174,6 +174,7 @@ impl Dump<'_> {
             types: &p.types,
             structs: &self.structs,
             word_bits: p.arch.word_bits(),
+            sig_names: &[],
             sig_vars: p.types.sig(f.sig).vars.len(),
             object: &object,
         };

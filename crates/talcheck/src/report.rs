@@ -76,6 +76,7 @@ fn known(mut d: Diagnostic, info: &DebugInfo<'_>, scene: &Scene<'_>, reject: &Re
         types: &program.types,
         structs: &[],
         word_bits: info.word_bits(),
+        sig_names: &[],
         sig_vars: sig.map_or(0, |s| s.vars.len()),
         object: &object,
     };

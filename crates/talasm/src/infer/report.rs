@@ -2,7 +2,6 @@
 
 use super::Failure;
 use super::advice::{self, Scene};
-use super::terms::own_facts;
 use super::words::{Names, REGISTERS, View};
 use crate::encode::Encoded;
 use crate::encode::image::Image;
@@ -13,9 +12,10 @@ use std::rc::Rc;
 use talcore::facts::tighten;
 use talcore::guide::Ghost;
 use talcore::program::Program;
-use talcore::state::{State, Word};
+use talcore::state::{STATIC, State};
 use talcore::verdict::{Code, Reject};
 use talnote::print::number;
+use talnote::print::state::StatePrinter;
 
 /// A problem with the module as a whole.
 pub(super) fn whole(message: String) -> Problem {
@@ -145,7 +145,7 @@ fn goal(scene: &Scene<'_>) -> Vec<String> {
 /// The states at labels, for the listing.
 pub(super) fn states(
     program: &Program<'_>,
-    module: &Module,
+    (module, structs): (&Module, &[String]),
     encoded: &Encoded,
     f: usize,
     image: &Image,
@@ -156,15 +156,17 @@ pub(super) fn states(
         let Ok(i) = labels.binary_search_by_key(&u64::from(at), |l| l.0) else { continue };
         let state = &labels[i].1;
         let names = Names { signature: &module.functions[f].var_names, state, stored: None };
-        let view = View { program, module, structs: &[], image, names: &names };
-        let mut parts: Vec<String> = Vec::new();
-        for (r, w) in state.regs.iter().enumerate().filter(|(_, w)| !matches!(w, Word::Any | Word::Entry(_)))
-        {
-            parts.push(format!("{}: {}", REGISTERS[r], view.word(w)));
-        }
-        let facts = own_facts(&State::default(), &state.facts);
-        parts.extend(facts.iter().map(|t| names.fact(t)));
-        out.push((LabelId(id as u32), parts.join(", ")));
+        let view = View { program, module, structs, image, names: &names };
+        let object = |o: u32| view.static_name(STATIC + o).unwrap_or("?").to_string();
+        let printer = StatePrinter {
+            types: &program.types,
+            structs,
+            word_bits: program.arch.word_bits(),
+            sig_names: names.signature,
+            sig_vars: names.signature.len(),
+            object: &object,
+        };
+        out.push((LabelId(id as u32), printer.lines(state).join(", ")));
     }
     out
 }

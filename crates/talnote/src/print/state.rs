@@ -22,6 +22,8 @@ pub struct StatePrinter<'a> {
     pub word_bits: u32,
     /// How many variables the signature binds; they are the first of the state.
     pub sig_vars: usize,
+    /// Their names, where they have some.
+    pub sig_names: &'a [String],
     /// The name of a static object, by its index.
     pub object: &'a dyn Fn(u32) -> String,
 }
@@ -34,6 +36,9 @@ impl StatePrinter<'_> {
     /// Names for all variables of a state.
     pub fn names(&self, state: &State) -> Names {
         let mut names = vec![String::new(); state.facts.var_count()];
+        for (name, given) in names.iter_mut().zip(self.sig_names) {
+            name.clone_from(given);
+        }
         let mut give = |word: &Word, name: &dyn Fn() -> String| {
             let var = match word {
                 Word::Int(t) => t.as_var(),
@@ -75,6 +80,7 @@ impl StatePrinter<'_> {
                 None => format!("{place}: bytes({})", slot.size),
             });
         }
+        lines.extend(self.held(state, &names));
         if state.debt() > 0 {
             lines.push(format!("{} bytes of stack allocated and not touched", state.debt()));
         }
@@ -88,6 +94,47 @@ impl StatePrinter<'_> {
         let unchanged = matches!(word, Word::Entry(r) if *r == register);
         let known = !matches!(word, Word::Any) && !unchanged && register != 4;
         known.then(|| format!("{}: {}", self.register(register.into()), self.word(state, names, word)))
+    }
+
+    /// The words that exclusive memory is known to hold instead of what its type says: `[rdi + 8]: int(0)`.
+    fn held(&self, state: &State, names: &Names) -> Vec<String> {
+        let p = self.printer(names);
+        let place = |base: &str, off: &Term| format!("[{base}{}]", plus(&p, off));
+        // Where each location is seen from: the words that point to it, those of other memory last.
+        let mut bases: Vec<Option<(String, Term)>> = vec![None; state.locs.len()];
+        let mut seen = |word: &Word, from: &dyn Fn() -> String| {
+            if let Word::Ptr(l, e) = word
+                && let Some(base @ None) = bases.get_mut(*l as usize)
+            {
+                *base = Some((from(), e.clone()));
+            }
+        };
+        for (r, word) in state.regs.iter().enumerate() {
+            seen(word, &|| self.register(r));
+        }
+        for slot in &state.frame {
+            if let Some(word) = &slot.word {
+                seen(word, &|| self.frame_place(state, slot.off));
+            }
+        }
+        let mut lines = Vec::new();
+        // Memory is seen from memory that is seen: at most once through each location.
+        let mut left: Vec<usize> = (0..state.locs.len()).collect();
+        while let Some(i) = left.iter().position(|&l| bases[l].is_some()) {
+            let l = left.remove(i);
+            let Some((base, at)) = bases[l].clone() else { continue };
+            for held in &state.locs[l].cells {
+                let off = held.off.sub(&at).unwrap_or_else(|| held.off.clone());
+                let place = place(&base, &off);
+                lines.push(format!("{place}: {}", self.word(state, names, &held.word)));
+                if let Word::Ptr(k, e) = &held.word
+                    && let Some(base @ None) = bases.get_mut(*k as usize)
+                {
+                    *base = Some((place, e.clone()));
+                }
+            }
+        }
+        lines
     }
 
     /// Intervals and facts that mention a variable which `about` selects.
@@ -191,7 +238,7 @@ fn plus(p: &Printer<'_>, e: &Term) -> String {
 mod tests {
     use super::*;
     use std::rc::Rc;
-    use talcore::state::{Lay, Slot};
+    use talcore::state::{Held, Lay, Slot};
     use talcore::types::{Layout, LayoutId, Mode};
 
     #[test]
@@ -219,7 +266,14 @@ mod tests {
         s.touched = -8;
         s.facts.assume(&Term::from_parts(-1, &[(n, 1), (i, -1)]).unwrap());
         let object = |o: u32| format!("object{o}");
-        let p = StatePrinter { types: &types, structs: &[], word_bits: 64, sig_vars: 1, object: &object };
+        let p = StatePrinter {
+            types: &types,
+            structs: &[],
+            word_bits: 64,
+            sig_vars: 1,
+            sig_names: &[],
+            object: &object,
+        };
         assert_eq!(
             p.lines(&s),
             [
@@ -239,5 +293,33 @@ mod tests {
         let names = p.names(&s);
         assert_eq!(p.facts(&s, &names, &|v| v == n), ["rcx + 1 <= n"]);
         assert_eq!(p.register_line(&s, &names, 3), None);
+    }
+
+    #[test]
+    fn words_in_owned_memory_are_shown_where_they_lie() {
+        let mut types = Types::default();
+        types.layouts.push(Layout::Bytes(Term::from(64)));
+        let mut s = State::default();
+        let mut own = || s.new_loc(Mode::Own, Lay { id: LayoutId(0), env: None }).unwrap();
+        let (outer, inner, lost) = (own(), own(), own());
+        let mut hold = |l: u32, off: i128, word| {
+            s.locs[l as usize].cells.push(Held { off: Term::from(off), word });
+        };
+        hold(outer, 24, Word::Ptr(inner, Term::zero()));
+        hold(inner, 8, Word::Int(Term::from(7)));
+        hold(lost, 8, Word::Int(Term::from(7)));
+        s.regs[7] = Word::Ptr(outer, Term::from(16));
+        let p = StatePrinter {
+            types: &types,
+            structs: &[],
+            word_bits: 64,
+            sig_vars: 0,
+            sig_names: &[],
+            object: &|_| String::new(),
+        };
+        assert_eq!(
+            p.lines(&s),
+            ["rdi: own bytes(64) + 16", "[rdi + 8]: own bytes(64)", "[[rdi + 8] + 8]: int(7)"]
+        );
     }
 }
