@@ -32,6 +32,7 @@ mod strings;
 mod structs;
 mod syntax;
 mod types;
+mod uses;
 
 lalrpop_util::lalrpop_mod!(
     #[allow(clippy::all, missing_docs, unused, unreachable_pub)]
@@ -142,8 +143,12 @@ impl Cx<'_> {
             }
         }
         self.define_structs();
-        let functions = self.functions(&decls, functions);
+        let order = functions.clone();
+        let mut functions = self.functions(&decls, functions);
         self.define_structs();
+        if functions.len() == order.len() {
+            self.infer_uses(&decls, &order, &mut functions);
+        }
         // Nothing may be left out in silence.
         assert!(!self.failed || self.diags.errors() > 0, "whatever fails says why");
         Module {
@@ -153,6 +158,7 @@ impl Cx<'_> {
             functions,
             objects: std::mem::take(&mut self.data),
             imports: std::mem::take(&mut self.imports),
+            statics: std::mem::take(&mut self.statics),
         }
     }
 

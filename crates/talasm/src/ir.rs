@@ -76,6 +76,8 @@ pub struct Object {
     pub bytes: Vec<u8>,
     /// Word-sized addresses within `bytes`.
     pub relocs: Vec<DataReloc>,
+    /// It is an owned static.
+    pub owned: bool,
     /// Its layout, an index into the type builder's layouts.
     pub layout: u32,
     /// A jump table of this function: entries are local labels.
@@ -279,6 +281,8 @@ pub enum ImportKind {
     Imm(u32),
     /// A shared object with this layout.
     Shared(u32),
+    /// An owned static with this layout.
+    Owned(u32),
 }
 
 /// A resolved module.
@@ -296,4 +300,6 @@ pub struct Module {
     pub objects: Vec<Object>,
     /// Names of other modules.
     pub imports: Vec<Import>,
+    /// The owned statics that signatures mention. In [`talcore::types::Sig::uses`] they are numbers of symbols.
+    pub statics: Vec<SymId>,
 }

@@ -160,7 +160,7 @@ fn define(program: &mut Program<'_>, notes: &[Note<'_>], roles: &mut Roles) -> R
                     };
                     let placed = program
                         .segment(addr, size)
-                        .is_some_and(|s| !s.exec && s.write == (mode == Mode::Shared));
+                        .is_some_and(|s| !s.exec && s.write == (mode != Mode::Imm));
                     if !placed {
                         return Err(Reject::new(
                             Code::Overlap,
@@ -249,9 +249,8 @@ fn externs(program: &mut Program<'_>, notes: &[Note<'_>]) {
                     program.externs.push(Extern { addr: import.addr, sig });
                 }
             }
-            NoteImportKind::Imm(l) | NoteImportKind::Shared(l) => {
-                let mode =
-                    if matches!(import.kind, NoteImportKind::Imm(_)) { Mode::Imm } else { Mode::Shared };
+            kind => {
+                let Some((mode, l)) = kind.object() else { continue };
                 let size =
                     program.shapes.size(l).and_then(|s| s.as_const()).and_then(|s| u64::try_from(s).ok());
                 program.objects.push(Object {
@@ -343,8 +342,10 @@ fn imports(program: &Program<'_>, notes: &[Note<'_>]) -> Result<(), Box<Reject>>
                 Some(found) => same_sig(&program.types, sig, found, fuel),
                 None => return Err(Reject::new(Code::Undefined, import.addr, "no function is defined here")),
             },
-            NoteImportKind::Imm(l) => same_object(program, import.addr, Mode::Imm, l, fuel)?,
-            NoteImportKind::Shared(l) => same_object(program, import.addr, Mode::Shared, l, fuel)?,
+            kind => match kind.object() {
+                Some((mode, l)) => same_object(program, import.addr, mode, l, fuel)?,
+                None => false,
+            },
         };
         if *fuel == 0 {
             return Err(Reject::new(
@@ -382,7 +383,12 @@ fn same_object(
 /// The objects that each note's functions may mention in labels, by the note's own numbers.
 fn statics(program: &mut Program<'_>, notes: &[Note<'_>]) {
     for note in notes {
-        let at = |addr: u64| program.object_at(addr).map(|(i, _)| i);
+        // Owned statics are not among them: they are locations of those who use them.
+        let shared = |i: &u32| match program.objects.get(*i as usize).map(|o| o.kind) {
+            Some(ObjectKind::Data(mode, _)) => mode != Mode::Uniq,
+            _ => false,
+        };
+        let at = |addr: u64| program.object_at(addr).map(|(i, _)| i).filter(shared);
         let mut list: Vec<Option<u32>> = Vec::new();
         for o in &note.objects {
             list.push(match o {

@@ -30,6 +30,8 @@ pub struct Engine<'a, G> {
     pub rigid_vars: usize,
     /// How many locations (those of the parameters) mean the same at every label.
     pub rigid_locs: usize,
+    /// The location of the first owned static that the function uses; the others follow, as its signature lists them.
+    pub first_static: LocId,
     /// Whether some word of the state may be of a type `opt`; see [`Engine::resolve`].
     pub untested: bool,
     /// What the present call borrows.
@@ -118,6 +120,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             ip: function.addr,
             rigid_vars: 0,
             rigid_locs: 0,
+            first_static: 0,
             untested: false,
             lent: Vec::new(),
             unique: Vec::new(),
@@ -140,6 +143,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             ip: self.ip,
             rigid_vars: self.rigid_vars,
             rigid_locs: self.rigid_locs,
+            first_static: self.first_static,
             untested: self.untested,
             lent: self.lent,
             unique: self.unique,
@@ -300,6 +304,8 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub fn loc(&self, id: LocId) -> Checked<Loc> {
         let found = if id >= STATIC {
             self.program.objects.get((id - STATIC) as usize).and_then(|o| match o.kind {
+                // Owned statics are locations of the functions that use them, and nothing else.
+                ObjectKind::Data(Mode::Uniq, _) => None,
                 ObjectKind::Data(mode, layout) => {
                     Some(Loc::new(mode, Lay { id: layout, env: Some(Rc::from([])) }))
                 }
@@ -314,7 +320,12 @@ impl<'a, G: Guide> Engine<'a, G> {
                 l => l.cloned(),
             }
         };
-        found.ok_or_else(|| self.fail(Code::NotPointer, "a jump table is not data"))
+        found.ok_or_else(|| {
+            self.fail(
+                Code::NotPointer,
+                "a jump table, or an owned static that the function does not use, is not data",
+            )
+        })
     }
 
     /// The size of a layout in bytes, where it is known.

@@ -175,12 +175,19 @@ impl<'t, 'f> TypeEq<'t, 'f> {
             && x.result_vars == y.result_vars
             && x.result_facts == y.result_facts
             && (x.preserved, x.noreturn, x.start) == (y.preserved, y.noreturn, y.start)
+            && self.statics(&x.uses, &y.uses)
             && self.registers(&x.params, &y.params)
             && self.registers(&x.results, &y.results)
             && x.stack.len() == y.stack.len()
             && x.stack.iter().zip(&y.stack).all(|(x, y)| self.words(*x, *y))
             && x.gives_back.len() == y.gives_back.len()
             && x.gives_back.iter().zip(&y.gives_back).all(|(x, y)| x.0 == y.0 && self.layouts(x.1, y.1))
+    }
+
+    /// Whether two functions use the same owned statics. Notes list them in orders of their own, each once.
+    fn statics(&mut self, a: &[u64], b: &[u64]) -> bool {
+        *self.fuel = self.fuel.saturating_sub((a.len() * b.len()) as u64);
+        a.len() == b.len() && a.iter().all(|x| b.contains(x))
     }
 
     fn registers(&mut self, a: &[(u8, WordId)], b: &[(u8, WordId)]) -> bool {

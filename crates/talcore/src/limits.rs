@@ -24,6 +24,8 @@ pub const FRAME_CELLS: usize = 1024;
 pub const FRAME_BYTES: i64 = 1 << 24;
 /// Index variables bound by one signature, struct or label.
 pub const BINDERS: usize = 256;
+/// Owned static objects that one signature uses.
+pub const USES: usize = 64;
 /// How deep types may nest.
 pub const NESTING: usize = 64;
 /// Fields of one struct or parts of one sequence.

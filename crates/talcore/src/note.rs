@@ -33,13 +33,13 @@
 //!        0x20 sig: see below
 //!   for each struct: uleb facts, terms; uleb fields, uleb layouts
 //!   uleb objects; for each: uleb section (its kind decides whether the object is imm or shared), uleb
-//!        offset from the section's base; uleb layout + 1, or 0, uleb function, uleb entries: a jump
-//!        table of that function of this note
+//!        offset from the section's base; uleb 2 * layout + 1; 2 * layout + 2 if it is an owned static;
+//!        or 0, uleb function, uleb entries: a jump table of that function of this note
 //!   uleb functions; for each: uleb section, sleb distance of its offset from the end of the previous
 //!        function (the first: from 0), uleb size in bytes, uleb sig, uleb length of the annotation
 //!        stream, the stream (see `annot`)
 //!   imports, one for each address word behind the sections': uleb 4 * id + kind (0 function: sig,
-//!        1 imm object: layout, 2 shared object: layout)
+//!        1 imm object: layout, 2 shared object: layout, 3 owned static: layout)
 //!   uleb roles; for each: u8 (0 gate slot, 1 user-mode stub, 2 signal restorer), uleb section, uleb offset
 //!   names of structs, functions and objects: each uleb names, for the first so many of them; for each:
 //!        uleb length, UTF-8 bytes. Untrusted: used for messages only.
@@ -52,8 +52,10 @@
 //! sig:       u8 flags: 1 noreturn, 2 start, and what follows: 4 [uleb vars, intervals; uleb word
 //!            variables]; uleb params, for each u8 register, uleb word; 8 [uleb stack words, uleb word
 //!            each]; 16 [uleb facts, terms]; uleb results (u8 register, uleb word); 32 [uleb result vars,
-//!            intervals; uleb result facts, terms]; 64 [uleb given back (u8 register, uleb layout)];
-//!            128 [u16 preserved (le)]; else those of the calling convention are preserved
+//!            intervals; uleb result facts, terms]; 64 [uleb given back (u8 register, uleb layout); uleb
+//!            owned statics that are used, for each uleb static: an object, or as many more as there are
+//!            objects, an import]; 128 [u16 preserved (le)]; else those of the calling convention are
+//!            preserved
 //! ```
 //!
 //! Every count is checked against the bytes that are left before anything is allocated, so a note
@@ -91,7 +93,7 @@ pub struct NoteSection {
 /// A static object as a note defines it.
 #[derive(Clone, Copy, Debug)]
 pub enum NoteObject {
-    /// Data at this address.
+    /// Data at this address. The mode is imm, shared, or, for an owned static, uniq.
     Data(u64, Mode, LayoutId),
     /// A jump table at this address: function of this note, number of entries.
     Table(u64, u32, u64),
@@ -119,6 +121,20 @@ pub enum NoteImportKind {
     Imm(LayoutId),
     /// A shared object.
     Shared(LayoutId),
+    /// An owned static.
+    Owned(LayoutId),
+}
+
+impl NoteImportKind {
+    /// For an object how it may be used, and what it holds.
+    pub fn object(self) -> Option<(Mode, LayoutId)> {
+        match self {
+            NoteImportKind::Function(_) => None,
+            NoteImportKind::Imm(l) => Some((Mode::Imm, l)),
+            NoteImportKind::Shared(l) => Some((Mode::Shared, l)),
+            NoteImportKind::Owned(l) => Some((Mode::Uniq, l)),
+        }
+    }
 }
 
 /// A definition of another note.
@@ -254,6 +270,7 @@ impl<'a> Parser<'a, '_> {
         let objects = self.objects(&sections)?;
         let functions = self.functions(&sections, origin)?;
         let imports = self.imports(words.get(sections.len()..)?)?;
+        self.used_statics(&objects, &imports)?;
         let roles = self.roles(&sections)?;
         let names = self.names()?;
         Some(Note {
@@ -266,6 +283,27 @@ impl<'a> Parser<'a, '_> {
             names,
             first_struct: self.first_struct,
         })
+    }
+
+    /// Signatures name the statics that they use by number until the addresses are known.
+    fn used_statics(&mut self, objects: &[NoteObject], imports: &[NoteImport]) -> Option<()> {
+        for sig in self.types.sigs.iter_mut().skip(self.base.2 as usize) {
+            for i in 0..sig.uses.len() {
+                let n = usize::try_from(*sig.uses.get(i)?).ok()?;
+                let address = match objects.get(n) {
+                    Some(NoteObject::Data(addr, Mode::Uniq, _)) => *addr,
+                    Some(_) => return None,
+                    None => match imports.get(n.checked_sub(objects.len())?)? {
+                        NoteImport { addr, kind: NoteImportKind::Owned(_) } => *addr,
+                        _ => return None,
+                    },
+                };
+                // Two names of one object would be two capabilities for it.
+                (!sig.uses.get(..i)?.contains(&address)).then_some(())?;
+                *sig.uses.get_mut(i)? = address;
+            }
+        }
+        Some(())
     }
 
     fn sections(&mut self, words: &[u64]) -> Option<Vec<NoteSection>> {
@@ -466,6 +504,8 @@ impl<'a> Parser<'a, '_> {
             for _ in 0..n {
                 sig.gives_back.push((self.r.u8()?, self.layout_id()?));
             }
+            let n = self.r.count(limits::USES)?;
+            sig.uses = (0..n).map(|_| self.r.num()).collect::<Option<_>>()?;
         }
         sig.preserved = if has(128) { self.r.u16()? & !(1 << 4) } else { self.preserved };
         Some((sig, depth + 1))
@@ -494,7 +534,14 @@ impl<'a> Parser<'a, '_> {
                 _ => Mode::Shared,
             };
             objects.push(match self.r.num::<u32>()?.checked_sub(1) {
-                Some(id) => NoteObject::Data(addr, mode, self.layout_of(id)?),
+                Some(id) => {
+                    let mode = match (id & 1, mode) {
+                        (0, mode) => mode,
+                        (_, Mode::Shared) => Mode::Uniq,
+                        _ => return None, // what cannot be written cannot be owned
+                    };
+                    NoteObject::Data(addr, mode, self.layout_of(id >> 1)?)
+                }
                 None => NoteObject::Table(addr, self.r.num()?, self.r.num()?),
             });
         }
@@ -529,7 +576,7 @@ impl<'a> Parser<'a, '_> {
                 0 => NoteImportKind::Function(self.sig_of(id >> 2)?),
                 1 => NoteImportKind::Imm(self.layout_of(id >> 2)?),
                 2 => NoteImportKind::Shared(self.layout_of(id >> 2)?),
-                _ => return None,
+                _ => NoteImportKind::Owned(self.layout_of(id >> 2)?),
             };
             imports.push(NoteImport { addr: *addr, kind });
         }

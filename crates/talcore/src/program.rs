@@ -31,7 +31,7 @@ pub struct Function {
 /// What a static object is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ObjectKind {
-    /// Data of this layout and mode (imm or shared).
+    /// Data of this layout and mode: imm, shared, or uniq for an owned static.
     Data(Mode, LayoutId),
     /// A jump table of a function (an index into [`Program::functions`]) with this many entries.
     Table(u32, u64),

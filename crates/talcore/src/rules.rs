@@ -9,6 +9,7 @@ mod label;
 mod own;
 mod place;
 mod stack;
+mod statics;
 mod string;
 
 pub use call::{CALL, Lent, RETURN};

@@ -189,6 +189,9 @@ pub struct Sig {
     /// For each `&uniq L => L'` parameter, in increasing order: its register and what the memory holds
     /// afterwards (of the same size).
     pub gives_back: Vec<(u8, LayoutId)>,
+    /// The owned static objects that the function uses, by address, each once and in any order: at its entry, its
+    /// exits and its calls of functions that use them they hold what their declarations say.
+    pub uses: Vec<u64>,
     /// Registers that hold after the call what they held before it.
     pub preserved: RegSet,
     /// The function does not return.

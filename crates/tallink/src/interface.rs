@@ -236,10 +236,10 @@ impl<'p> Seams<'p, '_> {
             (NoteImportKind::Function(a), Some(Export::Function(b))) => {
                 same_sig(&self.types, a, b, &mut steps) && !self.types.sig(b).start
             }
-            (NoteImportKind::Imm(a), Some(Export::Data(Mode::Imm, b)))
-            | (NoteImportKind::Shared(a), Some(Export::Data(Mode::Shared, b))) => {
-                same_layout(&self.types, a, b, &mut steps)
-            }
+            (kind, Some(Export::Data(mode, b))) => match kind.object() {
+                Some((m, a)) => m == mode && same_layout(&self.types, a, b, &mut steps),
+                None => false,
+            },
             _ => false,
         };
         if !same {
@@ -264,10 +264,12 @@ impl<'p> Seams<'p, '_> {
             NoteImportKind::Function(sig) => printer.sig(sig),
             NoteImportKind::Imm(layout) => format!("imm {}", printer.layout(layout)),
             NoteImportKind::Shared(layout) => format!("ref {}", printer.layout(layout)),
+            NoteImportKind::Owned(layout) => format!("an owned static: {}", printer.layout(layout)),
         };
         let given = match export {
             Some(Export::Function(sig)) => printer.sig(sig),
             Some(Export::Data(Mode::Imm, layout)) => format!("imm {}", printer.layout(layout)),
+            Some(Export::Data(Mode::Uniq, layout)) => format!("an owned static: {}", printer.layout(layout)),
             Some(Export::Data(_, layout)) => format!("ref {}", printer.layout(layout)),
             Some(Export::Table) => "a jump table, which only its own function may use".to_string(),
             None => "something without a type".to_string(),
@@ -313,6 +315,13 @@ impl<'p> Seams<'p, '_> {
                 }
             }
         }
+        if a.uses.len() != b.uses.len() || !a.uses.iter().all(|x| b.uses.contains(x)) {
+            notes.push(format!(
+                "the import says that it uses {} owned statics, the definition uses {}, and not the same",
+                a.uses.len(),
+                b.uses.len()
+            ));
+        }
         for r in 0..16u8 {
             let (x, y) = (back(a, r), back(b, r));
             if x != y {
@@ -334,7 +343,9 @@ impl<'p> Seams<'p, '_> {
         let mut b = Vec::new();
         match kind {
             NoteImportKind::Function(sig) => self.structs_of_sig(sig, &mut a),
-            NoteImportKind::Imm(layout) | NoteImportKind::Shared(layout) => self.structs_of(layout, &mut a),
+            NoteImportKind::Imm(layout) | NoteImportKind::Shared(layout) | NoteImportKind::Owned(layout) => {
+                self.structs_of(layout, &mut a)
+            }
         }
         match export? {
             Export::Function(sig) => self.structs_of_sig(sig, &mut b),

@@ -581,6 +581,9 @@ impl Writer<'_> {
             self.put(")");
         }
         self.conditions(s.vars.len() as u32, &s.result_vars, &s.result_facts);
+        if !s.uses.is_empty() {
+            let _ = write!(self.out, " uses ({} owned statics)", s.uses.len());
+        }
         // rsp is always preserved, whether the signature lists it or not.
         if (s.preserved ^ usually_preserved(self.p.word_bits)) & !(1 << 4) != 0 {
             self.put(" preserves(");

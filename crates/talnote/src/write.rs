@@ -82,7 +82,7 @@ pub struct Object {
     pub section: u32,
     /// Offset from the section's base, bytes.
     pub offset: u64,
-    /// [`Mode::Imm`] or [`Mode::Shared`].
+    /// [`Mode::Imm`], [`Mode::Shared`], or [`Mode::Uniq`] for an owned static.
     pub mode: Mode,
     /// What it is.
     pub ty: ObjectType,
@@ -112,6 +112,8 @@ pub enum Import {
     Imm(LayoutId),
     /// A shared object.
     Shared(LayoutId),
+    /// An owned static.
+    Owned(LayoutId),
 }
 
 /// A place that the platform gives a meaning to.
@@ -177,6 +179,9 @@ pub struct NoteBuilder {
     pub roles: Vec<Role>,
     /// Names for messages.
     pub names: Vec<Name>,
+    /// What the [`Sig::uses`] of the types mean: the number of an object, or the number of objects plus that of an
+    /// import.
+    pub statics: BTreeMap<u64, u32>,
 }
 
 /// What an address word must be filled with.
@@ -232,6 +237,7 @@ impl NoteBuilder {
             imports: Vec::new(),
             roles: Vec::new(),
             names: Vec::new(),
+            statics: BTreeMap::new(),
         }
     }
 
@@ -273,12 +279,14 @@ impl NoteBuilder {
             out.push(s.kind as u8);
             uleb(&mut out, s.size.into());
         }
-        Nodes { out: &mut out, preserved: self.arch.preserved() }.table(types);
+        Nodes { out: &mut out, preserved: self.arch.preserved(), statics: &self.statics }.table(types);
         count(&mut out, self.objects.len());
         for o in &self.objects {
             place(&mut out, o.section, o.offset);
             match o.ty {
-                ObjectType::Layout(id) => uleb(&mut out, u128::from(id.0) + 1),
+                ObjectType::Layout(id) => {
+                    uleb(&mut out, 2 * u128::from(id.0) + 1 + u128::from(o.mode == Mode::Uniq));
+                }
                 ObjectType::Table { function, entries } => {
                     out.push(0);
                     uleb(&mut out, function.into());
@@ -302,6 +310,7 @@ impl NoteBuilder {
                 Import::Function(sig) => (0, sig.0),
                 Import::Imm(layout) => (1, layout.0),
                 Import::Shared(layout) => (2, layout.0),
+                Import::Owned(layout) => (3, layout.0),
             };
             uleb(&mut out, u128::from(id) * 4 + kind);
         }
@@ -335,6 +344,7 @@ struct Nodes<'a> {
     out: &'a mut Vec<u8>,
     /// What functions preserve if nothing else is said.
     preserved: RegSet,
+    statics: &'a BTreeMap<u64, u32>,
 }
 
 impl Nodes<'_> {
@@ -444,7 +454,7 @@ impl Nodes<'_> {
             !s.stack.is_empty(),
             !s.facts.is_empty(),
             !s.result_vars.is_empty() || !s.result_facts.is_empty(),
-            !s.gives_back.is_empty(),
+            !s.gives_back.is_empty() || !s.uses.is_empty(),
             s.preserved != self.preserved,
         ];
         self.out.extend([0x20, flags.iter().rev().fold(0, |byte, flag| byte << 1 | u8::from(*flag))]);
@@ -467,6 +477,14 @@ impl Nodes<'_> {
         }
         if gives_back {
             self.registers(s.gives_back.iter().map(|g| (g.0, g.1.0)));
+            // A static that is neither object nor import makes a note that no reader takes.
+            self.ids(
+                s.uses
+                    .iter()
+                    .map(|u| self.statics.get(u).copied().unwrap_or(u32::MAX))
+                    .collect::<Vec<_>>()
+                    .into_iter(),
+            );
         }
         if preserved {
             self.out.extend(s.preserved.to_le_bytes());

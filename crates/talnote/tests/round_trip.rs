@@ -64,6 +64,7 @@ fn table() -> TypeTable {
         results: vec![(0, imm)],
         result_facts: vec![linear(0, &[(0, 1), (2, -1)])],
         gives_back: vec![(7, bytes)],
+        uses: vec![STATIC],
         preserved: 0xf028,
         noreturn: true,
         start: false,
@@ -73,6 +74,9 @@ fn table() -> TypeTable {
     t.define(node, body, vec!["value".into(), "next".into()]);
     t
 }
+
+/// The address of an owned static.
+const STATIC: u64 = 0x90_0000;
 
 #[test]
 fn everything_comes_back() {
@@ -97,7 +101,9 @@ fn everything_comes_back() {
         Function { section: 0, offset: 0, size: 500, sig, stream: (0..200).collect() },
         Function { section: 0, offset: 512, size: 1, sig, stream: vec![] },
     ];
-    b.imports = vec![Import::Function(sig), Import::Imm(layout), Import::Shared(layout)];
+    b.imports =
+        vec![Import::Function(sig), Import::Imm(layout), Import::Shared(layout), Import::Owned(layout)];
+    b.statics = [(STATIC, b.objects.len() as u32 + 3)].into();
     b.roles = vec![
         Role { kind: RoleKind::Gate, section: 1, offset: 0 },
         Role { kind: RoleKind::Stub, section: 0, offset: 900 },
@@ -106,7 +112,7 @@ fn everything_comes_back() {
     b.names = vec![Name { kind: NameKind::Function, index: 1, text: "größer".into() }];
 
     let mut encoded = b.encode(&t).unwrap();
-    let bases = [0x40_0000u64, 0x50_0000, 0x60_0000, 0x70_0000, 0x80_0000];
+    let bases = [0x40_0000u64, 0x50_0000, 0x60_0000, 0x70_0000, 0x80_0000, STATIC];
     assert_eq!(encoded.words.len(), bases.len());
     for (&(at, _), base) in encoded.words.iter().zip(bases) {
         encoded.bytes[at..at + 8].copy_from_slice(&base.to_le_bytes());
@@ -134,6 +140,7 @@ fn everything_comes_back() {
             (0x60_0000, NoteImportKind::Function(sig)),
             (0x70_0000, NoteImportKind::Imm(layout)),
             (0x80_0000, NoteImportKind::Shared(layout)),
+            (STATIC, NoteImportKind::Owned(layout)),
         ]
     );
     let roles: Vec<u64> = note.roles.iter().map(|r| r.1).collect();

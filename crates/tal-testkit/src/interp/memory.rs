@@ -180,7 +180,7 @@ impl Memory {
         }
         match program.object_at(addr).and_then(|(i, off)| Some((program.objects.get(i as usize)?, off))) {
             Some((object, off)) if object.size - off >= size => match object.kind {
-                ObjectKind::Data(Mode::Shared, _) => Ok(()),
+                ObjectKind::Data(Mode::Shared | Mode::Uniq, _) => Ok(()),
                 ObjectKind::Data(..) if !write => Ok(()),
                 _ => Err(format!("{what}: in an object that does not allow it")),
             },

@@ -2,7 +2,7 @@
 
 use crate::encode::Encoded;
 use crate::encode::image::{Image, kind_of};
-use crate::ir::{ImportKind, Module, Section};
+use crate::ir::{ImportKind, Module, Place, Section};
 use talcore::types::{LayoutId, Mode, SigId};
 use talnote::table::TypeTable;
 use talnote::write::{
@@ -23,7 +23,11 @@ pub fn build(
     note.sections = image.sections.iter().map(|s| NoteSection { kind: s.kind, size: s.size }).collect();
     let section = |kind: SectionKind| image.section(kind).unwrap_or(0) as u32;
     for (object, &offset) in module.objects.iter().zip(&encoded.objects) {
-        let mode = if object.section == Section::Rodata { Mode::Imm } else { Mode::Shared };
+        let mode = match object.section {
+            Section::Rodata => Mode::Imm,
+            _ if object.owned => Mode::Uniq,
+            _ => Mode::Shared,
+        };
         let ty = match object.table_of {
             None => ObjectType::Layout(LayoutId(object.layout)),
             Some(function) => ObjectType::Table { function, entries: object.size / arch.word_bytes() as u64 },
@@ -44,7 +48,19 @@ pub fn build(
             ImportKind::Function(sig) => Import::Function(SigId(sig)),
             ImportKind::Imm(layout) => Import::Imm(LayoutId(layout)),
             ImportKind::Shared(layout) => Import::Shared(LayoutId(layout)),
+            ImportKind::Owned(layout) => Import::Owned(LayoutId(layout)),
         });
+    }
+    for &sym in &module.statics {
+        let number = match module.symbols[sym.0 as usize].place {
+            Place::Object(o) => Some(o),
+            Place::Import(i) => {
+                let i = image.used_imports.iter().position(|used| *used == i);
+                i.map(|i| (module.objects.len() + i) as u32)
+            }
+            _ => None,
+        };
+        note.statics.extend(number.map(|n| (u64::from(sym.0), n)));
     }
     let names = |kind, index: usize, text: &str| Name { kind, index: index as u32, text: text.to_string() };
     // Functions and objects have their names in the symbol table.

@@ -91,6 +91,7 @@ fn module() -> (Module, TypeTable) {
         bytes,
         relocs,
         layout: 0,
+        owned: false,
         table_of: None,
         span: span("data word"),
     };

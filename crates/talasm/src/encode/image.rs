@@ -132,7 +132,12 @@ fn used_imports(module: &Module, encoded: &Encoded) -> Vec<u32> {
         },
         _ => None,
     });
-    let used: std::collections::BTreeSet<u32> = targets.collect();
+    // Those that signatures mention, too.
+    let statics = module.statics.iter().filter_map(|s| match module.symbols[s.0 as usize].place {
+        Place::Import(i) => Some(i),
+        _ => None,
+    });
+    let used: std::collections::BTreeSet<u32> = targets.chain(statics).collect();
     used.into_iter().collect()
 }
 

@@ -206,7 +206,7 @@ pub(super) enum Modifier {
     Noreturn,
     Preserves(Vec<(RegOp, Span)>),
     Clobbers(Vec<(RegOp, Span)>),
-    Uses,
+    Uses(Vec<Ident>),
 }
 
 /// A signature.

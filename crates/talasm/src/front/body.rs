@@ -125,6 +125,7 @@ impl Cx<'_> {
                 bytes: vec![0; size as usize],
                 relocs,
                 layout: layout.0,
+                owned: false,
                 table_of: Some(f.index),
                 span: id.span,
             });

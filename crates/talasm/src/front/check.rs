@@ -12,6 +12,7 @@ enum Pointee {
     Function,
     Immutable,
     Shared,
+    Owned,
 }
 
 /// The data that is checked.
@@ -247,6 +248,7 @@ impl Cx<'_> {
             Pointee::Function => "a function",
             Pointee::Immutable => "an object in rodata",
             Pointee::Shared => "an object in data or bss",
+            Pointee::Owned => "an owned static, to which no pointer is kept",
         };
         let Some(sym) = target else {
             let n = data.number(at, width, false);
@@ -301,6 +303,7 @@ impl Cx<'_> {
                 let decl = self.own_objects[i as usize];
                 match &self.decls[decl as usize].kind {
                     super::ast::DeclKind::Object(o) if o.section == Section::Rodata => Pointee::Immutable,
+                    super::ast::DeclKind::Object(o) if o.owned.is_some() => Pointee::Owned,
                     _ => Pointee::Shared,
                 }
             }
@@ -308,6 +311,7 @@ impl Cx<'_> {
                 ImportKind::Function(_) => Pointee::Function,
                 ImportKind::Imm(_) => Pointee::Immutable,
                 ImportKind::Shared(_) => Pointee::Shared,
+                ImportKind::Owned(_) => Pointee::Owned,
             },
             Place::Function(_) | Place::Gate | Place::Restorer => Pointee::Function,
         }

@@ -134,6 +134,10 @@ pub(super) struct Cx<'o> {
     pub blobs: HashMap<DeclId, Option<super::data::Blob>>,
     /// The declarations of [`Place::Object`]s.
     pub own_objects: Vec<DeclId>,
+    /// The owned statics that signatures mention.
+    pub statics: Vec<SymId>,
+    /// The owned statics that the module's functions use beyond what their signatures say.
+    pub inferred_uses: HashMap<DeclId, Vec<DeclId>>,
     /// Bytes of initial data so far.
     pub data_bytes: u64,
     /// Something could not be resolved.
@@ -180,6 +184,8 @@ impl<'o> Cx<'o> {
             data: Vec::new(),
             blobs: HashMap::new(),
             own_objects: Vec::new(),
+            statics: Vec::new(),
+            inferred_uses: HashMap::new(),
             data_bytes: 0,
             failed: false,
             expanding: Vec::new(),
@@ -284,6 +290,7 @@ impl<'o> Cx<'o> {
                 let layout = self.object_info(decl)?.layout.0;
                 match o.section {
                     crate::ir::Section::Rodata => ImportKind::Imm(layout),
+                    _ if o.owned.is_some() => ImportKind::Owned(layout),
                     _ => ImportKind::Shared(layout),
                 }
             }

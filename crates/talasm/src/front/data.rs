@@ -62,8 +62,10 @@ impl Cx<'_> {
     fn lay_out_object(&mut self, decl: DeclId, o: &ObjectDecl, at: Span) -> Option<ObjectInfo> {
         let ast = Rc::clone(&self.ast);
         let vars = Vars::of(at.file);
-        if let Some(span) = o.owned {
-            self.not_yet(span, "owned statics (`own`)");
+        if let (Some(span), Section::Rodata) = (o.owned, o.section) {
+            self.error(1202, "what never changes cannot be owned").at(span, "in rodata").help(
+                "an owned static is memory that its functions change: declare it with `data own` or `bss own`",
+            );
             return None;
         }
         let layout = if o.init.is_empty() { None } else { self.measured(&ast, decl, o, &vars) };
@@ -72,7 +74,11 @@ impl Cx<'_> {
             None => self.layout(&ast, o.ty, &vars)?,
         };
         let span = ast.ty(o.ty).span;
-        let mode = if o.section == Section::Rodata { Mode::Imm } else { Mode::Shared };
+        let mode = match (o.section, o.owned) {
+            (Section::Rodata, _) => Mode::Imm,
+            (_, Some(_)) => Mode::Uniq,
+            _ => Mode::Shared,
+        };
         self.stable_checks.push((mode, layout, span));
         let imported = matches!(self.decls[decl as usize].kind, DeclKind::ImportObject(_));
         let size = self.size_of_layout(layout).and_then(|t| t.as_const());
@@ -229,6 +235,7 @@ impl Cx<'_> {
             size,
             bytes: blob.bytes,
             relocs: blob.relocs,
+            owned: o.owned.is_some(),
             layout: info.layout.0,
             table_of: None,
             span: ident.span,

@@ -1,7 +1,8 @@
 //! Writes the interface of a module: what other modules may `use`.
 
 use super::ast::{
-    Arg, Ast, Binder, Bound, Decl, DeclKind, ExprId, ExprKind, Fact, FnSig, Sig, Slot, TypeId, TypeKind,
+    Arg, Ast, Binder, Bound, Decl, DeclKind, ExprId, ExprKind, Fact, FnSig, Modifier, Sig, Slot, TypeId,
+    TypeKind,
 };
 use super::cx::{Cx, DeclId, Found};
 use super::lex::{Lexer, Tok};
@@ -27,6 +28,8 @@ impl Cx<'_> {
             if !wanted.insert(id) {
                 continue;
             }
+            let used = self.inferred_uses.get(&id).into_iter().flatten();
+            todo.extend(used.copied().filter(|d| decls[*d as usize].span.file == 0));
             for name in mentioned(&ast, &decls[id as usize]) {
                 let first = self.name(name).split('.').next().map(|f| self.names.intern(f));
                 if let Found::Decl(d) = self.lookup(0, first.unwrap_or(name))
@@ -64,11 +67,20 @@ impl Cx<'_> {
                     Section::Data => "data",
                     Section::Bss => "bss",
                 };
-                let _ = write!(out, "{section} {name}: {}", self.written_layout(id, o.ty));
+                let own = if o.owned.is_some() { "own " } else { "" };
+                let _ = write!(out, "{section} {own}{name}: {}", self.written_layout(id, o.ty));
             }
             _ => {
                 let words = self.words(d.span);
                 out.push_str(words.strip_prefix("pub ").unwrap_or(&words));
+            }
+        }
+        if let (Some(uses), DeclKind::Fn(FnSig::Inline(_))) = (self.inferred_uses.get(&id), &d.kind) {
+            let decls = &self.decls;
+            let names: Vec<&str> =
+                uses.iter().map(|d| self.names.get(decls[*d as usize].ident.name)).collect();
+            if !names.is_empty() {
+                let _ = write!(out, " uses ({})", names.join(", "));
             }
         }
         out.push('\n');
@@ -141,6 +153,11 @@ fn in_sig(ast: &Ast, sig: &Sig, out: &mut Vec<Name>) {
     }
     for f in sig.facts.iter().chain(&sig.result_facts) {
         in_fact(ast, f, out);
+    }
+    for (m, _) in &sig.modifiers {
+        if let Modifier::Uses(names) = m {
+            out.extend(names.iter().map(|n| n.name));
+        }
     }
 }
 

@@ -87,7 +87,7 @@ impl Cx<'_> {
         self.result_vars(&in_results, sig, &mut vars, &mut out, &mut names);
         let results = self.results(ast, sig, &vars, &mut out);
         let result_facts = self.facts(ast, &sig.result_facts, &vars);
-        let modifiers = self.modifiers(sig, &mut out, span);
+        let modifiers = self.modifiers(sig, &mut out, span, file);
         if !good {
             return None;
         }
@@ -362,18 +362,23 @@ impl Cx<'_> {
         res
     }
 
-    fn modifiers(&mut self, sig: &Sig, out: &mut types::Sig, span: Span) -> Option<()> {
+    fn modifiers(&mut self, sig: &Sig, out: &mut types::Sig, span: Span, file: u16) -> Option<()> {
         let mut good = true;
         let mut preserved = self.options.arch.preserved();
         for r in &out.results {
             preserved &= !(1 << r.0);
         }
-        for (m, at) in &sig.modifiers {
+        for (m, _) in &sig.modifiers {
             match m {
                 Modifier::Noreturn => out.noreturn = true,
-                Modifier::Uses => {
-                    self.not_yet(*at, "owned statics (`uses`)");
-                    good = false;
+                Modifier::Uses(names) => {
+                    for ident in names {
+                        match self.used_static(ident, file) {
+                            Some(sym) if out.uses.contains(&sym) => {}
+                            Some(sym) => out.uses.push(sym),
+                            None => good = false,
+                        }
+                    }
                 }
                 Modifier::Preserves(regs) | Modifier::Clobbers(regs) => {
                     let keeps = matches!(m, Modifier::Preserves(_));

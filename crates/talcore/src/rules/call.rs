@@ -66,7 +66,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             self.state.facts.fresh(*range);
         }
         if sig.start {
-            return self.start_process();
+            self.start_process()?;
+            self.open_statics(sig)?;
+            self.close_entry();
+            return Ok(());
         }
         for r in 0..self.program.arch.registers() {
             if sig.preserved >> r & 1 == 1 {
@@ -84,6 +87,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         for fact in &sig.facts {
             self.state.facts.assume(fact);
         }
+        self.open_statics(sig)?;
         self.close_entry();
         Ok(())
     }
@@ -96,7 +100,6 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.state.facts.fresh(most);
         let lay = crate::state::Lay { id: self.program.shapes.block(), env: None };
         self.open(Mode::Imm, lay)?;
-        self.close_entry();
         Ok(())
     }
 
@@ -124,6 +127,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                     }
                 }
             }
+            // What they own is given away; no borrow of them, or of what is in them, is found afterwards.
+            if kind == Kind::Owned {
+                self.close_statics(&sig.uses, CALL)?;
+            }
             for (i, &ty) in sig.stack.iter().enumerate() {
                 if self.kind(ty) == kind {
                     let at = self.state.depth + word * i as i64;
@@ -138,6 +145,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         self.discharge(&mut s, &sig.vars, &sig.facts, CALL)?;
         self.borrows(sig.stack.len())?;
+        self.no_static_lent(&sig.uses)?;
         Ok(s)
     }
 
@@ -325,6 +333,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 }
             }
         }
+        self.close_statics(&sig.uses, RETURN)?;
         for &(r, ty) in &sig.params {
             let (Some(layout), Some(Word::Ptr(l, _))) = (self.unique_layout(ty), entry.regs.get(r as usize))
             else {

@@ -3,8 +3,10 @@
 use crate::engine::{Checked, Engine};
 use crate::guide::Guide;
 use crate::limits;
+use crate::program::ObjectKind;
 use crate::state::{LocId, STATIC, Word};
 use crate::term::Term;
+use crate::types::Mode;
 use crate::verdict::Code;
 use crate::x86::insn::{Mem, Reg};
 
@@ -25,6 +27,10 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// What an absolute address refers to.
     pub fn absolute(&self, addr: u64) -> Option<Place> {
         if let Some((object, off)) = self.program.object_at(addr) {
+            let found = self.program.objects.get(object as usize)?;
+            if let ObjectKind::Data(Mode::Uniq, _) = found.kind {
+                return Some(Place::Object(self.static_loc(found.addr)?, Term::from(i128::from(off))));
+            }
             return Some(Place::Object(STATIC + object, Term::from(i128::from(off))));
         }
         self.program.sig_at(addr).map(|_| Place::Code(addr))

@@ -22,7 +22,8 @@ use talcore::walk;
 const CODE: u64 = 0x40_0000;
 /// Functions that are only called lie here, one behind the other.
 const OTHERS: u64 = 0x41_0000;
-const DATA: u64 = 0x50_0000;
+/// Where the object of a laboratory lies.
+pub(crate) const DATA: u64 = 0x50_0000;
 static ZEROS: [u8; 4096] = [0; 4096];
 
 /// Bytes of machine code at the address of the function under test.
@@ -44,6 +45,8 @@ pub(crate) struct Lab {
     /// Labels by their offsets.
     pub(crate) labels: Vec<(u64, Label)>,
     pub(crate) witnesses: Vec<Term>,
+    /// Constants are addresses, not numbers.
+    pub(crate) addresses: bool,
 }
 
 impl Lab {
@@ -79,15 +82,22 @@ impl Lab {
         self.objects.push(Object { addr: DATA, size, kind: ObjectKind::Data(Mode::Shared, layout) });
     }
 
+    /// An owned static of this layout at [`DATA`], which is zero in the file.
+    pub(crate) fn owned(&mut self, layout: LayoutId, size: u64) {
+        self.objects.push(Object { addr: DATA, size, kind: ObjectKind::Data(Mode::Uniq, layout) });
+        self.addresses = true;
+    }
+
     /// Checks a function of this signature with this code and the lying guide.
     pub(crate) fn check(mut self, sig: Sig, code: &[u8]) -> Result<(), Box<Reject>> {
         let labels = std::mem::take(&mut self.labels);
         let witnesses = std::mem::take(&mut self.witnesses).into_iter();
+        let addresses = self.addresses;
         self.program(sig, code, |program| {
             let function = &program.functions[0];
             let entry = Engine::new(program, function, walk::NoGuide, 1 << 20)?.entry;
             let labels = labels.iter().map(|(at, make)| (*at, Rc::new(make(&entry)))).collect();
-            let mut engine = Engine::new(program, function, Liar { labels, witnesses }, 1 << 20)?;
+            let mut engine = Engine::new(program, function, Liar { labels, witnesses, addresses }, 1 << 20)?;
             walk::run(&mut engine).map(|_| ())
         })
     }
@@ -151,6 +161,7 @@ impl Lab {
 struct Liar {
     labels: BTreeMap<u64, Rc<State>>,
     witnesses: std::vec::IntoIter<Term>,
+    addresses: bool,
 }
 
 impl Guide for Liar {
@@ -178,7 +189,7 @@ impl Guide for Liar {
         self.witnesses.next()
     }
     fn addend(&mut self, _: u64) -> Option<i64> {
-        None
+        self.addresses.then_some(0)
     }
     fn edge(&mut self, _: u64, _: &State) -> Edge {
         Edge::Match

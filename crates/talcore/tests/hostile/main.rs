@@ -3,6 +3,7 @@
 
 mod lab;
 mod owners;
+mod statics;
 
 use iced_x86::code_asm::*;
 use lab::{Lab, Label, accepted, code, rejected};

@@ -10,7 +10,7 @@ use talcore::verdict::Code;
 
 /// `struct node { next: opt own node, value: int }`: the layout, the pointer to it, and that under `opt`. The numbers
 /// are always the same, so that labels can be made without the laboratory.
-fn node(lab: &mut Lab) -> (LayoutId, WordId, WordId) {
+pub(crate) fn node(lab: &mut Lab) -> (LayoutId, WordId, WordId) {
     lab.types.structs.push(Struct::default());
     let layout = lab.layout(Layout::Struct(StructId(0), [].into()));
     let own = lab.word(WordTy::Ptr(Mode::Own, layout));
@@ -22,7 +22,7 @@ fn node(lab: &mut Lab) -> (LayoutId, WordId, WordId) {
 }
 
 const NODE: LayoutId = LayoutId(0);
-const OPT: WordId = WordId(1);
+pub(crate) const OPT: WordId = WordId(1);
 /// The first word type that is added behind those of [`node`] and a pointer.
 const BLOCK: WordId = WordId(4);
 

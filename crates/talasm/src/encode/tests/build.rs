@@ -66,6 +66,7 @@ pub(super) fn object(m: &mut Module, section: Section, relocs: Vec<DataReloc>) -
         bytes,
         relocs,
         layout: 0,
+        owned: false,
         table_of: None,
         span: S,
     });
