@@ -146,7 +146,7 @@ impl Cx<'_> {
         let order = functions.clone();
         let mut functions = self.functions(&decls, functions);
         self.define_structs();
-        if functions.len() == order.len() {
+        if functions.len() == order.len() && self.diags.errors() == 0 {
             self.infer_uses(&decls, &order, &mut functions);
         }
         // Nothing may be left out in silence.

@@ -72,7 +72,8 @@ impl Cx<'_> {
         functions: &mut [Function],
     ) {
         let declared = |cx: &Self, sig: u32| -> BTreeSet<u32> {
-            cx.table.types.sigs[sig as usize].uses.iter().map(|u| *u as u32).collect()
+            let sig = cx.table.types.sigs.get(sig as usize);
+            sig.into_iter().flat_map(|s| &s.uses).map(|u| *u as u32).collect()
         };
         let mut uses: Vec<BTreeSet<u32>> = functions.iter().map(|f| declared(self, f.sig)).collect();
         let mut callers: Vec<Vec<usize>> = vec![Vec::new(); functions.len()];
@@ -120,7 +121,7 @@ impl Cx<'_> {
         }
         for ((f, &(decl, sym)), uses) in functions.iter_mut().zip(order).zip(uses) {
             let d = &decls[decl as usize];
-            let old = &self.table.types.sigs[f.sig as usize];
+            let Some(old) = self.table.types.sigs.get(f.sig as usize) else { continue };
             if self.fixed(d) || uses.len() == old.uses.len() {
                 self.publish(sym, &uses);
                 continue;
