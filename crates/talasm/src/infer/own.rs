@@ -137,7 +137,19 @@ impl Join<'_, '_> {
             return None;
         }
         let (p, a) = &self.folded(label, p, a);
-        let (p, a) = (&self.settled(Some(&label.state), p), &self.settled(None, a));
+        let placed: Vec<(Term, Term)> = p
+            .cells
+            .iter()
+            .filter(|c| c.off.as_const().is_none() && elsewhere(label, &label.state, &c.word))
+            .filter_map(|c| {
+                let off = self.apply(&c.off)?;
+                let other = a.cells.iter().find(|d| d.off == off)?;
+                elsewhere(label, &self.s, &other.word).then(|| (c.off.clone(), off))
+            })
+            .collect();
+        let here: Vec<Term> = placed.iter().map(|t| t.0.clone()).collect();
+        let there: Vec<Term> = placed.into_iter().map(|t| t.1).collect();
+        let (p, a) = (&self.settled(Some(&label.state), p, &here), &self.settled(None, a, &there));
         let lay = self.common_layout(label, p, a)?;
         let mut cells = Vec::new();
         for cell in &p.cells {
@@ -185,14 +197,17 @@ impl Join<'_, '_> {
         Some(Loc { lay, cells, addr: None, ..p.clone() })
     }
 
-    /// Memory of the label's state or (`None`) of the edge's, in which elements at unknown indices are packed: a label
-    /// cannot say where they are.
-    fn settled(&mut self, state: Option<&State>, loc: &Loc) -> Loc {
+    /// Memory of the label's state or (`None`) of the edge's, in which elements at unknown indices are packed, but for
+    /// those at places that both know and whose words are used.
+    fn settled(&mut self, state: Option<&State>, loc: &Loc, placed: &[Term]) -> Loc {
         let mut out = loc.clone();
         out.cells.clear();
         for c in &loc.cells {
             let s = state.unwrap_or(&self.s);
-            if c.off.as_const().is_some() || !self.f.conforms(s, &c.word, &loc.lay, &c.off) {
+            if c.off.as_const().is_some()
+                || placed.contains(&c.off)
+                || !self.f.conforms(s, &c.word, &loc.lay, &c.off)
+            {
                 out.cells.push(c.clone());
             } else {
                 self.changed |= state.is_some();

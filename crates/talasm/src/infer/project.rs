@@ -50,7 +50,11 @@ impl<'a, 'p> Projection<'a, 'p> {
         for l in locs() {
             terms.extend(l.lay.env.iter().flat_map(|e| e.iter().cloned()));
         }
-        for w in words(from).chain(locs().flat_map(|l| l.cells.iter().map(|c| &c.word))) {
+        // Elements at places that no number tells are packed, so they name nothing.
+        let told =
+            |l: &Loc, c: &Held| c.off.as_const().is_some() || !f.conforms(from, &c.word, &l.lay, &c.off);
+        let held = locs().flat_map(|l| l.cells.iter().filter(move |c| told(l, c)).map(|c| &c.word));
+        for w in words(from).chain(held) {
             match w {
                 Word::Int(t) | Word::Sp(t) | Word::Ptr(_, t) => terms.push(t.clone()),
                 Word::Opt(v, _, env) => {
@@ -169,15 +173,37 @@ impl<'a, 'p> Projection<'a, 'p> {
         let Some(loc) = self.from.locs.get(l as usize) else { return };
         for cell in &loc.cells {
             // A label cannot say where an element is whose index has no name.
-            if cell.off.as_const().is_none() && self.f.conforms(self.from, &cell.word, &loc.lay, &cell.off) {
-                continue;
-            }
-            let off = self.term(&cell.off);
+            let off = match self.place(&cell.off).filter(|_| in_words(self.from, &cell.word)) {
+                Some(off) => off,
+                None if cell.off.as_const().is_none()
+                    && self.f.conforms(self.from, &cell.word, &loc.lay, &cell.off) =>
+                {
+                    continue;
+                }
+                None => self.term(&cell.off),
+            };
             let word = self.word(&cell.word, locs);
             if let Some(loc) = locs.get_mut(k as usize) {
                 loc.cells.push(Held { off, word });
             }
         }
+    }
+
+    /// An offset that the numbers in registers and in the frame tell.
+    fn place(&mut self, off: &Term) -> Option<Term> {
+        if let Some(named) = self.named(off) {
+            return Some(named);
+        }
+        let (v, c) = *off.summands().iter().next()?;
+        let whole = words(self.from).find_map(|w| {
+            let Word::Int(t) = w else { return None };
+            let by = i128::from(t.coefficient(v));
+            let k = (by != 0 && i128::from(c) % by == 0).then(|| i128::from(c) / by)?;
+            let rest = off.add_scaled(t, -k).filter(|r| r.as_const().is_some())?;
+            Some((t.clone(), k, rest))
+        });
+        let (t, k, rest) = whole?;
+        rest.add_scaled(&self.term(&t), k)
     }
 
     pub(super) fn word(&mut self, w: &Word, locs: &mut Vec<Loc>) -> Word {
@@ -270,6 +296,15 @@ pub(super) fn reached(f: &Frame<'_>, s: &State) -> BTreeSet<LocId> {
         }
     }
     found
+}
+
+/// Whether the memory that a word owns is that of a word in a register or in the frame too.
+fn in_words(s: &State, w: &Word) -> bool {
+    words(s).any(|x| match (w, x) {
+        (Word::Opt(v, ..), Word::Opt(u, ..)) => v == u,
+        (Word::Ptr(l, _), Word::Ptr(k, _)) => l == k && *l < STATIC,
+        _ => false,
+    })
 }
 
 /// The words of a state in registers and in the frame, in the order in which matching meets them.

@@ -58,6 +58,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.lent.push(Lent::Object(l as LocId, Mode::Own));
             }
         }
+        self.bind_numbers(&mut s, label)?;
         for l in 0..self.rigid_locs.min(label.locs.len()) {
             if label.locs.get(l).is_some_and(|want| want.live && want.exclusive()) {
                 self.match_contents(&mut s, label, l as LocId, l as LocId)?;
@@ -84,6 +85,29 @@ impl<'a, G: Guide> Engine<'a, G> {
         let own = label.facts.list().get(entry.facts.list().len()..).unwrap_or(&[]);
         self.discharge(&mut s, ranges, own, LABEL)?;
         self.subst = s;
+        Ok(())
+    }
+
+    /// Where the label holds words in elements of arrays, their places are numbers in registers or in the frame. So
+    /// variables that are such numbers are bound first; each is matched again in its turn.
+    fn bind_numbers(&mut self, s: &mut Subst, label: &State) -> Checked {
+        let placed = |l: &crate::state::Loc| l.cells.iter().any(|c| c.off.scope() > self.rigid_vars as u32);
+        if !label.locs.iter().take(self.rigid_locs).any(placed) {
+            return Ok(());
+        }
+        self.spend(label.regs.len() as u64 + label.frame.len() as u64)?;
+        for (pattern, actual) in label.regs.iter().zip(&self.state.regs) {
+            if let (Word::Int(p), Word::Int(a)) = (pattern, actual) {
+                s.evident(p, a);
+            }
+        }
+        for (pattern, actual) in label.frame.iter().zip(&self.state.frame) {
+            if let (Some(Word::Int(p)), Some(Word::Int(a))) = (&pattern.word, &actual.word)
+                && pattern.off == actual.off
+            {
+                s.evident(p, a);
+            }
+        }
         Ok(())
     }
 
