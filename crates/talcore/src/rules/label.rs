@@ -95,17 +95,28 @@ impl<'a, G: Guide> Engine<'a, G> {
         if !label.locs.iter().take(self.rigid_locs).any(placed) {
             return Ok(());
         }
-        self.spend(label.regs.len() as u64 + label.frame.len() as u64)?;
+        let mut pairs = Vec::new();
         for (pattern, actual) in label.regs.iter().zip(&self.state.regs) {
             if let (Word::Int(p), Word::Int(a)) = (pattern, actual) {
-                s.evident(p, a);
+                pairs.push((p, a.clone()));
             }
         }
         for (pattern, actual) in label.frame.iter().zip(&self.state.frame) {
             if let (Some(Word::Int(p)), Some(Word::Int(a))) = (&pattern.word, &actual.word)
                 && pattern.off == actual.off
             {
-                s.evident(p, a);
+                pairs.push((p, a.clone()));
+            }
+        }
+        for (pattern, actual) in pairs {
+            self.spend(2)?;
+            // One open variable, once: the difference is what it stands for.
+            let open = |v: Var| {
+                v.checked_sub(s.rigid).is_some_and(|i| matches!(s.terms.get(i as usize), Some(None)))
+            };
+            let mut unknown = pattern.summands().into_iter().filter(|x| open(x.0));
+            if unknown.next().is_some_and(|x| x.1.abs() == 1) && unknown.next().is_none() {
+                self.unify(s, pattern, &actual, true, LABEL)?;
             }
         }
         Ok(())
