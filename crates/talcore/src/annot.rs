@@ -25,7 +25,8 @@
 //!           [debt: uleb bytes; without it there is none]
 //! word:     1 nothing known; 2 int: term; 3 pointer: uleb location, term; 4 pointer: uleb static, term;
 //!           5 frame address: term; 6 opt: uleb variable, uleb word, uleb count, terms; 7 fn: uleb sig;
-//!           8 word variable: uleb; 16 + r: what the caller had in register r; 32 + l: pointer to the
+//!           8 word variable: uleb; 9 and 10 a word of the type whose code is a term, copied or moved:
+//!           uleb variable, term; 16 + r: what the caller had in register r; 32 + l: pointer to the
 //!           start of location l < 32; from 64 on int: the byte begins the term
 //! answers:  proofs, witnesses and decisions in the order in which they are asked
 //! proof:    uleb p; p & 3 = 0: one fact, p >> 2 counted back from the last one; 1: two facts, p >> 2 and
@@ -41,6 +42,7 @@
 
 mod labels;
 
+use crate::codes::global_code;
 use crate::facts::{Cert, Facts, Uses};
 use crate::guide::{Edge, Ghost, Guide};
 use crate::limits;
@@ -48,8 +50,10 @@ use crate::program::{Function, Program};
 use crate::reader::Reader;
 use crate::state::State;
 use crate::term::Term;
+use crate::types::WordId;
 use crate::x86::insn::Reg;
 use alloc::rc::Rc;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Where a note's types start in the program's tables.
@@ -76,6 +80,8 @@ pub struct Reading<'a> {
     next_ghost: usize,
     answers: Reader<'a>,
     optional: Reader<'a>,
+    /// The numbers of all word types, and which are the note's.
+    codes: (Arc<[WordId]>, (u32, u32)),
     /// Optional questions until the next answer; `None` before it has been read.
     skip: Option<u64>,
 }
@@ -120,7 +126,8 @@ impl<'a> Reading<'a> {
         let size: usize = r.num().ok_or(bad)?;
         let answers = Reader::new(r.take(size).ok_or(bad)?);
         let optional = Reader::new(r.take(r.left()).ok_or(bad)?);
-        Ok(Reading { labels, count, ghosts, next_ghost: 0, answers, optional, skip: None })
+        let codes = (program.codes.clone(), function.types.words);
+        Ok(Reading { labels, count, ghosts, next_ghost: 0, answers, optional, codes, skip: None })
     }
 
     /// The number of labels.
@@ -179,7 +186,8 @@ impl Guide for Reading<'_> {
     }
 
     fn witness(&mut self, facts: &Facts, _var: usize) -> Option<Term> {
-        self.answers.term(facts.var_count() as u32)
+        let t = self.answers.term(facts.var_count() as u32)?;
+        global_code(&self.codes.0, t, self.codes.1)
     }
 
     fn addend(&mut self, _at: u64) -> Option<i64> {

@@ -5,7 +5,7 @@ use crate::annot::TypeBase;
 use crate::arch::Arch;
 use crate::data;
 use crate::elf::{self, Desc};
-use crate::eq::{same_layout, same_sig, unite_structs};
+use crate::eq::{same_layout, same_sig, unite_structs, unite_words};
 use crate::limits;
 use crate::note::{self, Note, NoteImportKind, NoteObject, RoleKind};
 use crate::program::{Extern, Function, Object, ObjectKind, Policy, Program, Segment};
@@ -107,6 +107,7 @@ fn assemble<'a>(
         Shapes::of(&mut types, arch).map_err(|why| Reject::new(Code::IllFormedType, 0, why).in_file())?;
     let note_bytes: u64 = descs.iter().map(|d| d.1.len() as u64).sum();
     unite_structs(&mut types, note_bytes.saturating_mul(limits::UNITE_STEPS_PER_BYTE));
+    let codes = unite_words(&mut types, note_bytes.saturating_mul(limits::UNITE_STEPS_PER_BYTE));
     let mut program = Program {
         arch,
         policy: Policy::default(),
@@ -121,6 +122,7 @@ fn assemble<'a>(
         stubs: Vec::new(),
         abi,
         shapes,
+        codes,
     };
     let mut roles = Roles::default();
     define(&mut program, &notes, &mut roles)?;

@@ -183,6 +183,10 @@ impl Data<'_> {
             _ => Word::Int(Term::from(i128::from(value))),
         };
         let blame = Blame { shape: Code::Data, fact: Code::Data };
+        let (ty, env) = match self.engine.plain(ty, env) {
+            Some(known) => (known, &Some([].into())),
+            None => (ty, env),
+        };
         let number = Word::Int(Term::from(i128::from(value)));
         // A number may happen to look like an address.
         let word = match self.engine.program.types.word(ty) {

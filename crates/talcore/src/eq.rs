@@ -3,8 +3,12 @@
 //! Two structs are equal if their definitions are, assuming that they are (the greatest fixed
 //! point): a cycle through pointers that never finds a difference is an equality.
 
+use crate::codes::{code, coded, is_code};
+use crate::limits;
+use crate::term::Term;
 use crate::types::{Layout, LayoutId, Sig, SigId, StructId, Types, WordId, WordTy};
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Whether two signatures are the same up to the names of variables, which are numbers. The steps that
@@ -52,6 +56,44 @@ pub fn unite_structs(types: &mut Types, mut fuel: u64) {
     }
 }
 
+/// For each word type the first one that is the same, as far as that can be told within `fuel` steps. Type arguments
+/// become the codes of those.
+pub fn unite_words(types: &mut Types, mut fuel: u64) -> Arc<[WordId]> {
+    let mut alike: BTreeMap<u64, Vec<WordId>> = BTreeMap::new();
+    let mut united: Vec<WordId> = Vec::with_capacity(types.words.len());
+    for i in 0..types.words.len() {
+        let id = WordId(i as u32);
+        let known = alike.entry(word_outline(types, id)).or_default();
+        let mut same = None;
+        for &other in known.iter() {
+            let most = fuel.min(UNITE_STEPS);
+            let mut left = most;
+            if TypeEq::new(types, &mut left).words(other, id) {
+                same = Some(other);
+            }
+            fuel = fuel.saturating_sub(most - left + 1);
+            if same.is_some() {
+                break;
+            }
+        }
+        if same.is_none() && known.len() < ALIKE {
+            known.push(id);
+        }
+        united.push(same.unwrap_or(id));
+    }
+    let united: Arc<[WordId]> = united.into();
+    for layout in &mut types.layouts {
+        if let Layout::Struct(_, args) = layout {
+            for t in args.iter_mut() {
+                if let Some(first) = coded(t).and_then(|id| united.get(id.index())) {
+                    *t = code(*first);
+                }
+            }
+        }
+    }
+    united
+}
+
 /// Steps that comparing two structs may take.
 const UNITE_STEPS: u64 = 1 << 12;
 /// How many structs of one outline are compared with others.
@@ -68,16 +110,7 @@ fn outline(types: &Types, id: StructId) -> u64 {
         match types.layout(field) {
             Layout::Bytes(n) => mix(n.konst() as u64),
             Layout::Cstr(_) => mix(1),
-            Layout::Cell(w) => mix(match types.word(*w) {
-                WordTy::Int(_) => 2,
-                WordTy::Range(r) => (r.lo as u64).wrapping_mul(31) ^ r.hi as u64,
-                WordTy::Ptr(mode, _) => 3 + *mode as u64,
-                WordTy::Opt(_) => 10,
-                WordTy::Fn(_) => 11,
-                WordTy::Var(_) => 12,
-                WordTy::Res(_) => 17,
-                WordTy::Exists(e) => 18 + e.vars.len() as u64,
-            }),
+            Layout::Cell(w) => mix(kind_of(types, *w)),
             Layout::Num(w, r) => mix(w.bytes() as u64 ^ (r.lo as u64).wrapping_mul(31) ^ r.hi as u64),
             Layout::Array(n, _) => mix(13 ^ n.konst() as u64),
             Layout::NullTerm(..) => mix(14),
@@ -86,6 +119,50 @@ fn outline(types: &Types, id: StructId) -> u64 {
         }
     }
     hash
+}
+
+fn kind_of(types: &Types, id: WordId) -> u64 {
+    match types.word(id) {
+        WordTy::Int(_) => 2,
+        WordTy::Range(r) => (r.lo as u64).wrapping_mul(31) ^ r.hi as u64,
+        WordTy::Ptr(mode, _) => 3 + *mode as u64,
+        WordTy::Opt(_) => 10,
+        WordTy::Fn(_) => 11,
+        WordTy::Var(_) => 12,
+        WordTy::Res(_) => 17,
+        WordTy::Of(..) => 15,
+        WordTy::Exists(e) => 18 + e.vars.len() as u64,
+    }
+}
+
+/// The same for words. Structs have one number already if they are the same.
+fn word_outline(types: &Types, id: WordId) -> u64 {
+    let mut id = id;
+    let mut hash = 0u64;
+    for _ in 0..limits::NESTING {
+        hash = hash.wrapping_mul(0x100_0000_01b3) ^ kind_of(types, id);
+        id = match types.word(id) {
+            WordTy::Opt(inner) | WordTy::Res(inner) => *inner,
+            WordTy::Exists(e) => e.word,
+            _ => break,
+        };
+    }
+    match types.word(id) {
+        WordTy::Ptr(_, l) => match types.layout(*l) {
+            Layout::Struct(s, args) => {
+                let sum = args.iter().filter(|t| !is_code(t)).map(|t| t.konst() as u64);
+                hash ^ u64::from(s.0) << 32 ^ sum.fold(0, u64::wrapping_add) << 16
+            }
+            Layout::Bytes(n) => hash ^ (n.konst() as u64) << 32,
+            _ => hash,
+        },
+        WordTy::Int(t) => hash ^ (t.konst() as u64) << 32,
+        WordTy::Fn(sig) => {
+            let s = types.sig(*sig);
+            hash ^ ((s.params.len() as u64) << 8 | s.results.len() as u64) << 32
+        }
+        _ => hash,
+    }
 }
 
 /// How deep comparing may recurse, through pointers, signatures and structs.
@@ -140,7 +217,9 @@ impl<'t, 'f> TypeEq<'t, 'f> {
             (Layout::Cell(x), Layout::Cell(y)) => e.words(*x, *y),
             (Layout::Array(n, x), Layout::Array(m, y)) => n == m && e.layouts(*x, *y),
             (Layout::NullTerm(n, x), Layout::NullTerm(m, y)) => n == m && e.words(*x, *y),
-            (Layout::Struct(s, x), Layout::Struct(t, y)) => x == y && e.structs(*s, *t),
+            (Layout::Struct(s, x), Layout::Struct(t, y)) => {
+                x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| e.args(x, y)) && e.structs(*s, *t)
+            }
             (Layout::Seq(x), Layout::Seq(y)) => {
                 x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| e.layouts(*x, *y))
             }
@@ -150,6 +229,15 @@ impl<'t, 'f> TypeEq<'t, 'f> {
             self.layouts.insert((a, b));
         }
         same
+    }
+
+    /// Two arguments; those that are codes are the types.
+    fn args(&mut self, a: &Term, b: &Term) -> bool {
+        let word = |t: &Term| coded(t).filter(|id| id.index() < self.types.words.len());
+        match (word(a), word(b)) {
+            (Some(x), Some(y)) => self.words(x, y),
+            _ => a == b,
+        }
     }
 
     fn structs(&mut self, a: StructId, b: StructId) -> bool {

@@ -14,6 +14,7 @@ pub mod annot;
 pub mod arch;
 pub mod arith;
 pub mod check;
+pub mod codes;
 pub mod data;
 pub mod elf;
 pub mod engine;

@@ -12,6 +12,7 @@ use crate::state::{Env, Lay, LocId, STATIC, Word};
 use crate::term::Term;
 use crate::types::{Layout, LayoutId, WordId, WordTy};
 use crate::verdict::Code;
+use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -293,6 +294,9 @@ impl<'a, G: Guide> Engine<'a, G> {
             return self.reject(Code::Limit, "types are nested too deeply");
         }
         let types = &self.program.types;
+        if matches!(types.word(pattern.0), WordTy::Of(..)) || matches!(types.word(actual.0), WordTy::Of(..)) {
+            return self.same_variable(s, pattern, actual, depth, blame);
+        }
         match (types.word(pattern.0), types.word(actual.0)) {
             (WordTy::Int(p), WordTy::Int(a)) => {
                 let (p, a) = (self.term(under(p, pattern.1))?, self.term(under(a, actual.1))?);
@@ -337,10 +341,45 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
     }
 
+    /// The same where one of the types is known by its code.
+    fn same_variable(
+        &mut self,
+        s: &mut Subst,
+        pattern: (WordId, &Env),
+        actual: (WordId, &Env),
+        depth: usize,
+        blame: Blame,
+    ) -> Checked {
+        let program = self.program;
+        let closed: Env = Some(Rc::from([]));
+        if let Some(known) = self.plain(actual.0, actual.1) {
+            return self.same_word(s, pattern, (known, &closed), depth + 1, blame);
+        }
+        let WordTy::Of(p, linear) = program.types.word(pattern.0) else {
+            return self.reject(blame.shape, "a cell holds another type of word");
+        };
+        let p = self.term(under(p, pattern.1))?;
+        if let Some(known) = s.apply(&p).and_then(|t| program.decode(&t, *linear)) {
+            return self.same_word(s, (known, &closed), actual, depth + 1, blame);
+        }
+        match program.types.word(actual.0) {
+            WordTy::Of(a, kind) if kind == linear => {
+                let a = self.term(under(a, actual.1))?;
+                self.unify(s, &p, &a, false, blame)
+            }
+            // What may be moved only is no type for words that are copied.
+            _ => match program.code(actual.0).filter(|_| *linear || !program.types.linear(actual.0)) {
+                Some(code) => self.unify(s, &p, &code, false, blame),
+                None => self.reject(blame.shape, "a cell holds another type of word"),
+            },
+        }
+    }
+
     /// Why a word of a type `opt` or `res` is no pointer yet.
     pub fn untested_word(&self, ty: WordId) -> &'static str {
         match self.program.types.word(ty) {
             WordTy::Res(_) => "the word may be an error number here: test it first",
+            WordTy::Of(..) => NO_POINTER,
             _ => "the pointer may be 0 here: test it first",
         }
     }

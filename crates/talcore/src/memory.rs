@@ -14,6 +14,7 @@ use crate::term::Term;
 use crate::types::{Layout, LayoutId, WordId};
 use crate::verdict::Code;
 use crate::x86::insn::Width;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 /// What an access meets.
@@ -86,7 +87,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             match program.types.layout(lay.id) {
                 Layout::Cell(word) => {
                     if off.as_const() == Some(0) && i64::from(width.bytes()) == self.word() {
-                        return Ok(Leaf::Cell(*word, lay.env));
+                        return Ok(match self.plain(*word, &lay.env) {
+                            Some(known) => Leaf::Cell(known, Some(Rc::from([]))),
+                            None => Leaf::Cell(*word, lay.env),
+                        });
                     }
                     return self.raw_read(&whole, width, write);
                 }

@@ -24,6 +24,7 @@
 //!        0x03 word opt: uleb word      0x04 word fn: uleb sig       0x05 word variable: uleb
 //!        0x06 word res: uleb word
 //!        0x07 word exists: uleb first variable, uleb count, intervals, uleb count, facts, uleb word
+//!        0x08 word of the type whose code is a variable: u8 1 if it may own memory, else 0; term
 //!        0x10 layout bytes term        0x11 layout cstr term        0x12 layout cstr, hidden length
 //!        0x13 layout cell: uleb word   0x14 layout num: u8 log2 of the width, interval
 //!        0x15 layout array: term, uleb layout
@@ -45,6 +46,7 @@
 //!        uleb length, UTF-8 bytes. Untrusted: used for messages only.
 //! term:      u8 n <= 16: sleb constant, n summands: uleb variable (increasing), sleb coefficient;
 //!            17: v + c: uleb v, sleb c; 18: v - w + c: uleb v, uleb w, sleb c; 19: v - w; 20: v - w - 1;
+//!            21: the code of a word type, an argument of a struct: uleb word, which came before;
 //!            64 + c: the constant c < 64; 128 + v: the variable v < 128
 //! interval:  u8 0: all of ℤ; 1: sleb lo, sleb hi; 2: sleb lo, no upper bound; 3: sleb hi, no lower bound;
 //!            4: [0, hi]: uleb hi; 5: sleb lo = hi; 6: [lo, 2^k]: sleb lo, u8 k; 7: [lo, 2^k - 1];
@@ -62,6 +64,7 @@
 //! costs memory linear in its size.
 
 use crate::arch::Arch;
+use crate::codes::{code, coded, is_code};
 use crate::limits;
 use crate::reader::Reader;
 use crate::term::Term;
@@ -362,7 +365,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn any_term(&mut self) -> Option<Term> {
-        self.r.term(2 * limits::BINDERS as u32)
+        self.r.term(2 * limits::BINDERS as u32).filter(|t| !is_code(t))
     }
 
     fn node(&mut self, tag: u8) -> Option<()> {
@@ -421,8 +424,34 @@ impl<'a> Parser<'a, '_> {
                 let word = self.word_id()?;
                 (WordTy::Exists(Exists { first, vars, facts, word }), self.word_depth(word) + 1)
             }
+            8 => {
+                let linear = self.r.u8().filter(|k| *k < 2)? == 1;
+                let t = self.any_term()?;
+                t.as_var()?;
+                (WordTy::Of(t, linear), 0)
+            }
             _ => return None,
         })
+    }
+
+    /// Arguments of a struct, which may be types.
+    fn args(&mut self) -> Option<(Vec<Term>, usize)> {
+        let n = self.r.count(limits::BINDERS)?;
+        let mut args = Vec::with_capacity(n);
+        let mut depth = 0;
+        for _ in 0..n {
+            let t = self.r.term(2 * limits::BINDERS as u32)?;
+            args.push(match coded(&t) {
+                Some(id) if (id.index()) < self.depths.words.len() => {
+                    let id = WordId(self.base.0 + id.0);
+                    depth = depth.max(self.word_depth(id) + 1);
+                    code(id)
+                }
+                Some(_) => return None,
+                None => t,
+            });
+        }
+        Some((args, depth))
     }
 
     fn layout_node(&mut self, tag: u8) -> Option<(Layout, usize)> {
@@ -454,8 +483,8 @@ impl<'a> Parser<'a, '_> {
             }
             0x18 => {
                 let id = self.struct_id()?;
-                let args = self.r.terms(limits::BINDERS, 2 * limits::BINDERS as u32)?;
-                (Layout::Struct(id, args.into()), 0)
+                let (args, depth) = self.args()?;
+                (Layout::Struct(id, args.into()), depth)
             }
             0x19 => {
                 let n = self.r.count(limits::FIELDS)?;

@@ -6,7 +6,7 @@ use crate::engine::under;
 use crate::eq::same_sig;
 use crate::shapes::Shapes;
 use crate::state::Lay;
-use crate::types::{Layout, LayoutId, Mode, SigId, StructId, Types};
+use crate::types::{Layout, LayoutId, Mode, SigId, StructId, Types, WordId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -125,6 +125,8 @@ pub struct Program<'a> {
     pub abi: Abi,
     /// What was worked out about the types.
     pub shapes: Shapes,
+    /// For each word type the first one that is the same: see [`crate::codes`].
+    pub codes: Arc<[WordId]>,
 }
 
 impl<'a> Program<'a> {

@@ -1,8 +1,10 @@
 //! A cursor over untrusted bytes.
 
+use crate::codes::{code, is_code};
 use crate::facts::{Interval, NEG_INF, POS_INF};
 use crate::limits;
 use crate::term::{Term, Var};
+use crate::types::WordId;
 use alloc::vec::Vec;
 
 /// Reads from the front; every failure is `None`.
@@ -172,8 +174,9 @@ impl<'a> Reader<'a> {
                     let v = self.var(scope)?;
                     t.append(v, i64::try_from(self.sleb()?).ok()?)?;
                 }
-                Some(t)
+                (!is_code(&t)).then_some(t)
             }
+            21 => Some(code(WordId(self.num()?))),
             17 => Term::var(self.var(scope)?).offset(self.sleb()?),
             18..=20 => {
                 let (v, w) = (self.var(scope)?, self.var(scope)?);

@@ -40,6 +40,9 @@ pub struct Shapes {
     bytes: Option<LayoutId>,
     maybe_string: Option<WordId>,
     block: Option<LayoutId>,
+    coded: Vec<bool>,
+    of: [Option<WordId>; 2],
+    int: Option<WordId>,
 }
 
 /// Why a type is not well formed.
@@ -65,6 +68,12 @@ impl Shapes {
             }
         }
         let (block, maybe_string) = block(types);
+        let mut push = |word| {
+            types.words.push(word);
+            Some(WordId(types.words.len() as u32 - 1))
+        };
+        let of = [push(WordTy::Of(Term::var(0), false)), push(WordTy::Of(Term::var(0), true))];
+        let int = push(WordTy::Range(Interval::unsigned(arch.word_bits())));
         let borrowed = borrowed(types);
         opened.resize(types.layouts.len(), None);
         for (slot, layout) in opened.iter_mut().zip(&types.layouts) {
@@ -81,6 +90,7 @@ impl Shapes {
             layout_scopes: vec![None; types.layouts.len()],
         };
         m.everything()?;
+        let coded = (0..types.words.len() as u32).map(|i| m.coded(WordId(i))).collect();
         let closed = m.word_scopes.iter().map(|scope| *scope == Some(0)).collect();
         let done = core::mem::take(&mut m.done);
         let sizes = done.iter().map(|i| i.as_ref().and_then(|i| i.size.clone())).collect();
@@ -98,6 +108,9 @@ impl Shapes {
             bytes: Some(bytes),
             maybe_string: Some(maybe_string),
             block: Some(block),
+            coded,
+            of,
+            int,
         })
     }
 
@@ -119,6 +132,21 @@ impl Shapes {
     /// Whether a word type mentions no variables from outside.
     pub fn closed(&self, id: WordId) -> bool {
         self.closed.get(id.index()).copied().unwrap_or(false)
+    }
+
+    /// Whether a word type has a code: it mentions no variables from outside, and may lie in memory.
+    pub fn coded(&self, id: WordId) -> bool {
+        self.coded.get(id.index()).copied().unwrap_or(false)
+    }
+
+    /// The word type whose code is the variable 0; `linear`: it may own memory.
+    pub fn variable(&self, linear: bool) -> WordId {
+        self.of[usize::from(linear)].unwrap_or(WordId(0))
+    }
+
+    /// `int`: any word.
+    pub fn int(&self) -> WordId {
+        self.int.unwrap_or(WordId(0))
     }
 
     /// What a word that owns memory or is 0 is seen as through a borrow of the memory that it lies in.
@@ -409,6 +437,11 @@ impl Measure<'_> {
         }
     }
 
+    fn coded(&self, id: WordId) -> bool {
+        let scope = self.word_scopes.get(id.index()).copied().flatten();
+        scope == Some(0) && !matches!(self.types.word(id), WordTy::Of(..)) && self.storable(id).is_ok()
+    }
+
     fn word_scope(&mut self, id: WordId, depth: usize) -> Result<u32, Bad> {
         if depth > 2 * limits::NESTING {
             return Err("types are nested too deeply");
@@ -417,7 +450,7 @@ impl Measure<'_> {
             return Ok(*scope);
         }
         let scope = match self.types.word(id) {
-            WordTy::Int(t) => t.scope(),
+            WordTy::Int(t) | WordTy::Of(t, _) => t.scope(),
             WordTy::Ptr(_, l) => self.layout_scope(*l, depth + 1)?,
             WordTy::Opt(w) | WordTy::Res(w) => self.word_scope(*w, depth + 1)?,
             WordTy::Exists(e) => {

@@ -109,6 +109,9 @@ pub enum WordTy {
     Fn(SigId),
     /// A word type variable of the signature: any one-word type, copied but not looked at.
     Var(u32),
+    /// The word type whose [code](code) is the term: `a` where it types words in memory too. `true`: it may own memory,
+    /// so its words are moved and never copied. See [`crate::codes`].
+    Of(Term, bool),
 }
 
 /// A pointer word with index variables of its own. They are opened when the word is loaded, and witnesses for them
@@ -244,7 +247,8 @@ impl Types {
 
     /// Whether a word owns memory: it is moved, and whoever has it may free what it points to.
     pub fn linear(&self, id: WordId) -> bool {
-        self.pointer(id).is_some_and(|(mode, _)| mode == Mode::Own)
+        matches!(self.word(id), WordTy::Of(_, true))
+            || self.pointer(id).is_some_and(|(mode, _)| mode == Mode::Own)
     }
 
     /// The signature with this id.

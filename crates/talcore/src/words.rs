@@ -49,6 +49,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                     Some(Some(_)) => self.reject(bad, "a word type variable stands for two types"),
                 }
             }
+            WordTy::Of(..) => self.match_variable(s, ty, word, blame),
             WordTy::Fn(sig) => match word {
                 Word::Fn(found) if self.same_sig(*sig, *found)? => Ok(()),
                 Word::Fn(_) => self.reject(bad, "the code pointer has another signature"),
@@ -82,14 +83,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                     if !types.linear(*node) {
                         return Ok(());
                     }
-                    if self.lent.iter().any(|lent| matches!(lent, Lent::Untested(u, _) if u == v)) {
-                        return self
-                            .reject(Code::BorrowConflict, "one object is lent, and given away at once");
-                    }
-                    if self.kept.iter().any(|k| k.1 == *v) {
-                        return self.reject(bad, "one object would be owned twice");
-                    }
-                    self.kill_untested(*v)
+                    self.give_untested(*v, blame)
                 }
                 _ => self.match_word(s, (*inner, ty.1), word, blame),
             },
@@ -126,6 +120,68 @@ impl<'a, G: Guide> Engine<'a, G> {
                 _ => self.reject(bad, NO_POINTER),
             },
         }
+    }
+
+    /// An untested word that owns memory is given away.
+    fn give_untested(&mut self, v: u32, blame: Blame) -> Checked {
+        if self.lent.iter().any(|lent| matches!(lent, Lent::Untested(u, _) if *u == v)) {
+            return self.reject(Code::BorrowConflict, "one object is lent, and given away at once");
+        }
+        if self.kept.iter().any(|k| k.1 == v) {
+            return self.reject(blame.shape, "one object would be owned twice");
+        }
+        self.kill_untested(v)
+    }
+
+    /// Matches a word with the type of which a term is the code. A word never tells which type is meant, unless it is
+    /// itself of such a type: a number may be of many types, and so may a pointer.
+    fn match_variable(&mut self, s: &mut Subst, ty: (WordId, &Env), word: &Word, blame: Blame) -> Checked {
+        let program = self.program;
+        let WordTy::Of(p, linear) = program.types.word(ty.0) else { return Ok(()) };
+        let p = self.term(under(p, ty.1))?;
+        let actual = match word {
+            Word::Opt(v, node, env) => match program.types.word(*node) {
+                WordTy::Of(a, kind) if kind == linear => Some((*v, self.term(under(a, env))?)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let t = match (s.apply(&p), &actual) {
+            (Some(t), _) => t,
+            (None, Some((_, a))) => {
+                self.unify(s, &p, a, false, blame)?;
+                a.clone()
+            }
+            (None, None) => {
+                for i in 0..s.terms.len() {
+                    if s.terms[i].is_none() && p.coefficient(s.rigid + i as u32) != 0 {
+                        self.ask_witness(s, i, blame)?;
+                    }
+                }
+                self.term(s.apply(&p))?
+            }
+        };
+        if let Some(known) = program.decode(&t, *linear) {
+            return self.match_word(s, (known, &Some(Rc::from([]))), word, blame);
+        }
+        let Some((v, a)) = actual else {
+            return self
+                .reject(blame.shape, "the word is not known to be of the type that the variable stands for");
+        };
+        if t != a {
+            let more = self.term(t.sub(&a))?;
+            let less = self.term(more.neg())?;
+            let why = "the word is of another type than the variable stands for";
+            self.require(&more, blame.shape, why)?;
+            self.require(&less, blame.shape, why)?;
+        }
+        if *linear { self.give_untested(v, blame) } else { Ok(()) }
+    }
+
+    /// A word type for one under an environment: what a type variable stands for, where that is known.
+    pub fn plain(&self, ty: WordId, env: &Env) -> Option<WordId> {
+        let WordTy::Of(t, linear) = self.program.types.word(ty) else { return None };
+        self.program.decode(&under(t, env)?, *linear)
     }
 
     /// Matches a pointer with `mode layout`: finds the part of the object at offset `e` that has
@@ -305,6 +361,15 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             WordTy::Fn(sig) => Word::Fn(*sig),
             WordTy::Var(v) => Word::Var(*v),
+            WordTy::Of(t, linear) => {
+                let (t, linear) = (self.term(under(t, env))?, *linear);
+                if let Some(ty) = self.program.decode(&t, linear) {
+                    return self.load_word(ty, &Some(Rc::from([]))); // which is no variable
+                }
+                self.untested = true;
+                let v = self.state.facts.fresh(self.word_range());
+                Word::Opt(v, self.program.shapes.variable(linear), Some(Rc::from([t])))
+            }
         })
     }
 

@@ -7,6 +7,7 @@ pub mod state;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use talcore::codes::coded;
 use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::term::{Term, Var};
 use talcore::types::{Exists, Layout, LayoutId, Mode, Sig, SigId, StructId, Types, WordId, WordTy};
@@ -252,6 +253,13 @@ impl Writer<'_> {
     }
 
     fn plain_term(&mut self, t: &Term) {
+        if let Some(id) = coded(t) {
+            // Types with codes mention no variables.
+            let env = self.env.take();
+            self.word(id);
+            self.env = env;
+            return;
+        }
         let mut first = true;
         for &(v, c) in t.summands().iter() {
             match (first, c < 0) {
@@ -348,6 +356,7 @@ impl Writer<'_> {
                 self.word(*w);
             }
             WordTy::Exists(e) => self.exists(e),
+            WordTy::Of(t, _) => self.term(t),
             WordTy::Fn(sig) => self.sig(*sig),
             WordTy::Var(v) => self.word_var(*v),
         }

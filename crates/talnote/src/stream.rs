@@ -152,7 +152,7 @@ impl Writer<'_> {
                 self.out.push(l.mode as u8);
                 let id = self.layout(l.lay.id)?;
                 wire::uleb(&mut self.out, id.into());
-                self.env(&l.lay.env);
+                self.env(&l.lay.env)?;
             }
         }
         self.contents(s, before.locs.get(..kept).unwrap_or(&before.locs), flags)?;
@@ -209,7 +209,7 @@ impl Writer<'_> {
             if l.live {
                 let id = self.layout(l.lay.id)?;
                 wire::uleb(&mut self.out, id.into());
-                self.env(&l.lay.env);
+                self.env(&l.lay.env)?;
                 wire::count(&mut self.out, l.cells.len());
                 for cell in &l.cells {
                     wire::term(&mut self.out, &cell.off);
@@ -234,9 +234,21 @@ impl Writer<'_> {
         }
     }
 
-    fn env(&mut self, env: &Env) {
+    /// A term that may be the code of a type.
+    fn code(&mut self, t: &Term) -> Option<()> {
+        let t = self.program.local_code(t, self.function.types.words)?;
+        wire::term(&mut self.out, &t);
+        Some(())
+    }
+
+    fn env(&mut self, env: &Env) -> Option<()> {
         match env {
-            Some(terms) => wire::terms(&mut self.out, terms),
+            Some(terms) => {
+                wire::count(&mut self.out, terms.len());
+                for t in terms.iter() {
+                    self.code(t)?;
+                }
+            }
             // The identity, written out.
             None => {
                 let vars = self.entry.facts.var_count() as u32;
@@ -244,6 +256,7 @@ impl Writer<'_> {
                 wire::terms(&mut self.out, &terms);
             }
         }
+        Some(())
     }
 
     fn layout(&self, id: LayoutId) -> Option<u32> {
@@ -267,6 +280,11 @@ impl Writer<'_> {
         Some(2 + (hi - lo) + (hidden - lo))
     }
 
+    /// Whether the word type is that of a variable, and then whether its words may own memory.
+    fn variable(&self, id: WordId) -> Option<bool> {
+        [false, true].into_iter().find(|linear| self.program.shapes.variable(*linear) == id)
+    }
+
     fn opt_word(&self, id: WordId) -> Option<u32> {
         let (lo, hi) = self.function.types.words;
         if id == self.program.shapes.maybe_string() {
@@ -282,6 +300,7 @@ impl Writer<'_> {
     }
 
     fn word(&mut self, w: &Word) -> Option<()> {
+        let linear = if let Word::Opt(_, ty, _) = w { self.variable(*ty) } else { None };
         let out = &mut self.out;
         match w {
             Word::Any => out.push(1),
@@ -309,12 +328,17 @@ impl Writer<'_> {
                 out.push(5);
                 wire::term(out, e);
             }
+            Word::Opt(v, ty, Some(env)) if linear.is_some() && env.len() == 1 => {
+                out.push(if linear? { 10 } else { 9 });
+                wire::uleb(&mut self.out, u128::from(*v));
+                self.code(&env[0])?;
+            }
             Word::Opt(v, ty, env) => {
                 out.push(6);
                 wire::uleb(out, u128::from(*v));
                 let ty = self.opt_word(*ty)?;
                 wire::uleb(&mut self.out, ty.into());
-                self.env(env);
+                self.env(env)?;
             }
             Word::Fn(sig) => {
                 let id = sig.0.checked_sub(self.function.types.sigs.0)?;

@@ -2,6 +2,7 @@
 //!
 //! The format is specified in `talcore::note`; annotation streams use the same primitives.
 
+use talcore::codes::coded;
 use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::term::{Term, Var};
 
@@ -50,6 +51,10 @@ pub fn term(out: &mut Vec<u8>, t: &Term) {
             sleb(out, konst);
         }
     };
+    if let Some(id) = coded(t) {
+        out.push(21);
+        return uleb(out, id.0.into());
+    }
     match *t.summands() {
         [] if (0..64).contains(&konst) => out.push(64 + konst as u8),
         [(v, 1)] if konst == 0 && v < 128 => out.push(128 + v as u8),

@@ -398,6 +398,10 @@ impl Nodes<'_> {
             WordTy::Fn(sig) => self.tagged(0x04, sig.0),
             WordTy::Var(v) => self.tagged(0x05, *v),
             WordTy::Res(w) => self.tagged(0x06, w.0),
+            WordTy::Of(t, linear) => {
+                self.out.extend([0x08, u8::from(*linear)]);
+                term(self.out, t);
+            }
             WordTy::Exists(e) => {
                 self.tagged(0x07, e.first);
                 count(self.out, e.vars.len());

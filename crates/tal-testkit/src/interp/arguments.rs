@@ -119,6 +119,12 @@ impl Machine<'_> {
                 Some(self.choose(*range, wide) as u64)
             }
             WordTy::Var(v) => words.get(*v as usize).copied(),
+            // Every number is the code of some type.
+            WordTy::Of(t, linear) => {
+                let code = Term::from(value(&under(t, env)?, vars)?);
+                let ty = program.decode(&code, *linear)?;
+                self.made(ty, &Some([].into()), vars, words, depth)
+            }
             WordTy::Opt(inner) => match depth >= DEEP || self.rng.u8(..3) == 0 {
                 true => Some(0),
                 false => self.made(*inner, env, vars, words, depth),

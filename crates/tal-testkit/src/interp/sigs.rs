@@ -95,6 +95,12 @@ impl Machine<'_> {
                 _ => Err("is no function of that type".into()),
             },
             WordTy::Ptr(mode, layout) => self.pointee(*mode, *layout, word, vars),
+            WordTy::Of(t, linear) => {
+                match value(t, vars).and_then(|x| program.decode(&Term::from(x), *linear)) {
+                    Some(known) => self.word(known, word, vars),
+                    None => Ok(()),
+                }
+            }
             // The first word of a variable decides.
             WordTy::Var(v) => match self.words.get_mut(*v as usize) {
                 Some(slot) if slot.is_none_or(|w| w == word) => {

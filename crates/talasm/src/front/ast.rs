@@ -156,6 +156,8 @@ pub(super) enum Bound {
     Default,
     /// `n: word`, where the word can only be `any`.
     Word(ExprId),
+    /// `a: own`: a type that may own memory.
+    Own,
     Range(ExprId, ExprId),
 }
 
@@ -281,8 +283,17 @@ pub(super) struct ObjectDecl {
 #[allow(missing_docs)]
 pub(super) enum DeclKind {
     Const(ExprId),
-    Struct { params: Vec<Ident>, facts: Vec<Fact>, fields: Vec<(Ident, TypeId)> },
-    Type { params: Vec<Ident>, body: TypeId },
+    /// `moved`: parameters that stand for types which may own memory.
+    Struct {
+        params: Vec<Ident>,
+        moved: Vec<Name>,
+        facts: Vec<Fact>,
+        fields: Vec<(Ident, TypeId)>,
+    },
+    Type {
+        params: Vec<Ident>,
+        body: TypeId,
+    },
     Fn(FnSig),
     Object(ObjectDecl),
     ImportFn(FnSig),

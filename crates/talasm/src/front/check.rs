@@ -3,6 +3,7 @@
 use super::cx::Cx;
 use super::data::{Blob, Env, in_bytes};
 use crate::ir::{DataTarget, ImportKind, Place, Section, Span, SymId};
+use talcore::codes::coded;
 use talcore::facts::Interval;
 use talcore::types::{Layout, LayoutId, Mode, WordId, WordTy};
 
@@ -218,6 +219,9 @@ impl Cx<'_> {
         let width = self.word_bytes() as usize;
         let target = data.address(at);
         let (mut ty, mut opt) = (self.table.types.word(word).clone(), false);
+        if let WordTy::Of(t, _) = &ty {
+            ty = self.table.types.word(coded(&t.subst(env)?)?).clone();
+        }
         if let WordTy::Opt(w) = ty {
             opt = true;
             ty = self.table.types.word(w).clone();
@@ -242,7 +246,9 @@ impl Cx<'_> {
             WordTy::Ptr(Mode::Own, _) => return self.check_owner(data, opt, at),
             WordTy::Ptr(Mode::Imm, _) => Pointee::Immutable,
             WordTy::Ptr(..) => Pointee::Shared,
-            WordTy::Opt(_) | WordTy::Var(_) | WordTy::Res(_) | WordTy::Exists(_) => return None,
+            WordTy::Opt(_) | WordTy::Var(_) | WordTy::Of(..) | WordTy::Res(_) | WordTy::Exists(_) => {
+                return None;
+            }
         };
         let name = |p| match p {
             Pointee::Function => "a function",

@@ -146,6 +146,10 @@ pub(super) struct Cx<'o> {
     pub expanding: Vec<DeclId>,
     /// Those that were found to lead to themselves.
     pub endless: HashSet<DeclId>,
+    /// How many declarations are being asked what their parameters stand for, one because of the other, and whether an
+    /// answer was given while a struct did not know.
+    pub asking: u32,
+    pub guessed: bool,
     nesting: u32,
     expansion: u32,
 }
@@ -190,6 +194,8 @@ impl<'o> Cx<'o> {
             failed: false,
             expanding: Vec::new(),
             endless: HashSet::new(),
+            asking: 0,
+            guessed: false,
             nesting: 0,
             expansion: 0,
         }

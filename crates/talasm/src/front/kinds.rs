@@ -47,13 +47,15 @@ impl Cx<'_> {
         match &t.kind {
             TypeKind::Name(n) => out.push((*n, t.span, Use::Type)),
             TypeKind::App(name, args) => {
-                let kinds = self.param_kinds_of(name.name, file);
+                let (kinds, open) = self.param_kinds_of(name.name, file);
                 for (i, arg) in args.iter().enumerate() {
                     match arg {
                         Arg::Expr(e) => {
                             let expr = ast.expr(*e);
                             match (expr.kind, kinds.as_ref().and_then(|k| k.get(i))) {
                                 (ExprKind::Name(n), Some(Use::Type)) => out.push((n, expr.span, Use::Type)),
+                                // What a struct passes to itself says nothing.
+                                (ExprKind::Name(_), None) if open => (),
                                 _ => in_expr(ast, *e, out),
                             }
                         }
@@ -138,14 +140,20 @@ impl Cx<'_> {
         out
     }
 
-    fn param_kinds_of(&mut self, name: Name, file: u16) -> Option<Rc<[Use]>> {
+    /// What parameters stand for, and whether that is just being found out.
+    fn param_kinds_of(&mut self, name: Name, file: u16) -> (Option<Rc<[Use]>>, bool) {
         match self.lookup(file, name) {
-            Found::Decl(d) => self.param_kinds(d),
-            _ => None,
+            Found::Decl(d) => {
+                let open = matches!(self.kinds.get(&d), Some(Memo::Busy))
+                    && matches!(self.decls[d as usize].kind, DeclKind::Struct { .. });
+                self.guessed |= open;
+                (self.param_kinds(d), open)
+            }
+            _ => (None, false),
         }
     }
 
-    /// What the parameters of an abbreviation stand for; `None` if it is none.
+    /// What the parameters of a struct or an abbreviation stand for; `None` if it is none.
     pub(super) fn param_kinds(&mut self, decl: DeclId) -> Option<Rc<[Use]>> {
         match self.kinds.get(&decl) {
             Some(Memo::Done(kinds)) => return kinds.clone(),
@@ -154,16 +162,34 @@ impl Cx<'_> {
         }
         let decls = Rc::clone(&self.decls);
         let d = &decls[decl as usize];
-        let DeclKind::Type { params, body } = &d.kind else { return None };
+        let (params, bodies): (_, Vec<TypeId>) = match &d.kind {
+            DeclKind::Type { params, body } => (params, vec![*body]),
+            DeclKind::Struct { params, fields, .. } if !params.is_empty() => {
+                (params, fields.iter().map(|f| f.1).collect())
+            }
+            _ => return None,
+        };
         self.kinds.insert(decl, Memo::Busy);
+        self.asking += 1;
         let mut used = Vec::new();
         if self.enter(d.ident.span) {
             let ast = Rc::clone(&self.ast);
-            self.names_in_type(&ast, *body, d.span.file, &mut used);
+            for body in bodies {
+                self.names_in_type(&ast, body, d.span.file, &mut used);
+            }
             self.leave();
         }
+        self.asking -= 1;
+        let moved = |p: Name| matches!(&d.kind, DeclKind::Struct { moved, .. } if moved.contains(&p));
+        used.extend(params.iter().filter(|p| moved(p.name)).map(|p| (p.name, p.span, Use::Type)));
         let kinds: Rc<[Use]> =
             params.iter().map(|p| used.iter().find(|u| u.0 == p.name).map_or(Use::Index, |u| u.2)).collect();
+        // Structs that lead to each other are looked at from each of them: only then all uses are seen.
+        if self.guessed && self.asking > 0 {
+            self.kinds.remove(&decl);
+            return Some(kinds);
+        }
+        self.guessed = false;
         for p in params {
             self.one_kind(p.name, p.span, &used);
         }

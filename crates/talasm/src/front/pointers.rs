@@ -1,8 +1,8 @@
 //! Lowers the words that are made of other words: `opt`, `res` and `exists`; and what pointers may not point to.
 
-use super::ast::{Ast, Exists, TypeId};
+use super::ast::{Ast, Bound, Exists, TypeId};
 use super::cx::{Binding, Cx, Vars};
-use super::kinds::Use;
+use super::kinds::{Use, Used};
 use crate::ir::Span;
 use talcore::facts::Interval;
 use talcore::limits;
@@ -61,10 +61,7 @@ impl Cx<'_> {
                 return None;
             }
             match used.iter().find(|u| u.0 == name) {
-                Some(u) if u.2 == Use::Type => {
-                    self.not_yet(span, "existentials over word types");
-                    return None;
-                }
+                Some(u) if u.2 == Use::Type => ranges.push(Interval::ALL),
                 Some(_) => ranges.push(self.bound(ast, b, vars)?),
                 None => {
                     let text = self.name(name);
@@ -90,7 +87,7 @@ impl Cx<'_> {
                     .at(idents[0].span, format!("at most {}, with those around it", limits::BINDERS));
                 return None;
             }
-            let exists = self.hide(ast, e, vars, &ranges, first)?;
+            let exists = self.hide(ast, e, vars, &ranges, &used, first)?;
             let facts = exists.facts.iter().map(|f| outer_of_term(f, first));
             let needed = facts.max().unwrap_or(0).max(self.outer_of_word(exists.word, first));
             if needed >= first {
@@ -107,11 +104,19 @@ impl Cx<'_> {
         e: &Exists,
         vars: &Vars,
         ranges: &[Interval],
+        used: &[Used],
         first: u32,
     ) -> Option<types::Exists> {
         let mut inner = vars.clone();
         for (b, v) in e.binders.iter().zip(first..) {
-            inner.list.push((b.ident.name, Binding::Index(Term::var(v))));
+            let binding = match used.iter().find(|u| u.0 == b.ident.name) {
+                Some(u) if u.2 == Use::Type => {
+                    let moved = matches!(b.bound, Bound::Own);
+                    Binding::Word(self.table.word(WordTy::Of(Term::var(v), moved)))
+                }
+                _ => Binding::Index(Term::var(v)),
+            };
+            inner.list.push((b.ident.name, binding));
         }
         let word = self.word(ast, e.body, &inner)?;
         let facts = self.facts(ast, &e.facts, &inner)?;
@@ -149,7 +154,7 @@ impl Cx<'_> {
     /// [`limits::NESTING`] allows.
     fn outer_of_word(&self, w: WordId, below: u32) -> u32 {
         match self.table.types.word(w) {
-            WordTy::Int(t) => outer_of_term(t, below),
+            WordTy::Int(t) | WordTy::Of(t, _) => outer_of_term(t, below),
             WordTy::Ptr(_, l) => self.outer_of_layout(*l, below),
             WordTy::Opt(w) | WordTy::Res(w) => self.outer_of_word(*w, below),
             // It is one more than the largest that the existential mentions of those around it, which all are below.

@@ -147,12 +147,20 @@ impl Cx<'_> {
                     Binding::Index(Term::var(out.vars.len() as u32 - 1))
                 }
                 Use::Type => {
-                    if !matches!(b.bound, Bound::Default) {
+                    let moved = matches!(b.bound, Bound::Own);
+                    if !moved && !matches!(b.bound, Bound::Default) {
                         self.error(1210, "a type variable has no range").at(span, "used as a type");
                         good = false;
                     }
-                    out.word_vars += 1;
-                    Binding::Word(self.table.word(WordTy::Var(out.word_vars - 1)))
+                    if moved || self.in_memory(ast, sig, name, vars.file) {
+                        out.vars.push(Interval::ALL);
+                        names.push(self.name(name));
+                        let t = Term::var(out.vars.len() as u32 - 1);
+                        Binding::Word(self.table.word(WordTy::Of(t, moved)))
+                    } else {
+                        out.word_vars += 1;
+                        Binding::Word(self.table.word(WordTy::Var(out.word_vars - 1)))
+                    }
                 }
             };
             vars.list.push((name, binding));
@@ -160,9 +168,27 @@ impl Cx<'_> {
         good
     }
 
+    /// Whether a type variable stands for words in memory too, and not only for those that a signature names.
+    fn in_memory(&mut self, ast: &Ast, sig: &Sig, name: Name, file: u16) -> bool {
+        let results = self.names_in_results(ast, &Sig { results: Vec::new(), ..sig.clone() }, file);
+        let mut inner = results;
+        for p in sig.params.iter().chain(&sig.results) {
+            if !matches!(ast.ty(p.ty).kind, TypeKind::Name(n) if n == name) {
+                self.names_in_type(ast, p.ty, file, &mut inner);
+            }
+        }
+        inner.iter().any(|u| u.0 == name)
+    }
+
     /// The interval of a quantified variable.
     pub(super) fn bound(&mut self, ast: &Ast, b: &Binder, vars: &Vars) -> Option<Interval> {
         match b.bound {
+            Bound::Own => {
+                self.error(1210, "a number owns no memory")
+                    .at(b.ident.span, "used as a number")
+                    .help("`name: own` is for variables that stand for types");
+                None
+            }
             Bound::Default => Some(Interval::new(0, Interval::signed(self.options.arch.word_bits()).hi)),
             Bound::Word(e) => match ast.expr(e).kind {
                 ExprKind::Name(known::ANY) => Some(Interval::ALL),

@@ -2,13 +2,14 @@
 
 use super::ast::{DeclKind, Ident};
 use super::cx::{Binding, Cx, DeclId, Memo, Vars};
+use super::kinds::Use;
 use super::layout::{FieldInfo, StructInfo, StructState, max_object};
 use super::names::Name;
 use crate::ir::Span;
 use std::rc::Rc;
 use talcore::limits;
 use talcore::term::Term;
-use talcore::types::{Layout, LayoutId, Struct, StructId};
+use talcore::types::{Layout, LayoutId, Struct, StructId, WordTy};
 
 impl Cx<'_> {
     /// The number of a struct, which is defined later if it is not yet.
@@ -73,7 +74,8 @@ impl Cx<'_> {
     fn lay_out(&mut self, decl: DeclId, id: StructId) -> Option<Rc<StructInfo>> {
         let decls = Rc::clone(&self.decls);
         let d = &decls[decl as usize];
-        let DeclKind::Struct { params, facts, fields } = &d.kind else { return None };
+        let DeclKind::Struct { params, moved, facts, fields } = &d.kind else { return None };
+        let kinds = self.param_kinds(decl);
         let ast = Rc::clone(&self.ast);
         if params.len() > limits::BINDERS || fields.len() > limits::FIELDS {
             self.error(1010, "this struct is too large").at(
@@ -85,7 +87,12 @@ impl Cx<'_> {
         let mut vars = Vars::of(d.span.file);
         self.bound_once(params)?;
         for (i, p) in params.iter().enumerate() {
-            vars.list.push((p.name, Binding::Index(Term::var(i as u32))));
+            let t = Term::var(i as u32);
+            let binding = match kinds.as_ref().and_then(|k| k.get(i)) {
+                Some(Use::Type) => Binding::Word(self.table.word(WordTy::Of(t, moved.contains(&p.name)))),
+                _ => Binding::Index(t),
+            };
+            vars.list.push((p.name, binding));
         }
         let facts = self.facts(&ast, facts, &vars)?;
         let mut done: Vec<FieldInfo> = Vec::with_capacity(fields.len());

@@ -7,6 +7,7 @@ use super::layout::max_object;
 use super::names::known;
 use crate::ir::Span;
 use std::rc::Rc;
+use talcore::codes::code;
 use talcore::facts::Interval;
 use talcore::term::Term;
 use talcore::types::{Layout, LayoutId, Mode, WordId, WordTy};
@@ -181,7 +182,7 @@ impl Cx<'_> {
     /// Whether a word type mentions no variable. Types are only as deep as [`limits::NESTING`] allows.
     fn closed_word(&self, w: WordId) -> bool {
         match self.table.types.word(w) {
-            WordTy::Int(t) => t.as_const().is_some(),
+            WordTy::Int(t) | WordTy::Of(t, _) => t.as_const().is_some(),
             WordTy::Range(_) | WordTy::Fn(_) => true,
             WordTy::Ptr(_, l) => self.closed_layout(*l),
             WordTy::Opt(w) | WordTy::Res(w) => self.closed_word(*w),
@@ -317,11 +318,15 @@ impl Cx<'_> {
         let decls = Rc::clone(&self.decls);
         let d = &decls[decl as usize];
         match &d.kind {
-            DeclKind::Struct { params, .. } => {
+            DeclKind::Struct { params, moved, .. } => {
                 self.count_args(id, args, params.len(), d.ident.span)?;
+                let kinds = if args.is_empty() { None } else { self.param_kinds(decl) };
                 let mut terms = Vec::with_capacity(args.len());
-                for arg in args {
-                    terms.push(self.index_arg(ast, arg, vars, id)?);
+                for (i, (arg, p)) in args.iter().zip(params).enumerate() {
+                    terms.push(match kinds.as_ref().and_then(|k| k.get(i)) {
+                        Some(Use::Type) => self.coded_arg(ast, arg, vars, moved.contains(&p.name))?,
+                        _ => self.index_arg(ast, arg, vars, id)?,
+                    });
                 }
                 let s = self.struct_id(decl);
                 Some(Lowered::Layout(self.table.layout(Layout::Struct(s, terms.into()))))
@@ -400,6 +405,55 @@ impl Cx<'_> {
                 None
             }
         }
+    }
+
+    /// The code of a type that is passed to a struct. `moved`: the struct moves words of it.
+    fn coded_arg(&mut self, ast: &Ast, arg: &Arg, vars: &Vars, moved: bool) -> Option<Term> {
+        let w = self.type_arg(ast, arg, vars)?;
+        let span = match arg {
+            Arg::Expr(e) | Arg::Range(e, _) => ast.expr(*e).span,
+            Arg::Type(t) => ast.ty(*t).span,
+        };
+        self.code_of(w, span, moved)
+    }
+
+    /// The code of a type that a variable stands for.
+    pub(super) fn code_of(&mut self, w: WordId, span: Span, moved: bool) -> Option<Term> {
+        let text = self.text(span).to_string();
+        if !moved && self.table.types.linear(w) {
+            self.error(1211, format!("`{text}` owns memory, and words of this type are copied"))
+                .at(span, "stands for a type whose words are copied")
+                .help("declare the parameter as `name: own`: its words are moved then, and may own memory");
+            return None;
+        }
+        match self.table.types.word(w) {
+            WordTy::Of(t, linear) if *linear == moved => return Some(t.clone()),
+            WordTy::Of(..) => {
+                self.error(1211, format!("words of the type `{text}` are copied here, and moved there"))
+                    .at(span, "stands for a type whose words are moved")
+                    .help("declare both with `: own`, or neither");
+                return None;
+            }
+            WordTy::Var(_) => {
+                self.error(1211, format!("`{text}` stands for words in registers only"))
+                    .at(span, "stands for words in memory too");
+                return None;
+            }
+            _ => {}
+        }
+        if !self.closed_word(w) {
+            self.error(1211, "a type that is passed on mentions no variables")
+                .at(span, format!("`{text}` does"))
+                .help("hide them with `exists`, or put them into a struct of its own");
+            return None;
+        }
+        if self.table.types.pointer(w).is_some_and(|(mode, _)| mode.borrow())
+            || matches!(self.table.types.word(w), WordTy::Res(_))
+        {
+            self.error(1211, "a type that is passed on may lie in memory").at(span, "good for one call only");
+            return None;
+        }
+        Some(code(w))
     }
 
     fn type_arg(&mut self, ast: &Ast, arg: &Arg, vars: &Vars) -> Option<WordId> {

@@ -27,6 +27,8 @@ struct Recorder<'s> {
     addresses: &'s Addresses,
     answers: Answers,
     frame: Frame<'s>,
+    /// The word types of the function's note.
+    words: (u32, u32),
     /// What the variables of the label that is being matched stand for.
     stands_for: Vec<Option<Term>>,
     /// Which facts of labels are used for what.
@@ -115,7 +117,7 @@ impl Guide for Recorder<'_> {
     }
     fn witness(&mut self, _: &Facts, var: usize) -> Option<Term> {
         let t = self.stands_for.get(var)?.clone()?;
-        self.answers.witness(&t);
+        self.answers.witness(&self.frame.program.local_code(&t, self.words)?);
         Some(t)
     }
     fn addend(&mut self, at: u64) -> Option<i64> {
@@ -201,6 +203,7 @@ fn walk<'s>(
         addresses,
         answers: Answers::default(),
         frame,
+        words: function.types.words,
         stands_for: Vec::new(),
         uses: Uses::default(),
     };

@@ -45,7 +45,13 @@ const CASES: &[(&str, &[u16], &str)] = &[
         "struct s { value: u8 }\nconst A = s.valeu\nconst B = A.b\nrodata o: s = { valu: 1 }\n",
     ),
     ("other_architecture", &[1112], "arch ia32\n"),
-    ("exists_type", &[1201], "fn f(rdi: exists a. own [3]a)\n  ret\n"),
+    (
+        "type_arguments",
+        &[1211, 1211, 1211, 1211],
+        "struct box(a) { item: a }\nstruct case(a: own) { item: a }\nfn f(rdi: own box(own box(int)))\n  ret\n\
+         fn g[a: own](rdi: own box(a))\n  ret\nfn h[a](rdi: own case(a))\n  ret\n\
+         fn i[n](rdi: own box(int(n)))\n  ret\n",
+    ),
     ("union", &[1201], "type t = union\n"),
     ("ghost", &[1201], "fn f()\n  @split rax, 3\n  ret\n"),
     (
@@ -79,7 +85,6 @@ const CASES: &[(&str, &[u16], &str)] = &[
     ("uses", &[1202], "bss x: u64\nfn f() uses x\n  ret\n"),
     ("owned_static", &[1202], "rodata own x: int = 1\n"),
     ("tracked_cell", &[1201], "struct s(n) { a: u32(n) }\n"),
-    ("variable_in_memory", &[1201], "fn f[a](rdi: &[3]a, rsi: a)\n  ret\n"),
     ("stack_result", &[1201], "fn f() -> ([rsp + 8]: int)\n  ret\n"),
     ("stack_uniq", &[1201], "fn f([rsp + 8]: &uniq bytes(3))\n  ret\n"),
     ("annotation_type", &[1201], "fn f(rdi: &[8])\n.a: {rdi: &[8]}\n  ret\n"),

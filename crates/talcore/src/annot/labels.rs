@@ -1,6 +1,7 @@
 //! Reads the states of a function's labels.
 
 use super::Label;
+use crate::codes::global_code;
 use crate::facts::Facts;
 use crate::limits;
 use crate::program::{Function, Program};
@@ -282,7 +283,13 @@ impl Labels<'_, '_> {
     }
 
     fn env(&mut self, vars: u32) -> Option<Env> {
-        Some(Some(Rc::from(self.r.terms(2 * limits::BINDERS, vars)?)))
+        let terms = self.r.terms(2 * limits::BINDERS, vars)?;
+        let codes = terms.into_iter().map(|t| self.code(t)).collect::<Option<Vec<_>>>()?;
+        Some(Some(Rc::from(codes)))
+    }
+
+    fn code(&self, t: Term) -> Option<Term> {
+        global_code(&self.program.codes, t, self.function.types.words)
     }
 
     /// A word that begins with `tag`.
@@ -302,6 +309,11 @@ impl Labels<'_, '_> {
             8 => {
                 let sig = self.program.types.sig(self.function.sig);
                 Word::Var(self.r.num().filter(|v| *v < sig.word_vars)?)
+            }
+            9 | 10 => {
+                let v = self.r.num().filter(|v| *v < scope.vars)?;
+                let t = self.r.term(scope.vars)?;
+                Word::Opt(v, self.program.shapes.variable(tag == 10), Some([self.code(t)?].into()))
             }
             16..32 if tag - 16 < self.program.arch.registers() => Word::Entry(tag - 16),
             32..64 => Word::Ptr(Some(u32::from(tag - 32)).filter(|l| *l < scope.locs)?, Term::zero()),

@@ -80,6 +80,9 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Loads a word that owns memory through a borrow: what it owns is borrowed too, for as long. While the borrow
     /// lasts such a cell is not written: not through borrows, and the owner waits for the end of the call.
     fn look_in(&mut self, mode: Mode, ty: WordId, env: &Env) -> Checked<Word> {
+        if matches!(self.program.types.word(ty), WordTy::Of(..)) {
+            return Ok(Word::Int(self.fresh(self.word_range())));
+        }
         if matches!(self.program.types.word(ty), WordTy::Opt(_)) {
             return match self.program.shapes.borrowed(ty, mode) {
                 Some(word) => self.load_word(word, env),

@@ -1,13 +1,13 @@
 //! Calls, tail calls, returns, and the state at a function's entry.
 
 use crate::arith::Flags;
-use crate::engine::{Checked, Engine, Flow};
+use crate::engine::{Checked, Engine, Flow, under};
 use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::matching::{Blame, Subst};
 use crate::state::{Env, Lay, Word};
 use crate::term::Term;
-use crate::types::{LayoutId, Mode, RegSet, Sig, SigId, WordId, WordTy};
+use crate::types::{Layout, LayoutId, Mode, RegSet, Sig, SigId, WordId, WordTy};
 use crate::verdict::Code;
 use crate::x86::insn::Reg;
 use alloc::vec;
@@ -116,6 +116,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.lent.clear();
         let word = self.word();
         self.unique.clear();
+        self.bind_types(sig, &mut s)?;
         for kind in Kind::ORDER {
             for &(r, ty) in &sig.params {
                 if self.kind(ty) == kind {
@@ -147,6 +148,48 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.borrows(sig.stack.len())?;
         self.no_static_lent(&sig.uses)?;
         Ok(s)
+    }
+
+    /// What the type variables stand for that type words in registers, as far as memory that is passed tells: a word
+    /// itself never does, and may have to be given away before anything is lent. Matching makes goals of it later.
+    fn bind_types(&mut self, sig: &Sig, s: &mut Subst) -> Checked {
+        let types = &self.program.types;
+        let wanted = |ty: WordId| match types.word(ty) {
+            WordTy::Of(t, _) => t.as_var(),
+            _ => None,
+        };
+        let all = sig.params.iter().map(|p| p.1).chain(sig.stack.iter().copied());
+        if all.filter_map(wanted).next().is_none() {
+            return Ok(());
+        }
+        for &(r, ty) in &sig.params {
+            let (Some((_, want)), Word::Ptr(l, _)) = (types.pointer(ty), self.get(Reg(r))) else { continue };
+            let Ok(loc) = self.loc(l) else { continue };
+            self.spend(8)?;
+            match (types.layout(want), types.layout(loc.lay.id)) {
+                (Layout::Struct(a, want), Layout::Struct(b, have)) if a == b => {
+                    for (p, t) in want.iter().zip(have.iter()) {
+                        self.spend(1 + sig.params.len() as u64)?;
+                        let open = p.as_var().filter(|v| sig.params.iter().any(|p| wanted(p.1) == Some(*v)));
+                        if let Some(slot @ None) = open.and_then(|v| s.terms.get_mut(v as usize)) {
+                            *slot = under(t, &loc.lay.env);
+                        }
+                    }
+                }
+                (Layout::Array(_, p), Layout::Array(_, h)) => {
+                    if let (Layout::Cell(p), Layout::Cell(h)) = (types.layout(*p), types.layout(*h))
+                        && let Some(slot @ None) = wanted(*p).and_then(|v| s.terms.get_mut(v as usize))
+                    {
+                        *slot = match types.word(*h) {
+                            WordTy::Of(t, _) => under(t, &loc.lay.env),
+                            _ => self.program.code(*h),
+                        };
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn kind(&self, ty: WordId) -> Kind {

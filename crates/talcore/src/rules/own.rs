@@ -12,7 +12,7 @@ use crate::memory::Leaf;
 use crate::rules::Lent;
 use crate::state::{Env, Held, Lay, LocId, STATIC, Word};
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, Mode};
+use crate::types::{Layout, LayoutId, Mode, WordTy};
 use crate::verdict::Code;
 use crate::x86::insn::{Reg, Width};
 use alloc::rc::Rc;
@@ -117,6 +117,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             self.unify(s, &size, &is, false, blame)?;
         }
         let mut known = but.to_vec();
+        self.pack_numbers(s, want, l, &have, &mut known, blame)?;
         let held = self.state.locs.get(l as usize).map_or(0, |loc| loc.cells.len());
         for i in 0..held {
             // Packing one word may end the capability of the next one, so each is looked up in its turn.
@@ -124,7 +125,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 break;
             };
             self.spend(4)?;
-            if but.contains(&cell.off) {
+            if known.contains(&cell.off) {
                 continue;
             }
             match self.wanted(s, want, &cell.off, blame)? {
@@ -143,6 +144,51 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.rest(s, want, &Term::zero(), 0, &Contents { have, known, blame })?;
         self.alive(l, true);
         self.packing -= 1;
+        Ok(())
+    }
+
+    /// The numbers of a struct that is packed go first: they say which arguments it has, while memory may be larger than
+    /// what is asked for.
+    fn pack_numbers(
+        &mut self,
+        s: &mut Subst,
+        want: (LayoutId, &Env),
+        l: LocId,
+        have: &Lay,
+        known: &mut Vec<Term>,
+        blame: Blame,
+    ) -> Checked {
+        let program = self.program;
+        let Layout::Struct(id, args) = program.types.layout(want.0) else { return Ok(()) };
+        if s.terms.iter().all(Option::is_some) {
+            return Ok(());
+        }
+        let env = self.compose(args, want.1)?;
+        let mut at = Term::zero();
+        for &field in &program.types.strukt(*id).fields {
+            self.spend(2)?;
+            if let Layout::Cell(ty) = program.types.layout(field)
+                && let WordTy::Int(p) = program.types.word(*ty)
+                && !known.contains(&at)
+            {
+                let held = self.state.locs.get(l as usize).and_then(|l| l.cells.iter().find(|c| c.off == at));
+                if let Some(word) = held.map(|c| c.word.clone()) {
+                    self.match_word(s, (*ty, &env), &word, blame)?;
+                    known.push(at.clone());
+                } else if let Some(same) = self.same_part(field, &at, have)?
+                    && let Layout::Cell(is) = program.types.layout(same.id)
+                    && let WordTy::Int(a) = program.types.word(*is)
+                {
+                    let (p, a) = (self.term(under(p, &env))?, self.term(under(a, &same.env))?);
+                    self.unify(s, &p, &a, true, blame)?;
+                }
+            }
+            let size = program.shapes.size(field).and_then(|t| under(t, &env)).and_then(|t| s.apply(&t));
+            match size.and_then(|size| at.add(&size)) {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
         Ok(())
     }
 
@@ -239,15 +285,22 @@ impl<'a, G: Guide> Engine<'a, G> {
         let fields = match program.types.layout(want.0) {
             Layout::Cell(_) if is.known.contains(at) => return Ok(()),
             Layout::Struct(id, args) => {
+                let env = self.compose(args, want.1)?;
                 if is.known.is_empty()
                     && let Some(same) = self.same_part(want.0, at, &is.have)?
+                    && let Layout::Struct(_, given) = program.types.layout(same.id)
                 {
-                    return self.same_layout(s, want, (same.id, &same.env), 0, is.blame);
+                    let have = self.compose(given, &same.env)?;
+                    let pairs = env.iter().flat_map(|e| e.iter()).zip(have.iter().flat_map(|e| e.iter()));
+                    // With other arguments it may have the same fields, or shorter arrays.
+                    if pairs.into_iter().all(|(p, a)| s.apply(p).is_none_or(|p| p == *a)) {
+                        return self.same_layout(s, want, (same.id, &same.env), 0, is.blame);
+                    }
                 }
-                let env = self.compose(args, want.1)?;
                 return self.fields(s, (&program.types.strukt(*id).fields, &env), at, depth, is);
             }
             Layout::Seq(fields) => fields,
+            Layout::Array(n, elem) => return self.array(s, want, (n, *elem), at, depth, is),
             _ => {
                 let Some(same) = self.same_part(want.0, at, &is.have)? else {
                     return self.reject(is.blame.shape, "the memory does not hold what is wanted there");
@@ -281,6 +334,47 @@ impl<'a, G: Guide> Engine<'a, G> {
             // A part of negative size would make room for others that are larger than the object.
             self.require(&size, is.blame.fact, "a field may have a negative size")?;
             at = start.add(&size);
+        }
+        Ok(())
+    }
+
+    /// The same for an array. Memory that has an array of such elements there has all shorter ones too: what lies behind
+    /// them belongs to the next part. A longer one is there if words are known for each element that is new.
+    fn array(
+        &mut self,
+        s: &mut Subst,
+        want: (LayoutId, &Env),
+        (n, elem): (&Term, LayoutId),
+        at: &Term,
+        depth: usize,
+        is: &Contents,
+    ) -> Checked {
+        let program = self.program;
+        let mut have = Term::zero();
+        if let Some(same) = self.same_part(want.0, at, &is.have)?
+            && let Layout::Array(m, e) = program.types.layout(same.id)
+        {
+            self.same_layout(s, (elem, want.1), (*e, &same.env), 0, is.blame)?;
+            have = self.term(under(m, &same.env))?;
+        }
+        let n = self.term(under(n, want.1))?;
+        let Some(n) = s.apply(&n) else { return self.unify(s, &n, &have, false, is.blame) };
+        let left = self.term(have.sub(&n))?;
+        if left.as_const() == Some(0) || self.try_prove(&left) {
+            return Ok(());
+        }
+        let (Some(new), Some(size)) = (
+            left.as_const().and_then(|c| usize::try_from(-c).ok()).filter(|new| *new <= limits::HELD),
+            program.shapes.size(elem).and_then(Term::as_const),
+        ) else {
+            return Err(self
+                .fail(is.blame.fact, "the array is longer than what is known to lie there")
+                .goal(&left));
+        };
+        let mut at = self.term(have.scale(size).and_then(|t| t.add(at)))?;
+        for _ in 0..new {
+            self.rest(s, (elem, want.1), &at, depth + 1, is)?;
+            at = self.term(at.offset(size))?;
         }
         Ok(())
     }
@@ -366,7 +460,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         if matches!(leaf, Leaf::Raw) {
             self.forget_words(l, &lay, Some((off, &Term::from(i128::from(width.bytes())))))?;
             // What was written at some index of raw memory is worth remembering only if it is a pointer.
-            let remember = off.as_const().is_some() || !matches!(value, Word::Int(_) | Word::Any);
+            let plain = self.program.shapes.raw_size(lay.id).is_some();
+            let remember = !plain || off.as_const().is_some() || !matches!(value, Word::Int(_) | Word::Any);
             if self.full(width) && remember {
                 self.hold(l, off, value);
             }

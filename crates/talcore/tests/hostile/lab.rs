@@ -9,6 +9,7 @@ use talcore::annot::TypeBase;
 use talcore::arch::Arch;
 use talcore::data;
 use talcore::engine::Engine;
+use talcore::eq::unite_words;
 use talcore::facts::{Cert, Facts, Interval};
 use talcore::guide::{Edge, Ghost, Guide};
 use talcore::program::{Function, Object, ObjectKind, Program, Segment};
@@ -129,6 +130,7 @@ impl Lab {
         let abi = Abi::amd64(&mut self.types);
         let shapes = Shapes::of(&mut self.types, Arch::Amd64)
             .map_err(|why| Reject::new(Code::IllFormedType, 0, why))?;
+        let codes = unite_words(&mut self.types, 1 << 20);
         let function =
             |addr, size, sig| Function { addr, size, sig, stream: 0..0, statics: [].into(), types };
         let mut functions = vec![function(CODE, code.len() as u64, sig)];
@@ -152,6 +154,7 @@ impl Lab {
             note_bytes: 0,
             abi,
             shapes,
+            codes,
         };
         body(&mut program)
     }

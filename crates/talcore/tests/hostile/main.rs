@@ -4,6 +4,7 @@
 mod lab;
 mod owners;
 mod statics;
+mod variables;
 
 use iced_x86::code_asm::*;
 use lab::{Lab, Label, accepted, code, rejected};
