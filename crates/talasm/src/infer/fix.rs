@@ -19,6 +19,8 @@ use talcore::x86::insn::{Arg, Op};
 
 /// Rounds over one block before the search gives up.
 const ROUNDS: u32 = 200;
+/// How often bounds of loops are narrowed.
+const NARROWED: u32 = 2;
 const OPTIONAL: Budget = Budget(40_000);
 
 /// What could not be inferred or proved.
@@ -104,6 +106,7 @@ pub(super) fn solve(
     // they are still too narrow a block may be looked at in a way in which it never runs.
     let mut failed: BTreeMap<usize, Failure> = BTreeMap::new();
     let mut waiting = Waiting::default();
+    let mut narrowed = 0;
     // Labels that a back edge has changed.
     let mut widened: BTreeSet<u64> = BTreeSet::new();
     let explain = |target: u64, (c, ip, state): Blamed| Failure {
@@ -120,7 +123,24 @@ pub(super) fn solve(
             }
             continue;
         }
-        let Some((position, block)) = dirty.pop_first() else { break };
+        let Some((position, block)) = dirty.pop_first() else {
+            // Widening goes to the next landmark, which may be far away: when something could not be proved, what
+            // the loops really keep is worth another look.
+            if failed.is_empty() || narrowed >= NARROWED {
+                break;
+            }
+            narrowed += 1;
+            for (at, node) in &mut nodes {
+                if node.narrow(&frame) {
+                    widened.insert(*at);
+                    dirty.insert((rank_of(*at), Some(*at)));
+                }
+            }
+            if dirty.is_empty() {
+                break;
+            }
+            continue;
+        };
         if let Some(at) = block {
             let Some(node) = nodes.get_mut(&at) else { continue };
             let widened = widened.remove(&at);

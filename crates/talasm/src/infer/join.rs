@@ -111,6 +111,32 @@ impl<'a, 'p> Join<'a, 'p> {
         c != POS_INF && t.neg().and_then(|t| t.offset(c)).is_some_and(|g| self.follows(&g))
     }
 
+    /// The narrowest interval inside `within` that is proved of a term, or what is known of it if it is wider.
+    pub(super) fn proved_range(&self, t: &Term, within: Interval) -> Interval {
+        let known = self.s.facts.range(t);
+        let mut range = Interval::new(known.lo.max(within.lo), known.hi.min(within.hi));
+        if range.lo == NEG_INF || range.hi == POS_INF || !range.within(&known) {
+            return known;
+        }
+        let Some(minus) = t.neg() else { return known };
+        range.hi = self.least(t, range.lo - 1, range.hi);
+        range.lo = -self.least(&minus, -range.hi - 1, -range.lo);
+        range
+    }
+
+    /// The least number in `above + 1 ..= most` that is proved to be an upper bound, as `most` is.
+    fn least(&self, t: &Term, mut above: i128, mut most: i128) -> i128 {
+        while above + 1 < most {
+            let middle = above + (most - above) / 2;
+            if self.at_most(t, middle) {
+                most = middle;
+            } else {
+                above = middle;
+            }
+        }
+        most
+    }
+
     /// The label's names for the edge's variables, where they are variables.
     pub(super) fn names(&self) -> HashMap<Var, Name> {
         let mut names: HashMap<Var, Name> = HashMap::new();
@@ -353,7 +379,15 @@ impl<'a, 'p> Join<'a, 'p> {
             return Some(Loc::new(p.mode, Lay { id, env: Some(Rc::from([m])) }));
         }
         if p.lay.id != a.lay.id {
-            return None;
+            // Raw memory of two sizes: messages of two lengths.
+            let size = |lay: &Lay| match types.layout(lay.id) {
+                Layout::Bytes(n) => under(n, &lay.env),
+                _ => None,
+            };
+            let (x, y) = (size(&p.lay)?, size(&a.lay)?);
+            let n = self.term(label, x, &y, false);
+            let id = self.f.program.shapes.bytes();
+            return Some(Loc::new(p.mode, Lay { id, env: Some(Rc::from([n])) }));
         }
         let env = self.common_env(label, &p.lay.env, &a.lay.env)?;
         Some(Loc::new(p.mode, Lay { id: p.lay.id, env }))

@@ -334,6 +334,40 @@ impl Label {
         Ok(j.changed)
     }
 
+    /// Takes the bounds that the edges keep where these are narrower than the ones that the label was widened to;
+    /// answers whether there are some.
+    pub(super) fn narrow<'s>(&mut self, f: &Frame<'_>, edges: impl Iterator<Item = &'s Rc<State>>) -> bool {
+        let first = f.vars() as usize;
+        let (vars, locs) = (self.vars.len() - first, self.state.locs.len() - f.locs() as usize);
+        let mut kept: Option<Vec<Interval>> = None;
+        for edge in edges {
+            let mut j = Join::new(f, concrete(f, edge), vars, locs);
+            j.bind(&self.state);
+            let have = (first..self.vars.len()).map(|v| match j.apply(&Term::var(v as Var)) {
+                Some(t) => j.proved_range(&t, self.vars[v]),
+                None => Interval::ALL,
+            });
+            kept = Some(match kept {
+                None => have.collect(),
+                Some(kept) => kept
+                    .iter()
+                    .zip(have)
+                    .map(|(a, b)| Interval::new(a.lo.min(b.lo), a.hi.max(b.hi)))
+                    .collect(),
+            });
+        }
+        let mut changed = false;
+        for (range, kept) in self.vars.iter_mut().skip(first).zip(kept.unwrap_or_default()) {
+            let narrower = Interval::new(range.lo.max(kept.lo), range.hi.min(kept.hi));
+            changed |= narrower != *range;
+            *range = narrower;
+        }
+        if changed {
+            self.rebuild(f);
+        }
+        changed
+    }
+
     /// Joins what an exclusive argument holds. An owned one whose contents do not fit may not be used any more.
     fn argument_memory(&mut self, j: &mut Join<'_, '_>, l: LocId) {
         let (Some(have), Some(other)) = (j.holding(&self.state, l), j.holding(&j.s, l)) else { return };

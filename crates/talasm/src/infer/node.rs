@@ -131,6 +131,12 @@ impl Node {
         self.join(f, source.1, &state, true)
     }
 
+    /// Narrows what was widened, if this is the label of a loop; answers whether the label has changed.
+    pub(super) fn narrow(&mut self, f: &Frame<'_>) -> bool {
+        let edges = self.forward.values().chain(self.back.values());
+        !self.back.is_empty() && self.label.as_mut().is_some_and(|label| label.narrow(f, edges))
+    }
+
     /// Joining makes a label weaker, or adds facts that held before: what was joined earlier still matches.
     fn join(&mut self, f: &Frame<'_>, ip: u64, state: &Rc<State>, widen: bool) -> Result<bool, Blamed> {
         let blame = |c| (c, ip, state.clone());
