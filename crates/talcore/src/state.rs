@@ -99,7 +99,8 @@ pub struct Slot {
     pub off: i64,
     /// Size in bytes.
     pub size: i64,
-    /// A word; `None` for raw bytes.
+    /// A word, or a number that is narrower (1, 2 or 4 bytes): then a [`Word::Int`] that is congruent to what the
+    /// bytes are without sign. `None` for raw bytes.
     pub word: Option<Word>,
 }
 
@@ -288,6 +289,16 @@ impl State {
         }
         self.touched = self.touched.max(depth);
         true
+    }
+
+    /// The part of the frame around the piece `i` in which no whole word lies: raw bytes and numbers narrower than the
+    /// `word` bytes of a word.
+    pub fn loose(&self, i: usize, word: i64) -> Option<(i64, i64)> {
+        let loose = |s: &&Slot| s.word.is_none() || s.size < word;
+        self.frame.get(i).filter(loose)?;
+        let last = self.frame.get(i..)?.iter().take_while(loose).last()?;
+        let first = self.frame.get(..=i)?.iter().rev().take_while(loose).last()?;
+        Some((last.off, first.end()))
     }
 
     /// Makes the bytes `lo..hi` of the frame raw; words that lie partly in it become raw wholly.

@@ -168,11 +168,16 @@ impl Writer<'_> {
         if differs(self, kept < before.frame.len() || kept < s.frame.len(), 8) {
             wire::count(&mut self.out, kept);
             wire::count(&mut self.out, s.frame.len() - kept);
+            let word = i64::from(self.program.arch.word_bytes());
             for slot in &s.frame[kept..] {
                 match &slot.word {
                     None => {
                         self.out.push(0);
                         wire::uleb(&mut self.out, slot.size as u128);
+                    }
+                    Some(Word::Int(t)) if slot.size < word => {
+                        self.out.push(9 + slot.size.checked_ilog2()? as u8);
+                        wire::term(&mut self.out, t);
                     }
                     Some(w) => self.word(w)?,
                 }

@@ -119,6 +119,10 @@ impl Label {
                 kept.regs[r] = Word::Any;
             }
         }
+        for slot in kept.frame.iter_mut().filter(|s| s.size < i64::from(f.program.arch.word_bytes())) {
+            // Numbers narrower than a word: what has no name at the label is not worth one.
+            slot.word = slot.word.take().filter(|w| matches!(w, Word::Int(t) if t.scope() <= f.vars()));
+        }
         let mut vars: Vec<Interval> = (0..f.vars()).map(|v| s.facts.interval(v)).collect();
         let mut list = own_facts(&f.entry, &s.facts).to_vec();
         let mut names = HashMap::new();
@@ -303,13 +307,19 @@ impl Label {
             }
         }
         let frame = std::mem::take(&mut self.state.frame);
+        let word_bytes = i64::from(f.program.arch.word_bytes());
         for slot in frame {
-            let word = slot.word.map(|w| {
+            let word = slot.word.and_then(|w| {
                 let other = s.slot_at(slot.off).and_then(|i| s.frame.get(i));
                 let other = other.filter(|o| o.off == slot.off && o.size == slot.size);
                 let other = other.and_then(|o| o.word.clone()).unwrap_or_default();
+                if slot.size < word_bytes {
+                    // A number that is narrower than a word is worth a fact only while it stays what it is.
+                    j.changed |= w != other;
+                    return Some(w).filter(|w| *w == other);
+                }
                 j.tested = [&self.tested, &tested].iter().any(|t| t.slots.contains(&slot.off));
-                j.word(self, w, &other)
+                Some(j.word(self, w, &other))
             });
             push_slot(&mut self.state.frame, slot.off, slot.size, word);
         }

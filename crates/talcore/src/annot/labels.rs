@@ -218,10 +218,14 @@ impl Labels<'_, '_> {
         let scope = Scope::of(s);
         for _ in 0..self.r.count(limits::FRAME_CELLS)? {
             let tag = self.r.u8()?;
-            let (size, word) = if tag == 0 {
-                (self.r.num::<i64>().filter(|n| *n > 0 && *n <= limits::FRAME_BYTES)?, None)
-            } else {
-                (i64::from(self.program.arch.word_bytes()), Some(self.word(tag, scope)?))
+            let word = i64::from(self.program.arch.word_bytes());
+            let (size, word) = match tag {
+                0 => (self.r.num::<i64>().filter(|n| *n > 0 && *n <= limits::FRAME_BYTES)?, None),
+                9..12 => {
+                    let size = Some(1 << (tag - 9)).filter(|n| *n < word)?;
+                    (size, Some(Word::Int(self.r.term(scope.vars)?)))
+                }
+                tag => (word, Some(self.word(tag, scope)?)),
             };
             s.depth = s.depth.checked_sub(size).filter(|d| *d >= -limits::FRAME_BYTES)?;
             s.frame.push(Slot { off: s.depth, size, word });

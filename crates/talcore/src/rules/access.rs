@@ -203,8 +203,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         Ok(self.raw_value(width))
     }
 
-    /// Writes to the frame. A whole, aligned word becomes a cell; anything else makes the cells
-    /// that it meets raw.
+    /// Writes to the frame. A whole, aligned word becomes a cell, and so does a narrower number that is known;
+    /// anything else makes the cells that it meets raw.
     fn store_frame(&mut self, off: &Term, width: Width, value: Word) -> Checked {
         let size = i64::from(width.bytes());
         let Some(at) = off.as_const().and_then(|c| i64::try_from(c).ok()) else {
@@ -219,9 +219,24 @@ impl<'a, G: Guide> Engine<'a, G> {
                 return self.reject(Code::Limit, "the frame has too many cells");
             }
         } else {
-            self.state.forget_frame(at, at.saturating_add(size));
+            let number = if at % size == 0 { self.number_of(width, &value) } else { None };
+            if !number.is_some_and(|t| self.state.put_word(at, size, Word::Int(t))) {
+                self.state.forget_frame(at, at.saturating_add(size));
+            }
         }
         Ok(())
+    }
+
+    /// What a store narrower than a word leaves behind, if it is known: the number that the bytes are, without sign.
+    pub fn number_of(&mut self, width: Width, value: &Word) -> Option<Term> {
+        let Word::Int(t) = value else { return None };
+        if i64::from(width.bytes()) >= self.word() {
+            return None;
+        }
+        match t.as_const() {
+            Some(c) => Some(Term::from(c.rem_euclid(1 << width.bits()))),
+            None => self.num(|n| n.known(width.bits(), t)),
+        }
     }
 
     /// The part of the frame that `size` bytes at `off` may touch, as constants: the whole range of
@@ -237,10 +252,9 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         let probe = if start.lo >= depth { start.lo } else { off.konst() };
         let piece = i64::try_from(probe).ok().and_then(|p| self.state.slot_at(p));
-        let Some(slot) = piece.and_then(|p| self.state.frame.get(p)).filter(|s| s.word.is_none()) else {
+        let Some((lo, hi)) = piece.and_then(|p| self.state.loose(p, self.word())) else {
             return self.reject(code, "the access may lie outside the frame");
         };
-        let (lo, hi) = (slot.off, slot.end());
         let before = self.term(off.offset(-i128::from(lo)))?;
         self.require(&before, code, "the access may lie before the frame's memory")?;
         let behind = self.term(Term::from(i128::from(hi)).sub(&end))?;

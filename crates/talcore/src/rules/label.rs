@@ -285,12 +285,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.pack(s, (want.lay.id, &want.lay.env), actual, &matched, LABEL)
     }
 
-    /// The frame: word cells must be there; raw pieces may have been anything.
+    /// The frame: word cells and numbers must be there; raw pieces may have been anything.
     fn match_frame(&mut self, s: &mut Subst, label: &State) -> Checked {
-        let word = self.word();
         for (i, slot) in label.frame.iter().enumerate() {
             let Some(pattern) = &slot.word else { continue };
-            let same = |f: &&Slot| f.off == slot.off && f.size == word;
+            let same = |f: &&Slot| f.off == slot.off && f.size == slot.size;
             // Most frames are cut into the same pieces.
             let found = self.state.frame.get(i).filter(same).or_else(|| {
                 let i = self.state.slot_at(slot.off)?;
