@@ -208,7 +208,12 @@ impl Image {
             Image::Program(bytes) => talcore::check::load(bytes),
             Image::Module(module) => {
                 let elf = talcore::elf::read(&module.image)?;
-                talcore::check::load_module(elf.arch, elf.segments, &elf.notes, module.gate)
+                talcore::check::load_module(
+                    elf.arch,
+                    elf.segments,
+                    &elf.notes,
+                    (module.gate, module.restorer),
+                )
             }
         }
     }

@@ -140,7 +140,8 @@ fn twins_are_refused() {
 /// The executable of the safe code with the unsafe code in its place, if the two differ in bytes of the
 /// same instructions or in addresses, so that the annotations still belong to them.
 fn patch(image: &[u8], safe: &Encoded, unsafe_code: &Encoded) -> Option<Vec<u8>> {
-    if safe.functions != unsafe_code.functions {
+    let places = |code: &Encoded| code.relocs.iter().map(|r| (r.at, r.kind, r.target)).collect::<Vec<_>>();
+    if safe.functions != unsafe_code.functions || places(safe) != places(unsafe_code) {
         return None;
     }
     let elf = object::File::parse(image).expect("an ELF file");
@@ -161,14 +162,11 @@ fn patch(image: &[u8], safe: &Encoded, unsafe_code: &Encoded) -> Option<Vec<u8>>
     }
     let mut changed = safe.text != unsafe_code.text;
     for (a, b) in safe.relocs.iter().zip(&unsafe_code.relocs) {
-        if (a.at, a.kind, a.target) != (b.at, b.kind, b.target) {
-            return None;
-        }
         let place = &mut image[text + a.at as usize..][..4];
         let value = i32::from_le_bytes([place[0], place[1], place[2], place[3]]);
         let value = value + i32::try_from(b.addend - a.addend).expect("a small difference");
         place.copy_from_slice(&value.to_le_bytes());
         changed |= a.addend != b.addend;
     }
-    (changed && safe.relocs.len() == unsafe_code.relocs.len()).then_some(image)
+    changed.then_some(image)
 }

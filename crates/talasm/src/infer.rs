@@ -77,9 +77,14 @@ pub fn run(
         write: matches!(s.kind, SectionKind::Data | SectionKind::Bss),
         exec: s.kind == SectionKind::Code,
     });
-    let program = load_module(talcore::arch::Arch::Amd64, segments.collect(), &[(0, desc)], image.gate)
-        .map_err(|r| vec![report::data(module, image, &r)])?
-        .under(options.policy);
+    let program = load_module(
+        talcore::arch::Arch::Amd64,
+        segments.collect(),
+        &[(0, desc)],
+        (image.gate, image.restorer),
+    )
+    .map_err(|r| vec![report::data(module, image, &r)])?
+    .under(options.policy);
     let by_addr: HashMap<u64, usize> =
         program.functions.iter().enumerate().map(|(i, f)| (f.addr, i)).collect();
 

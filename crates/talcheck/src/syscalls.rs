@@ -63,6 +63,13 @@ say otherwise.
 or an error.
 - `0 | ...`: the constant 0, or that.
 - `path`: a string (`&cstr`), or at least 4096 readable bytes, of which the kernel reads no more.
+- `len(k)`: the address of a number of 4 bytes, known to be `k`, in the frame or in owned memory. The kernel writes \
+another one there.
+- `vec(n, t)`: the address of `n` pairs, `n` a constant, in the frame, in owned or in constant memory: a pointer, and how \
+many bytes the kernel may read there; `t` bytes together. `vec mut(n, t)`: that it may also write.
+- `strings`: the address of pointers to strings and then 0, in such memory, or of what the process began with.
+- `action(...)`: the address of a `struct sigaction` in such memory, with no other flags: see \
+[signals](language.md#signals).
 - A number or a name: exactly this constant. `one(...)`: one of these constants. `bits(...)`: a constant without \
 other bits than these.
 - Behind the arrow stands the result; an error is `-4095 .. -1`. `noreturn`: the call does not return.

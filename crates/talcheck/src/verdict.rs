@@ -37,7 +37,7 @@ pub fn check_module(module: &Module, policy: Policy) -> Verdict {
 /// A module as a program in which only what it imports is missing.
 pub(crate) fn load_image(module: &Module) -> Result<Program<'_>, Box<Reject>> {
     let elf = talcore::elf::read(&module.image)?;
-    load_module(elf.arch, elf.segments, &elf.notes, module.gate)
+    load_module(elf.arch, elf.segments, &elf.notes, (module.gate, module.restorer))
 }
 
 fn functions(program: &Program<'_>, file: &[u8]) -> Verdict {

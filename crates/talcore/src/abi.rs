@@ -15,8 +15,9 @@ mod lex;
 mod parse;
 
 use crate::facts::Interval;
-use crate::term::Term;
+use crate::term::{Term, Var};
 use crate::types::{RegSet, Types, WordId};
+use crate::x86::insn::Reg;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -40,7 +41,26 @@ pub enum ParamKind {
     /// A string for the kernel: a `&cstr` of any length, or a pointer to at least
     /// [`PATH_BYTES`] readable raw bytes: the kernel stops reading at the first NUL or there.
     Path,
+    /// The address of a number of [`LENGTH_BYTES`] bytes, known to be this variable, in memory that only the
+    /// program sees. The kernel reads it, and writes any number there.
+    Length(Var),
+    /// The address of an array of pairs in memory that nobody else writes: a pointer and how many bytes it points to.
+    Vector {
+        /// The variable for the number of pairs, which is a constant.
+        count: Var,
+        /// The variable that this binds: the sum of the sizes.
+        total: Var,
+        /// The type of each pointer, over the size as variable 0.
+        part: WordId,
+    },
+    /// The address of an array of strings, in memory that nobody else writes, that ends with 0.
+    Strings,
+    /// The address of a `struct sigaction` in memory that nobody else writes, with no other flags than these.
+    Action(u64),
 }
+
+/// The size of a length that the kernel reads and writes (`socklen_t`).
+pub const LENGTH_BYTES: u32 = 4;
 
 /// The most bytes that the kernel reads of a string argument (Linux: `PATH_MAX`).
 pub const PATH_BYTES: u32 = 4096;
@@ -59,7 +79,13 @@ impl ParamKind {
             ParamKind::Const(c) => congruent(*c),
             ParamKind::OneOf(list) => list.iter().any(|c| congruent(*c)),
             ParamKind::Mask(mask) => word.is_some_and(|w| u64::try_from(w).is_ok_and(|w| w & !mask == 0)),
-            ParamKind::Word(_) | ParamKind::Nullable(_) | ParamKind::Path => true,
+            ParamKind::Word(_)
+            | ParamKind::Nullable(_)
+            | ParamKind::Path
+            | ParamKind::Length(_)
+            | ParamKind::Vector { .. }
+            | ParamKind::Strings
+            | ParamKind::Action(_) => true,
         }
     }
 }
@@ -91,7 +117,7 @@ pub struct Entry {
     /// The interval of each argument variable, within `[0, 2^W)`; discharged at each call.
     pub vars: Vec<Interval>,
     /// The arguments in matching order: keys, then integers (which bind the variables), then
-    /// everything else. Each variable is bound by a parameter `int(v)`.
+    /// everything else. Each variable is bound by a parameter `int(v)`, `len(v)` or `vec(n, v)`.
     pub params: Vec<Param>,
     /// Facts `e >= 0` over the argument variables that the caller proves.
     pub facts: Vec<Term>,
@@ -123,6 +149,9 @@ pub struct Abi {
     /// The registers that a call through the gate does not preserve. All others hold what they
     /// held before (but for results).
     pub clobbers: RegSet,
+    /// What the kernel passes to a signal handler: a register, and the number of bytes that its word points to and
+    /// that may be read; 0 for the number of the signal.
+    pub handler: &'static [(Reg, u32)],
 }
 
 /// Why a table does not parse: at which byte, and what was expected.

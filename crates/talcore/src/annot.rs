@@ -20,7 +20,7 @@
 //!            term (its offset), word]
 //!           [registers: uleb set of registers, a word for each]
 //!           [frame: uleb pieces kept, from the return slot down; uleb new pieces; for each: 0 and uleb
-//!            bytes (raw), or a word]
+//!            bytes (raw), or a word, or 12, 13, 14: a number of 1, 2, 4 bytes: term]
 //!           [facts: uleb own facts kept, from the first; uleb new ones, terms]
 //!           [debt: uleb bytes; without it there is none]
 //! word:     1 nothing known; 2 int: term; 3 pointer: uleb location, term; 4 pointer: uleb static, term;

@@ -54,15 +54,17 @@ pub fn load(file: &[u8]) -> Result<Program<'_>, Box<Reject>> {
 }
 
 /// A module by itself: its sections at made-up addresses, what it imports at addresses that no
-/// segment contains. Its functions are checked against the types of its imports.
+/// segment contains, and the gate slot and the signal restorer at theirs. Its functions are checked against the
+/// types of its imports.
 pub fn load_module<'a>(
     arch: Arch,
     segments: Vec<Segment<'a>>,
     notes: &[Desc<'a>],
-    gate: u64,
+    (gate, restorer): (u64, u64),
 ) -> Result<Program<'a>, Box<Reject>> {
     let mut program = assemble(arch, segments, notes, true)?;
     program.gate = gate;
+    program.restorer = Some(restorer).filter(|r| *r != 0);
     data::check_objects(&program)?;
     Ok(program)
 }

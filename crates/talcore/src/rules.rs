@@ -11,6 +11,7 @@ mod place;
 mod stack;
 mod statics;
 mod string;
+mod structure;
 
 pub use call::{CALL, Lent, RETURN};
 pub use label::LABEL;

@@ -53,6 +53,8 @@ pub enum Word {
     Entry(u8),
     /// A value of a word type variable of the signature.
     Var(u32),
+    /// The address of the stub to which signal handlers return. It is good for one thing: to be told to the kernel.
+    Restorer,
 }
 
 /// A location's entry in `H`: what may be done with the object, and what it holds.

@@ -165,6 +165,7 @@ const STRUCTS: &[(&str, u8, &str)] = &[
     ("pselect6", R10, "fd_set"),
     ("pselect6", R8, "struct timespec"),
     ("pselect6", SI, "fd_set"),
+    ("rt_sigaction", DX, "kernel sigaction"),
     ("rt_sigpending", DI, "sigset"),
     ("rt_sigprocmask", DX, "sigset"),
     ("rt_sigprocmask", SI, "sigset"),
@@ -241,6 +242,7 @@ const SIZES: &[(&str, i128)] = &[
     ("time_t", 8),
     ("sigset", 8),
     ("kernel termios", 36),
+    ("kernel sigaction", 32),
 ];
 
 #[test]
@@ -261,7 +263,9 @@ fn sizes_are_those_of_the_structures() {
     }
     assert!(unused.is_empty(), "no pointer of the table has the type {unused:?}");
     let mut assertions = String::new();
-    for (c_type, size) in SIZES.iter().filter(|s| !["sigset", "kernel termios"].contains(&s.0)) {
+    for (c_type, size) in
+        SIZES.iter().filter(|s| !["sigset", "kernel termios", "kernel sigaction"].contains(&s.0))
+    {
         let _ = writeln!(assertions, "_Static_assert(sizeof({c_type}) == {size}, \"{c_type}\");");
     }
     let includes = [
@@ -286,6 +290,14 @@ fn sizes_are_those_of_the_structures() {
     check(&includes, &assertions);
     check(&["asm/termbits.h"], "_Static_assert(sizeof(struct termios) == 36, \"termios\");");
     check(&["asm/signal.h"], "_Static_assert(sizeof(sigset_t) == 8, \"sigset_t\");");
+    let fields = "_Static_assert(sizeof(struct sigaction) == 32 && offsetof(struct sigaction, sa_flags) == 8 && \
+                  offsetof(struct sigaction, sa_restorer) == 16 && offsetof(struct sigaction, sa_mask) == 24, \"action\");";
+    check(&["stddef.h", "asm/signal.h"], fields);
+    // What a handler is passed.
+    check(
+        &["asm/signal.h", "asm/siginfo.h", "asm/sigcontext.h", "asm/ucontext.h"],
+        "_Static_assert(sizeof(siginfo_t) == 128 && sizeof(struct ucontext) == 304, \"handler\");",
+    );
     // Counted elements.
     check(
         &["poll.h", "sys/epoll.h", "sys/socket.h"],

@@ -32,6 +32,8 @@ pub struct Module {
     pub notes: std::ops::Range<usize>,
     /// The address of the gate slot, which the link adds to the module.
     pub gate: u64,
+    /// The address of the signal restorer, likewise.
+    pub restorer: u64,
 }
 
 /// Links one object with the gate's object; what remains undefined gets made-up addresses.
@@ -74,8 +76,12 @@ pub fn link_module(file: InputFile) -> Result<Module, Vec<Diagnostic>> {
     let image = write::executable(&program, &layout, program.objects[0].arch, entry.unwrap_or(0), true)?;
     let notes = layout.sections.iter().find(|s| s.kind == crate::object::Kind::Note);
     let notes = notes.map_or(0..0, |s| s.offset as usize..(s.offset + s.size) as usize);
-    let gate = program.global(crate::gate::GATE.as_bytes());
-    let gate = gate.and_then(|g| program.globals[g as usize].def);
-    let gate = gate.and_then(|g| layout.symbol(g.object, g.symbol)).unwrap_or(0);
-    Ok(Module { image, segments: layout.segments, imports, entry, notes, gate })
+    let place = |name: &str| {
+        let global = program.global(name.as_bytes())?;
+        let def = program.globals[global as usize].def?;
+        layout.symbol(def.object, def.symbol)
+    };
+    let gate = place(crate::gate::GATE).unwrap_or(0);
+    let restorer = place(crate::gate::RESTORER).unwrap_or(0);
+    Ok(Module { image, segments: layout.segments, imports, entry, notes, gate, restorer })
 }

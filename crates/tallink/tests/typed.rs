@@ -61,7 +61,8 @@ fn file(o: &Obj) -> InputFile {
 fn alone(o: &Obj) -> Result<(), Code> {
     let module = link_module(file(o)).unwrap();
     let elf = talcore::elf::read(&module.image).unwrap();
-    let program = load_module(elf.arch, elf.segments, &elf.notes, module.gate).map_err(|r| r.code)?;
+    let program = load_module(elf.arch, elf.segments, &elf.notes, (module.gate, module.restorer))
+        .map_err(|r| r.code)?;
     assert!(!program.functions.is_empty());
     let mut all = 0..program.functions.len();
     all.try_for_each(|i| check_function(&program, i, &module.image).map(|_| ()).map_err(|r| r.code))

@@ -176,7 +176,7 @@ impl Writer<'_> {
                         wire::uleb(&mut self.out, slot.size as u128);
                     }
                     Some(Word::Int(t)) if slot.size < word => {
-                        self.out.push(9 + slot.size.checked_ilog2()? as u8);
+                        self.out.push(12 + slot.size.checked_ilog2()? as u8);
                         wire::term(&mut self.out, t);
                     }
                     Some(w) => self.word(w)?,
@@ -355,6 +355,8 @@ impl Writer<'_> {
                 wire::uleb(out, u128::from(*v));
             }
             Word::Entry(r) => out.push(16 + r),
+            // No label speaks of it.
+            Word::Restorer => return None,
         }
         Some(())
     }

@@ -3,7 +3,7 @@
 use super::memory::Holds;
 use super::sigs::{Vars, holds, value};
 use super::{Machine, RSP, Stop, Watched};
-use talcore::abi::{Entry, PATH_BYTES, ParamKind};
+use talcore::abi::{Entry, LENGTH_BYTES, PATH_BYTES, ParamKind};
 use talcore::facts::Interval;
 use talcore::types::{Mode, WordId, WordTy};
 
@@ -34,8 +34,12 @@ impl Machine<'_> {
         for p in entry.params.iter().filter(|p| p.kind == ParamKind::Path) {
             self.path(self.regs[usize::from(p.reg)])?;
         }
+        let written = self.structures(entry, &mut vars).map_err(|e| format!("{}: {e}", entry.name))?;
         if entry.noreturn {
             return Ok(Some(Stop::Exit));
+        }
+        for (addr, size) in written {
+            self.noise(addr, size)?;
         }
         for (r, ty) in words.iter().chain(&nullable) {
             self.scribble(*r, *ty, &vars)?;
@@ -65,6 +69,62 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// What the kernel reads of structures that hold lengths or addresses; answers where it may write.
+    fn structures(&mut self, entry: &Entry, vars: &mut Vars) -> Watched<Vec<(u64, u64)>> {
+        let mut written = Vec::new();
+        for p in &entry.params {
+            let addr = self.regs[usize::from(p.reg)];
+            match &p.kind {
+                ParamKind::Length(k) => {
+                    let size = LENGTH_BYTES as usize;
+                    self.memory.allowed(self.program, self.regs[RSP], addr, size as u64, true)?;
+                    let length = i128::from(self.memory.read(addr, size)?);
+                    bind(vars, *k, length)?;
+                    written.push((addr, size as u64));
+                }
+                ParamKind::Vector { count, total, part } => {
+                    let n = vars.get(*count as usize).copied().flatten().ok_or("how many parts?")?;
+                    let mut sum = 0;
+                    for i in 0..n as u64 {
+                        let base = self.structure_word(addr.wrapping_add(16 * i))?;
+                        let size = self.structure_word(addr.wrapping_add(16 * i + 8))?;
+                        sum += i128::from(size);
+                        let writes = matches!(self.program.types.word(*part), WordTy::Ptr(Mode::Mut, _));
+                        if size > 0 {
+                            for at in [base, base.wrapping_add(size - 1)] {
+                                self.memory.allowed(self.program, self.regs[RSP], at, 1, writes)?;
+                            }
+                        }
+                        if writes {
+                            written.push((base, size));
+                        }
+                    }
+                    bind(vars, *total, sum)?;
+                }
+                ParamKind::Strings => {
+                    for i in 0.. {
+                        match self.structure_word(addr.wrapping_add(8 * i))? {
+                            0 => break,
+                            string => self.path(string)?,
+                        }
+                    }
+                }
+                ParamKind::Action(_) => {
+                    for i in 0..4 {
+                        self.structure_word(addr.wrapping_add(8 * i))?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(written)
+    }
+
+    fn structure_word(&mut self, addr: u64) -> Watched<u64> {
+        self.memory.allowed(self.program, self.regs[RSP], addr, 8, false)?;
+        self.memory.read(addr, 8)
+    }
+
     /// Where the kernel may write it writes anything.
     fn scribble(&mut self, r: u8, ty: WordId, vars: &Vars) -> Watched<()> {
         let WordTy::Ptr(mode, layout) = *self.program.types.word(ty) else { return Ok(()) };
@@ -72,9 +132,12 @@ impl Machine<'_> {
             return Ok(());
         }
         let size = self.program.shapes.size(layout).and_then(|t| value(t, vars)).unwrap_or(0);
-        let addr = self.regs[usize::from(r)];
+        self.noise(self.regs[usize::from(r)], size as u64)
+    }
+
+    fn noise(&mut self, addr: u64, size: u64) -> Watched<()> {
         let text = self.rng.bool();
-        for i in 0..size as u64 {
+        for i in 0..size {
             // Text now and then: words, numbers and lines lead programs further than noise does.
             let byte = match text {
                 true => b" \n0123456789abc-+/"[self.rng.usize(..17)],
@@ -137,4 +200,14 @@ impl Machine<'_> {
             _ => self.rng.i128(lo..=hi.min(lo + 100_000)),
         }
     }
+}
+
+/// The value of a variable that memory tells.
+fn bind(vars: &mut Vars, v: u32, x: i128) -> Watched<()> {
+    match vars.get_mut(v as usize) {
+        Some(slot @ None) => *slot = Some(x),
+        Some(Some(y)) if *y == x => {}
+        _ => return Err(format!("a length in memory is {x}, and not what a register says")),
+    }
+    Ok(())
 }

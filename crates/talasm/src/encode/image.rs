@@ -46,6 +46,8 @@ pub struct Image {
     pub used_imports: Vec<u32>,
     /// The address of the gate slot.
     pub gate: u64,
+    /// The address of the signal restorer.
+    pub restorer: u64,
 }
 
 impl Image {
@@ -99,7 +101,8 @@ pub fn layout_provisional(module: &Module, encoded: &Encoded) -> Image {
     let apart = (((IMPORTS.end - IMPORTS.start) / count) & !15).min(MOST_APART);
     let imports: Vec<u64> = (0..module.imports.len() as u64).map(|i| IMPORTS.start + i * apart).collect();
     let used_imports = used_imports(module, encoded);
-    let mut image = Image { sections, symbols: Vec::new(), imports, used_imports, gate: GATE };
+    let mut image =
+        Image { sections, symbols: Vec::new(), imports, used_imports, gate: GATE, restorer: RESTORER };
     let symbols = module.symbols.iter().map(|s| match s.place {
         Place::Function(f) => image.text_base() + u64::from(encoded.functions[f as usize].start),
         Place::Object(o) => {

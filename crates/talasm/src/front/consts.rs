@@ -23,6 +23,9 @@ impl From<i128> for Value {
     }
 }
 
+/// The stub to which signal handlers return.
+const RESTORER: &str = "__tal_restorer";
+
 impl Cx<'_> {
     /// The value of an expression; `None` if it has none, which is reported.
     pub(super) fn eval(&mut self, ast: &Ast, id: ExprId, vars: &Vars) -> Option<Value> {
@@ -145,6 +148,9 @@ impl Cx<'_> {
                 return None;
             }
             None => (),
+        }
+        if self.names.get(name) == RESTORER {
+            return Some(Value::Addr(self.restorer(span), 0));
         }
         let decl = self.find(vars, name, span)?;
         let decls = Rc::clone(&self.decls);

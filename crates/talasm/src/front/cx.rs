@@ -128,6 +128,8 @@ pub(super) struct Cx<'o> {
     pub paths: HashMap<(u16, Name), Memo<super::consts::Value>>,
     pub symbols: Vec<Symbol>,
     pub symbol_of: Vec<Option<SymId>>,
+    /// The symbol of the signal restorer, once it has been mentioned.
+    pub restorer: Option<SymId>,
     pub imports: Vec<Import>,
     pub data: Vec<Object>,
     /// Initial values that were needed for a size, until their object is made.
@@ -184,6 +186,7 @@ impl<'o> Cx<'o> {
             paths: HashMap::new(),
             symbols: Vec::new(),
             symbol_of: vec![None; n],
+            restorer: None,
             imports: Vec::new(),
             data: Vec::new(),
             blobs: HashMap::new(),
@@ -307,6 +310,16 @@ impl<'o> Cx<'o> {
         self.imports.push(Import { sym, kind });
         self.symbol_of[decl as usize] = Some(sym);
         Some(sym)
+    }
+
+    /// The symbol of the signal restorer.
+    pub(super) fn restorer(&mut self, span: Span) -> SymId {
+        if let Some(sym) = self.restorer {
+            return sym;
+        }
+        let sym = self.new_symbol("__tal_restorer".to_string(), true, Place::Restorer, span);
+        self.restorer = Some(sym);
+        sym
     }
 
     pub(super) fn new_symbol(&mut self, name: String, global: bool, place: Place, span: Span) -> SymId {

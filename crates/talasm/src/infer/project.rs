@@ -218,6 +218,7 @@ impl<'a, 'p> Projection<'a, 'p> {
                 Some(v) => Word::Opt(v, *ty, self.env(env)),
                 None => Word::Any,
             },
+            Word::Restorer => Word::Any,
             other => other.clone(),
         }
     }

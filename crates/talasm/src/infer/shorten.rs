@@ -214,7 +214,7 @@ impl Names {
                 *v = self.var(*v)?;
                 self.env(env)?;
             }
-            Word::Any | Word::Fn(_) | Word::Entry(_) | Word::Var(_) => {}
+            Word::Any | Word::Fn(_) | Word::Entry(_) | Word::Var(_) | Word::Restorer => {}
         }
         Some(())
     }

@@ -140,6 +140,7 @@ impl View<'_> {
             Word::Fn(sig) => format!("a code pointer, {}", self.printer().sig(*sig)),
             Word::Entry(r) => format!("what the caller had in {}", REGISTERS[usize::from(*r) & 15]),
             Word::Var(_) => "a word of a type variable".to_string(),
+            Word::Restorer => "the address of the signal restorer".to_string(),
         }
     }
 

@@ -14,6 +14,8 @@ pub(super) struct Arch {
     pub(super) regs: &'static [(&'static str, Reg)],
     /// Registers that a system call changes.
     pub(super) clobbers: RegSet,
+    /// See [`super::Abi::handler`].
+    pub(super) handler: &'static [(Reg, u32)],
 }
 
 const AX: RegSet = 1 << 0;
@@ -35,6 +37,8 @@ pub(super) const ARCHS: [Arch; 2] = [
             ("r9", Reg(9)),
         ],
         clobbers: AX | CX | R11,
+        // siginfo_t and struct ucontext, which lie in the frame of the signal.
+        handler: &[(Reg::DI, 0), (Reg::SI, 128), (Reg::DX, 304)],
     },
     Arch {
         name: "ia32",
@@ -49,5 +53,7 @@ pub(super) const ARCHS: [Arch; 2] = [
             ("ebp", Reg::BP),
         ],
         clobbers: AX,
+        // Arguments of handlers lie on the stack, which is not typed.
+        handler: &[],
     },
 ];

@@ -9,6 +9,10 @@
 //! params = REG ":" kind ("," REG ":" kind)*
 //! kind   = "path" | "bits" "(" set ")" | "one" "(" set ")" | constant
 //!        | word | owned | "0" "|" pointer
+//!        | "len" "(" NAME ")"                                    a number in memory that is read and written
+//!        | "vec" "mut"? "(" NAME "," NAME ")"                    pairs of pointer and size: their number, all bytes
+//!        | "strings"                                             pointers to strings, then 0
+//!        | "action" "(" set ")"                                  how a signal is handled, with these flags
 //! word   = "int" | "int" "(" term ")" | pointer
 //! owned  = "own" "bytes" "(" term ")"                            memory that belongs to the word's holder alone
 //! pointer = "&" "mut"? "[" term "]"                              at least so many raw bytes
@@ -58,7 +62,7 @@ pub(super) fn table(text: &'static str, types: &mut Types) -> Result<Abi> {
         }
     }
     entries.sort_by_key(|e| e.number);
-    Ok(Abi { entries, word_bits: arch.id.word_bits(), clobbers: arch.clobbers })
+    Ok(Abi { entries, word_bits: arch.id.word_bits(), clobbers: arch.clobbers, handler: arch.handler })
 }
 
 struct Parser<'t> {
@@ -262,11 +266,13 @@ impl Parser<'_> {
         }
         let rank = |types: &Types, kind: &ParamKind| match kind {
             k if k.is_key() => 0,
+            ParamKind::Length(_) => 1,
             ParamKind::Word(w) if matches!(types.word(*w), WordTy::Int(_)) => 1,
             _ => 2,
         };
         params.sort_by_key(|p| rank(self.types, &p.kind));
-        // Every variable is bound by a word that the kernel sees: the word is a multiple of it, not only modulo 2^W.
+        // Every variable is bound by a word that the kernel sees: the word is a multiple of it, not only modulo 2^W. Or
+        // it is a length that the kernel reads as a C int, or a sum of sizes each of which is a word.
         let (facts, word) = (scope.facts(), Interval::unsigned(self.arch.id.word_bits()));
         let binds = |e: &Term, v: Var| {
             let multiple = matches!(*e.summands(), [(u, c)] if u == v && c >= 1) && e.konst() == 0;
@@ -275,11 +281,30 @@ impl Parser<'_> {
         let bound = |v: Var| {
             params.iter().any(|p| match p.kind {
                 ParamKind::Word(w) => matches!(self.types.word(w), WordTy::Int(e) if binds(e, v)),
+                ParamKind::Length(k) => k == v,
+                ParamKind::Vector { total, .. } => total == v,
                 _ => false,
             })
         };
         if !(0..scope.args).all(|v| bound(v as Var)) {
             return self.lex.error("a parameter int(v) or int(c*v) for each variable v before this");
+        }
+        let lengths = Interval { lo: 0, hi: (1 << 31) - 1 };
+        let fits = |v: Var| facts.interval(v).within(&lengths);
+        if params.iter().any(|p| matches!(p.kind, ParamKind::Length(v) if !fits(v))) {
+            return self.lex.error("a length within 0 .. 2^31 - 1 before this");
+        }
+        // The number of parts is the word that the kernel sees.
+        let is = |p: &Param, v: Var| match p.kind {
+            ParamKind::Word(w) => matches!(self.types.word(w), WordTy::Int(e) if e.as_var() == Some(v)),
+            _ => false,
+        };
+        for p in &params {
+            if let ParamKind::Vector { count, total, .. } = p.kind
+                && (count == total || !params.iter().any(|q| is(q, count)))
+            {
+                return self.lex.error("a parameter int(n) for the number of parts before this");
+            }
         }
         Ok(params)
     }
@@ -289,16 +314,30 @@ impl Parser<'_> {
             return Ok(ParamKind::Path);
         }
         if self.lex.eat("bits")? {
+            return Ok(ParamKind::Mask(self.mask()?));
+        }
+        if self.lex.eat("strings")? {
+            return Ok(ParamKind::Strings);
+        }
+        if self.lex.eat("action")? {
+            return Ok(ParamKind::Action(self.mask()?));
+        }
+        if self.lex.eat("len")? {
             self.lex.expect("(")?;
-            let mut mask = 0u64;
-            for member in self.set()? {
-                match u64::try_from(member) {
-                    Ok(m) if member <= Interval::unsigned(self.arch.id.word_bits()).hi => mask |= m,
-                    _ => return self.lex.error("only words in the set before this"),
-                }
-            }
+            let length = self.variable(scope)?;
             self.lex.expect(")")?;
-            return Ok(ParamKind::Mask(mask));
+            return Ok(ParamKind::Length(length));
+        }
+        if self.lex.eat("vec")? {
+            let mode = if self.lex.eat("mut")? { Mode::Mut } else { Mode::Read };
+            self.lex.expect("(")?;
+            let count = self.variable(scope)?;
+            self.lex.expect(",")?;
+            let total = self.variable(scope)?;
+            self.lex.expect(")")?;
+            let bytes = self.intern_layout(Layout::Bytes(Term::var(0)));
+            let part = self.intern(WordTy::Ptr(mode, bytes));
+            return Ok(ParamKind::Vector { count, total, part });
         }
         if self.lex.eat("one")? {
             self.lex.expect("(")?;
@@ -320,6 +359,27 @@ impl Parser<'_> {
                 let ty = self.pointer(scope)?;
                 Ok(ParamKind::Nullable(self.intern(ty)))
             }
+        }
+    }
+
+    /// The constants of a set, all in one word.
+    fn mask(&mut self) -> Result<u64> {
+        self.lex.expect("(")?;
+        let mut mask = 0u64;
+        for member in self.set()? {
+            match u64::try_from(member) {
+                Ok(m) if member <= Interval::unsigned(self.arch.id.word_bits()).hi => mask |= m,
+                _ => return self.lex.error("only words in the set before this"),
+            }
+        }
+        self.lex.expect(")")?;
+        Ok(mask)
+    }
+
+    fn variable(&mut self, scope: &Scope) -> Result<Var> {
+        match scope.find(self.lex.name()?) {
+            Some(v) => Ok(v),
+            None => self.lex.error("a variable before this"),
         }
     }
 

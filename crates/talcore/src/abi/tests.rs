@@ -169,7 +169,11 @@ fn counts_fit_the_kernels_c_types() {
         let pages = ["mmap", "munmap", "madvise"].contains(&e.name);
         // A second variable is the length of a socket address, a C int.
         for (i, v) in e.vars.iter().enumerate() {
-            let wide = i == 0 && size_t.contains(&e.name);
+            let vector = e
+                .params
+                .iter()
+                .any(|p| matches!(p.kind, ParamKind::Vector { total, .. } if total as usize == i));
+            let wide = i == 0 && size_t.contains(&e.name) || vector;
             let most = if pages {
                 (1 << 35) - 1
             } else if wide {
@@ -199,8 +203,9 @@ const R9: u8 = 9;
 fn selectors_are_keys() {
     let (abi, _) = amd64();
     let selectors: &[(&str, &[u8])] = &[
-        ("accept4", &[SI, R10]),
-        ("accept", &[SI]),
+        // Without an address, or with one and its length: the same for memory as far as the types say.
+        ("accept4", &[R10]),
+        ("accept", &[]),
         ("clock_nanosleep", &[SI]),
         ("close_range", &[DX]),
         ("copy_file_range", &[R9]),
@@ -210,6 +215,9 @@ fn selectors_are_keys() {
         ("epoll_pwait2", &[R9]),
         ("epoll_pwait", &[R9]),
         ("eventfd2", &[SI]),
+        // Without an environment, or with one.
+        ("execve", &[]),
+        ("execveat", &[R8]),
         ("faccessat2", &[R10]),
         ("fadvise64", &[R10]),
         ("fallocate", &[SI]),
@@ -221,6 +229,7 @@ fn selectors_are_keys() {
         ("getpriority", &[DI]),
         ("getrandom", &[DX]),
         ("getrusage", &[DI]),
+        ("getsockopt", &[SI, DX]),
         ("inotify_init1", &[DI]),
         ("ioctl", &[SI]),
         ("linkat", &[R8]),
@@ -239,8 +248,9 @@ fn selectors_are_keys() {
         ("prctl", &[DI]),
         ("prlimit64", &[DX]),
         ("pselect6", &[R9]),
-        ("recvfrom", &[R10, R8]),
+        ("recvfrom", &[R10]),
         ("renameat2", &[R8]),
+        ("rt_sigaction", &[R10]),
         ("rt_sigpending", &[SI]),
         ("rt_sigprocmask", &[DI, R10]),
         ("rt_sigsuspend", &[SI]),
@@ -298,8 +308,8 @@ fn flags_that_outlive_the_call_are_refused() {
     assert!(!typed("fcntl", &[(SI, 8)]), "F_SETOWN");
     assert!(!typed("sendto", &[(R10, 0x400_0000), (R8, 0)]), "MSG_ZEROCOPY");
     assert!(!typed("recvfrom", &[(R10, 0x20), (R8, 0)]), "MSG_TRUNC");
-    assert!(!typed("recvfrom", &[(R10, 0), (R8, 4096)]), "an address and its length");
-    assert!(!typed("accept", &[(SI, 4096)]), "an address and its length");
+    assert!(!typed("getsockopt", &[(SI, 6), (DX, 35)]), "TCP_ZEROCOPY_RECEIVE");
+    assert!(!typed("getsockopt", &[(SI, 0), (DX, 64)]), "IPT_SO_GET_INFO");
     assert!(!typed("splice", &[(R9, 8)]), "SPLICE_F_GIFT");
     assert!(!typed("setsockopt", &[(SI, 1), (DX, 26), (R8, 16)]), "SO_ATTACH_FILTER");
     assert!(!typed("setsockopt", &[(SI, 1), (DX, 60), (R8, 4)]), "SO_ZEROCOPY");
@@ -366,6 +376,9 @@ fn broken_tables_are_refused() {
         "const A = 1, B = 2 set C = A | B | 4 sys a = 1 (rdi: bits(C | 8), rsi: one(A | -1), r8: B) noreturn man a(2)",
         "sys a = 1 (rdi: path, rsi: 0 | &[8]) -> (rax: int) man a(2) ; the end",
         "sys a = 1 [k: 1..9](rsi: int(8*k), rdi: own bytes(8*k)) -> (rax: res own bytes(k)) man a(2)",
+        "sys a = 1 [k: 0..9](rsi: len(k), rdi: &mut [k]) -> (rax: int) man a(2)",
+        "sys a = 1 [n, t](rsi: int(n), rdi: vec mut(n, t)) -> (rax: int(r)) {-1 <= r <= t} man a(2)",
+        "sys a = 1 (rsi: strings, rdi: action(1 | 4)) -> (rax: int) man a(2)",
     ];
     for item in good {
         assert_eq!(parse(item), Ok(1), "{item}");
@@ -397,6 +410,13 @@ fn broken_tables_are_refused() {
         "sys a = 1 (rsi: bits(UNKNOWN)) -> (rax: int) man a(2)",
         "sys a = 1 (rsi: bits(-1)) -> (rax: int) man a(2)",
         "sys a = 1 (rsi: 1 | &[8]) -> (rax: int) man a(2)",
+        // lengths are C ints, and the number of parts is a word that the kernel sees
+        "sys a = 1 [k](rsi: len(k), rdi: &mut [k]) -> (rax: int) man a(2)",
+        "sys a = 1 [k: 0..9](rsi: len(k + 1), rdi: &mut [k]) -> (rax: int) man a(2)",
+        "sys a = 1 [n, t](rdi: vec(n, t)) -> (rax: int) man a(2)",
+        "sys a = 1 [n, t](rsi: int(2*n), rdi: vec(n, t)) -> (rax: int) man a(2)",
+        "sys a = 1 [n](rsi: int(n), rdi: vec(n, n)) -> (rax: int) man a(2)",
+        "sys a = 1 (rdi: action(-1)) -> (rax: int) man a(2)",
         // the rest
         "sys a = 1 () -> (rax: int)",
         "sys a = 0x100000000 () -> (rax: int) man a(2)",

@@ -53,7 +53,7 @@ impl Scope {
             Word::Int(t) | Word::Sp(t) => self.term(t),
             Word::Ptr(l, t) => (*l >= STATIC || *l < self.locs) && self.term(t),
             Word::Opt(v, _, env) => *v < self.vars && self.env(env),
-            Word::Any | Word::Fn(_) | Word::Entry(_) | Word::Var(_) => true,
+            Word::Any | Word::Fn(_) | Word::Entry(_) | Word::Var(_) | Word::Restorer => true,
         }
     }
 
@@ -221,8 +221,8 @@ impl Labels<'_, '_> {
             let word = i64::from(self.program.arch.word_bytes());
             let (size, word) = match tag {
                 0 => (self.r.num::<i64>().filter(|n| *n > 0 && *n <= limits::FRAME_BYTES)?, None),
-                9..12 => {
-                    let size = Some(1 << (tag - 9)).filter(|n| *n < word)?;
+                12..15 => {
+                    let size = Some(1 << (tag - 12)).filter(|n| *n < word)?;
                     (size, Some(Word::Int(self.r.term(scope.vars)?)))
                 }
                 tag => (word, Some(self.word(tag, scope)?)),

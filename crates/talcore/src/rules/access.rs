@@ -178,7 +178,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// Reads from the frame or from a stack argument.
-    fn load_frame(&mut self, off: &Term, width: Width) -> Checked<Word> {
+    pub fn load_frame(&mut self, off: &Term, width: Width) -> Checked<Word> {
         let Some(at) = off.as_const().and_then(|c| i64::try_from(c).ok()) else {
             self.in_frame(off, i128::from(width.bytes()))?;
             return Ok(self.raw_value(width));
@@ -205,7 +205,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Writes to the frame. A whole, aligned word becomes a cell, and so does a narrower number that is known;
     /// anything else makes the cells that it meets raw.
-    fn store_frame(&mut self, off: &Term, width: Width, value: Word) -> Checked {
+    pub fn store_frame(&mut self, off: &Term, width: Width, value: Word) -> Checked {
         let size = i64::from(width.bytes());
         let Some(at) = off.as_const().and_then(|c| i64::try_from(c).ok()) else {
             let (lo, hi) = self.frame_span(off, &Term::from(i128::from(size)), Code::FrameAccess)?;

@@ -212,7 +212,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// What one call borrows must not contradict itself: exclusive memory is lent once, and memory
     /// that is lent as unchanging is not lent for writing too.
-    fn borrows(&mut self, stack_args: usize) -> Checked {
+    pub fn borrows(&mut self, stack_args: usize) -> Checked {
         let floor = self.state.depth + self.word() * stack_args as i64;
         for (i, &a) in self.lent.iter().enumerate() {
             if let Lent::Frame(lo, hi, _) = a

@@ -6,12 +6,12 @@ use crate::guide::Guide;
 use crate::matching::{Blame, Subst};
 use crate::state::Word;
 use crate::term::Term;
-use crate::types::Layout;
 use crate::verdict::Code;
 use crate::x86::insn::{Insn, Reg};
+use alloc::vec::Vec;
 
 /// Failures of a system call's arguments.
-const SYSCALL: Blame = Blame { shape: Code::ArgType, fact: Code::ArgFact };
+pub(super) const SYSCALL: Blame = Blame { shape: Code::ArgType, fact: Code::ArgFact };
 
 impl<'a, G: Guide> Engine<'a, G> {
     /// The word that a register is known to hold, in `[0, 2^W)`.
@@ -50,6 +50,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.spend(16 + entry.params.len() as u64)?;
         let mut s = Subst::new(0, entry.vars.len());
         self.lent.clear();
+        let mut lengths = Vec::new();
         for p in &entry.params {
             let word = self.get(Reg(p.reg));
             let zero = self.known_word(p.reg) == Some(0);
@@ -60,10 +61,20 @@ impl<'a, G: Guide> Engine<'a, G> {
                     self.match_word(&mut s, (*ty, &None), &word, SYSCALL)
                 }
                 ParamKind::Path => self.path(&word),
+                ParamKind::Length(k) => self.length(&mut s, *k, &word, &mut lengths),
+                ParamKind::Vector { count, total, part } => {
+                    self.vector(&mut s, (*count, *total), *part, &word)
+                }
+                ParamKind::Strings => self.strings(&word),
+                ParamKind::Action(flags) => self.action(&word, *flags),
             };
             done.map_err(|e| e.reg(p.reg))?;
         }
         self.discharge(&mut s, &entry.vars, &entry.facts, SYSCALL)?;
+        self.borrows(0)?;
+        for place in &lengths {
+            self.length_written(place)?;
+        }
         if entry.noreturn {
             return Ok(Flow::Trap);
         }
@@ -81,12 +92,9 @@ impl<'a, G: Guide> Engine<'a, G> {
             Word::Ptr(l, e) => {
                 let loc = self.loc(*l)?;
                 self.require(e, Code::ArgFact, "the pointer may lie before the object")?;
-                let left = match self.program.types.layout(loc.lay.id) {
-                    Layout::Cstr(Some(_)) if loc.mode.stable() => {
-                        let m = self.string_at(&loc.lay)?.unwrap_or_default();
-                        self.term(m.sub(e))?
-                    }
-                    _ => {
+                let left = match self.string_left(*l, e)? {
+                    Some(left) => left,
+                    None => {
                         let size = self.size_of(&loc.lay);
                         let size =
                             size.ok_or_else(|| self.fail(Code::ArgType, "the object's size is not known"))?;

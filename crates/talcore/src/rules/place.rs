@@ -19,7 +19,7 @@ pub enum Place {
     Frame(Term),
     /// No object: an integer (the value of `lea`, or the address of code).
     Number(Term),
-    /// The first byte of a function.
+    /// The first byte of a function, or of the signal restorer.
     Code(u64),
 }
 
@@ -33,7 +33,8 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             return Some(Place::Object(STATIC + object, Term::from(i128::from(off))));
         }
-        self.program.sig_at(addr).map(|_| Place::Code(addr))
+        let code = self.program.restorer == Some(addr) || self.program.sig_at(addr).is_some();
+        code.then_some(Place::Code(addr))
     }
 
     /// What is meant by the address that a constant lies `addend` bytes behind.
@@ -127,6 +128,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             Place::Frame(off) => Word::Sp(off),
             Place::Number(t) => Word::Int(t),
+            Place::Code(addr) if self.program.restorer == Some(addr) => Word::Restorer,
             Place::Code(addr) => match self.program.sig_at(addr) {
                 Some(sig) => Word::Fn(sig),
                 None => return self.reject(Code::NotPointer, "no function starts at this address"),

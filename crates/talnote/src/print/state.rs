@@ -190,6 +190,7 @@ impl StatePrinter<'_> {
             Word::Fn(sig) => p.sig(*sig),
             Word::Entry(r) => format!("the caller's {}", self.register(usize::from(*r))),
             Word::Var(v) => p.text(|w| w.word_var(*v)),
+            Word::Restorer => "the signal restorer".into(),
         }
     }
 
