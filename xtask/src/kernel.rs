@@ -55,11 +55,14 @@ pub(crate) enum Kernel {
         /// Of all these machines, those whose name contains this
         #[arg(long, value_name = "WORDS", requires = "full")]
         machine: Option<String>,
+        /// Build and boot the kernel with the first patch, with the first two, and so on to the whole series
+        #[arg(long, conflicts_with = "full")]
+        series: bool,
         /// How the machine's processor is made
         #[arg(long, default_value = "auto")]
         accel: Accel,
         /// Test this kernel image instead of building one
-        #[arg(long, value_name = "FILE", conflicts_with = "full")]
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["full", "series"])]
         kernel: Option<PathBuf>,
     },
     /// Builds the kernel and prints where it is
@@ -149,7 +152,8 @@ pub(crate) fn run(what: Kernel) -> Result<ExitCode, String> {
             run::run(&options, &run::Program { user, env, program, args })
         }
         Kernel::Shell { options } => shell::run(&options),
-        Kernel::Test { full, machine, accel, kernel } => {
+        Kernel::Test { series: true, accel, .. } => passed(test::series(accel)?).map(|()| ExitCode::SUCCESS),
+        Kernel::Test { full, machine, accel, kernel, .. } => {
             tests(full, machine.as_deref(), accel, kernel).map(|()| ExitCode::SUCCESS)
         }
         Kernel::Build { config } => {
@@ -165,7 +169,11 @@ pub(crate) fn test() -> Done {
 }
 
 fn tests(full: bool, name: Option<&str>, accel: Accel, kernel: Option<PathBuf>) -> Done {
-    if test::run(full, name, accel, kernel)? {
+    passed(test::run(full, name, accel, kernel)?)
+}
+
+fn passed(all: bool) -> Done {
+    if all {
         return Ok(());
     }
     Err("the kernel does not do what it promises: see the lines with `not ok`".into())

@@ -29,8 +29,9 @@ impl Config {
         }
     }
 
-    /// The lines that the configuration must have, on top of the kernel's `tinyconfig`.
-    fn fragment(self, checker: Option<&Path>) -> Result<String, String> {
+    /// The lines that the configuration must have, on top of the kernel's `tinyconfig`. What the series does not
+    /// have (yet) is not configured.
+    fn fragment(self, series: &Series, checker: Option<&Path>) -> Result<String, String> {
         let directory = root().join("kml-patch/config");
         let mut text = read(&directory.join("guest.config"))?;
         let own = directory.join(self.name()).with_extension("config");
@@ -40,7 +41,33 @@ impl Config {
         if let Some(checker) = checker {
             text.push_str(&format!("CONFIG_KML_CHECKER=\"{}\"\n", checker.display()));
         }
-        Ok(text)
+        let known = |line: &&str| {
+            let option = line.strip_prefix("CONFIG_").and_then(|l| l.split('=').next()).unwrap_or_default();
+            let ours = option == "KERNEL_MODE_LINUX" || option.starts_with("KML_");
+            !ours || series.text.contains(&format!("\n+config {option}\n"))
+        };
+        Ok(text.lines().filter(known).map(|line| format!("{line}\n")).collect())
+    }
+}
+
+/// What to build.
+#[derive(Clone, Copy)]
+struct Order<'a> {
+    config: Config,
+    checker: &'a Checker<'a>,
+    /// Only so many patches of the series, in a build directory of its own.
+    patches: Option<usize>,
+}
+
+impl Order<'_> {
+    /// Names the build directory and the images.
+    fn name(&self) -> &'static str {
+        if self.patches.is_some() { "series" } else { self.config.name() }
+    }
+
+    fn series(&self) -> Result<Series, String> {
+        let all = Series::read()?;
+        Ok(self.patches.map_or_else(|| Series { text: all.text.clone() }, |n| all.first(n)))
     }
 }
 
@@ -49,24 +76,34 @@ impl Config {
 /// # Errors
 /// What is missing, and what the compiler says.
 pub(crate) fn kernel(config: Config) -> Result<PathBuf, String> {
-    build(config, &statics::checker)
+    build(Order { config, checker: &statics::checker, patches: None })
 }
 
 /// The same with another checker.
 pub(crate) fn kernel_with(config: Config, checker: &Path) -> Result<PathBuf, String> {
-    build(config, &|| Ok(checker.to_path_buf()))
+    build(Order { config, checker: &|| Ok(checker.to_path_buf()), patches: None })
 }
 
-fn build(config: Config, checker: &Checker) -> Result<PathBuf, String> {
-    let plan = Plan::of(config, checker)?;
+/// The same with the first patches of the series only, and the warnings of the compiler.
+pub(crate) fn kernel_of(patches: usize) -> Result<(PathBuf, String), String> {
+    let image = build(Order { config: Config::Minimal, checker: &statics::checker, patches: Some(patches) })?;
+    let warnings = read(&image.with_file_name(WARNINGS))?;
+    Ok((image, warnings))
+}
+
+/// Lies beside an image: what the compiler warned of, which should be nothing.
+const WARNINGS: &str = "warnings";
+
+fn build(order: Order) -> Result<PathBuf, String> {
+    let plan = Plan::of(order)?;
     if plan.image.is_file() {
         return Ok(plan.image);
     }
     let _lock = lock()?;
     // Whoever had the lock may have built it, or another checker.
-    let plan = Plan::of(config, checker)?;
+    let plan = Plan::of(order)?;
     if !plan.image.is_file() {
-        plan.build(config, checker)?;
+        plan.build(order)?;
     }
     Ok(plan.image)
 }
@@ -83,36 +120,37 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(config: Config, checker: &Checker) -> Result<Plan, String> {
-        let series = Series::read()?;
-        let checker = if series.is_empty() { None } else { Some(checker()?) };
+    fn of(order: Order) -> Result<Plan, String> {
+        let series = order.series()?;
+        let checker = if series.is_empty() { None } else { Some((order.checker)()?) };
         let content = match &checker {
             Some(path) => fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?,
             None => Vec::new(),
         };
-        let fragment = config.fragment(checker.as_deref())?;
+        let fragment = order.config.fragment(&series, checker.as_deref())?;
         let source = Source::get()?;
         let key = digest(&(&source.version, &series.text, &fragment, &content));
-        let image = cache().join("images").join(format!("{}-{key:016x}", config.name())).join("bzImage");
+        let image = cache().join("images").join(format!("{}-{key:016x}", order.name())).join("bzImage");
         Ok(Plan { series, source, fragment, image })
     }
 
-    fn build(&self, config: Config, checker: &Checker) -> Done {
+    fn build(&self, order: Order) -> Done {
         let host = Host::with(For::Build)?;
         let tree = self.source.tree(&self.series, &host)?;
-        let build = cache().join("build").join(config.name());
+        let build = cache().join("build").join(order.name());
         configure(&tree, &build, &self.fragment, &host)?;
-        make(config, &build, &host)?;
+        let warnings = make(order.config, &build, &host)?;
         let built = build.join("arch/x86/boot/bzImage");
         let bytes = fs::read(&built).map_err(|e| format!("{}: {e}", built.display()))?;
-        if Plan::of(config, checker)?.image != self.image {
+        if Plan::of(order)?.image != self.image {
             return Err("the patches or the checker changed while the kernel was built; try again".into());
         }
+        write(&self.image.with_file_name(WARNINGS), warnings)?;
         // Under another name first: an interrupted copy is no kernel.
         let unfinished = self.image.with_extension("new");
         write(&unfinished, &bytes)?;
         fs::rename(&unfinished, &self.image).map_err(|e| format!("{}: {e}", self.image.display()))?;
-        forget_old(config, &self.image);
+        forget_old(order.name(), &self.image);
         Ok(())
     }
 }
@@ -176,8 +214,8 @@ fn lost<'a>(fragment: &'a str, config: &str) -> Vec<&'a str> {
     (0..lines.len()).filter(|&i| last(i) && !holds(lines[i])).map(|i| lines[i]).collect()
 }
 
-/// Runs make and shows how far it is.
-fn make(config: Config, build: &Path, host: &Host) -> Done {
+/// Runs make and shows how far it is. Returns the warnings.
+fn make(config: Config, build: &Path, host: &Host) -> Result<String, String> {
     let jobs = host.jobs();
     let mut c = host.command("make");
     c.arg(format!("-j{jobs}")).args(host.make_arguments()).arg("bzImage").current_dir(build);
@@ -206,15 +244,15 @@ fn make(config: Config, build: &Path, host: &Host) -> Done {
     }
     progress.end();
     let status = child.wait().map_err(|e| format!("make: {e}"))?;
+    let text = read(&log)?;
     if !status.success() {
-        let text = read(&log)?;
         // What is not a step is what the compiler says.
         let lines: Vec<&str> = text.lines().filter(|l| !l.starts_with("  ")).collect();
         let end = &lines[lines.len().saturating_sub(30)..];
         return Err(format!("the kernel does not build:\n{}\nall of it: {}", end.join("\n"), log.display()));
     }
     eprintln!("== built the kernel ({config:?}) in {} s", start.elapsed().as_secs());
-    Ok(())
+    Ok(text.lines().filter(|l| l.contains("warning:")).map(|l| format!("{l}\n")).collect())
 }
 
 /// How far a build is, as far as one can know.
@@ -261,13 +299,13 @@ impl Progress {
     }
 }
 
-/// Removes images of this configuration that nobody has made or used for long: all but the newest eight.
-fn forget_old(config: Config, newest: &Path) {
+/// Removes images of this name that nobody has made for long: all but the newest sixteen, more than there are patches.
+fn forget_old(name: &str, newest: &Path) {
     let Some(all) = newest.parent().and_then(Path::parent) else { return };
     let mut images: Vec<_> = fs::read_dir(all).into_iter().flatten().flatten().map(|e| e.path()).collect();
-    images.retain(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with(config.name())));
+    images.retain(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with(name)));
     images.sort_by_key(|p| p.metadata().and_then(|m| m.modified()).ok());
-    for old in images.iter().rev().skip(8) {
+    for old in images.iter().rev().skip(16) {
         let _ = fs::remove_dir_all(old);
     }
 }

@@ -188,6 +188,16 @@ impl Series {
         self.text.is_empty()
     }
 
+    /// Its first patches.
+    pub(crate) fn first(&self, patches: usize) -> Series {
+        Series::of_text(split(&self.text).into_iter().take(patches).collect())
+    }
+
+    /// The first lines of the descriptions of its patches.
+    pub(crate) fn subjects(&self) -> Vec<String> {
+        split(&self.text).into_iter().map(subject).collect()
+    }
+
     /// The files that are changed, added or removed, relative to the tree.
     fn files(&self) -> Vec<&str> {
         let marks = ["--- a/", "+++ b/"];
@@ -220,15 +230,24 @@ fn apply(tree: &Path, series: &Series, back: bool, host: &Host) -> Done {
         }
         let out = child.wait_with_output().map_err(|e| format!("patch: {e}"))?;
         if !out.status.success() {
-            let subject = text.lines().find(|l| l.starts_with("Subject: ")).unwrap_or("a patch");
             return Err(format!(
-                "a patch does not {}: {subject}\n{}",
+                "a patch does not {}: {}\n{}",
                 if back { "come off" } else { "apply" },
+                subject(text),
                 String::from_utf8_lossy(&out.stdout)
             ));
         }
     }
     Ok(())
+}
+
+/// The first line of a patch's description, which may be two lines of the mail.
+fn subject(patch: &str) -> String {
+    let mut lines = patch.lines().skip_while(|l| !l.starts_with("Subject: "));
+    let first =
+        lines.next().unwrap_or_default().trim_start_matches("Subject: ").trim_start_matches("[PATCH] ");
+    let rest = lines.take_while(|l| l.starts_with(' '));
+    [first].into_iter().chain(rest).collect()
 }
 
 /// The single patches of a series: mails that begin with `From ` and a commit.
@@ -255,5 +274,8 @@ mod tests {
         let series = Series::of_text(format!("{one}{two}"));
         assert_eq!(split(&series.text), [one.as_str(), two.as_str()]);
         assert_eq!(series.files(), ["x", "y/z"]);
+        assert_eq!(series.first(1).text, one);
+        assert_eq!(series.subjects(), ["a", "b"]);
+        assert_eq!(subject("From 0\nSubject: [PATCH] a/b: Do\n this\n\nText\n"), "a/b: Do this");
     }
 }

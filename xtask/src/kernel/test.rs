@@ -1,10 +1,12 @@
 //! `cargo xtask kernel test`: what the kernel promises, tried in it. Prints TAP.
 
 mod bad_checker;
+mod fenced;
 mod hostile;
 mod programs;
 mod refused;
 mod selftests;
+mod series;
 mod tap;
 mod trusted;
 
@@ -16,6 +18,7 @@ use crate::examples;
 use crate::tools::Tools;
 use kml_init::protocol::{self as say, Job};
 pub(super) use programs::forget_notes;
+pub(super) use series::test as series;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tap::Tap;
@@ -103,6 +106,13 @@ const MORE: &[Setting] = &[
         ..USUAL
     },
     Setting {
+        name: "AMD of family 17h: return thunks, store bypass can be disabled",
+        cpu: "max,vendor=AuthenticAMD,family=23,model=1",
+        has: &["smep", "smap", "ssbd"],
+        reduced: true,
+        ..USUAL
+    },
+    Setting {
         name: "4 levels of page tables, page-table isolation",
         cpu: FOUR,
         append: "pti=on",
@@ -125,6 +135,8 @@ const MORE: &[Setting] = &[
 struct Programs {
     /// Verified programs.
     examples: Vec<PathBuf>,
+    /// Two for the tests of the Spectre policy.
+    fenced: [fenced::Program; 2],
     /// The tests that come with the patches.
     selftests: Vec<PathBuf>,
 }
@@ -143,7 +155,11 @@ pub(crate) fn run(
         return Err("there are no patches in kml-patch/patches/6.12: nothing to test".into());
     }
     let tools = Tools::build()?;
-    let programs = Programs { examples: examples::build_all(&tools)?, selftests: selftests::compile()? };
+    let programs = Programs {
+        examples: examples::build_all(&tools)?,
+        fenced: fenced::build(&tools)?,
+        selftests: selftests::compile()?,
+    };
     let mut tap = Tap::start();
     let (first, more) = if full { (STORM, MORE) } else { (REDUCED, &[][..]) };
     let wanted = |s: &&Setting| name.is_none_or(|name| s.name.contains(name));
@@ -195,12 +211,13 @@ fn in_machine(
     programs: &Programs,
     tap: &mut Tap,
 ) -> Result<(), String> {
-    let Programs { examples, selftests } = programs;
+    let Programs { examples, fenced, selftests } = programs;
     let mut guest = Guest::boot(machine, &image::base()?.finish()).map_err(|t| t.text())?;
     println!("# Linux {}", guest.release);
     features(&mut guest, setting, tap)?;
     programs::test(&mut guest, examples, tap)?;
     refused::test(&mut guest, examples, tap)?;
+    fenced::put(&mut guest, fenced)?;
     selftests::test(&mut guest, selftests, setting, tap)?;
     if !setting.reduced {
         trusted::test(&mut guest, tap)?;
