@@ -55,7 +55,7 @@ impl Config {
 struct Order<'a> {
     config: Config,
     checker: &'a Checker<'a>,
-    /// Only so many patches of the series, in a build directory of its own.
+    /// Only so many patches of the series, in a tree and a build directory of their own.
     patches: Option<usize>,
 }
 
@@ -63,6 +63,11 @@ impl Order<'_> {
     /// Names the build directory and the images.
     fn name(&self) -> &'static str {
         if self.patches.is_some() { "series" } else { self.config.name() }
+    }
+
+    /// The end of the name of the patched source.
+    fn suffix(&self) -> &'static str {
+        if self.patches.is_some() { ".part" } else { "" }
     }
 
     fn series(&self) -> Result<Series, String> {
@@ -136,7 +141,7 @@ impl Plan {
 
     fn build(&self, order: Order) -> Done {
         let host = Host::with(For::Build)?;
-        let tree = self.source.tree(&self.series, &host)?;
+        let tree = self.source.tree(order.suffix(), &self.series, &host)?;
         let build = cache().join("build").join(order.name());
         configure(&tree, &build, &self.fragment, &host)?;
         let warnings = make(order.config, &build, &host)?;
@@ -158,7 +163,7 @@ impl Plan {
 /// The patched source of the kernel, unpacked.
 pub(crate) fn tree(host: &Host) -> Result<PathBuf, String> {
     let _lock = lock()?;
-    Source::get()?.tree(&Series::read()?, host)
+    Source::get()?.tree("", &Series::read()?, host)
 }
 
 /// Keeps other processes from building meanwhile: trees and checkers have one place each.

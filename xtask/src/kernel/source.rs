@@ -80,11 +80,12 @@ impl Source {
     }
 
     /// The unpacked tree with the series applied. Files that a changed series leaves as they were keep their times,
-    /// so that only what changed is built again.
-    pub(crate) fn tree(&self, series: &Series, host: &Host) -> Result<PathBuf, String> {
+    /// so that only what changed is built again. Who changes the series all the time gives a suffix, and has a tree of
+    /// his own.
+    pub(crate) fn tree(&self, suffix: &str, series: &Series, host: &Host) -> Result<PathBuf, String> {
         let name: String =
             self.version.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '.' }).collect();
-        let tree = cache().join("src").join(name);
+        let tree = cache().join("src").join(name + suffix);
         if !tree.join("Makefile").is_file() {
             self.unpack(&tree, host)?;
         }
