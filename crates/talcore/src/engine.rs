@@ -38,6 +38,8 @@ pub struct Engine<'a, G> {
     pub lent: Vec<crate::rules::Lent>,
     /// The locations that the present call borrows exclusively and gives back with new contents.
     pub unique: Vec<(LocId, crate::types::LayoutId)>,
+    /// Typed memory of the frame that the present call may write.
+    pub loans: Vec<crate::rules::Loan>,
     /// Untested words that own memory and that the label which is being matched keeps: the label's variable, ours.
     pub kept: Vec<(crate::term::Var, crate::term::Var)>,
     /// How many objects are being packed, one inside the other.
@@ -124,6 +126,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             untested: false,
             lent: Vec::new(),
             unique: Vec::new(),
+            loans: Vec::new(),
             kept: Vec::new(),
             packing: 0,
             entry,
@@ -147,6 +150,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             untested: self.untested,
             lent: self.lent,
             unique: self.unique,
+            loans: self.loans,
             kept: self.kept,
             packing: self.packing,
             entry: self.entry,
@@ -427,6 +431,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Between two instructions nothing is lent and nothing is being packed.
     fn between(&mut self) {
         self.lent.clear();
+        self.loans.clear();
         self.kept.clear();
         self.packing = 0;
     }

@@ -3,6 +3,7 @@
 mod access;
 mod call;
 mod control;
+mod frame;
 mod gate;
 mod integer;
 mod label;
@@ -14,6 +15,7 @@ mod string;
 mod structure;
 
 pub use call::{CALL, Lent, RETURN};
+pub use frame::Loan;
 pub use label::LABEL;
 pub use place::Place;
 

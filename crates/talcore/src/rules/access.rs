@@ -484,7 +484,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 .reject(blame.shape, "an address in the frame cannot be kept: it dies with the frame");
         }
         let Some(n) = self.program.shapes.raw_size(want.0) else {
-            return self.reject(blame.shape, "frame memory is raw bytes");
+            return self.lend_cells(s, mode, want, off, blame);
         };
         let n = self.term(crate::engine::under(n, want.1))?;
         let n = match s.apply(&n) {

@@ -116,15 +116,21 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.lent.clear();
         let word = self.word();
         self.unique.clear();
+        self.loans.clear();
         self.bind_types(sig, &mut s)?;
         for kind in Kind::ORDER {
             for &(r, ty) in &sig.params {
                 if self.kind(ty) == kind {
                     let w = self.get(Reg(r));
                     self.match_word(&mut s, (ty, &None), &w, CALL).map_err(|e| e.reg(r))?;
-                    if let (Some(layout), Word::Ptr(l, _)) = (self.unique_layout(ty), w) {
+                    if let Some(layout) = self.unique_layout(ty) {
                         let gives = sig.gives_back.iter().find(|g| g.0 == r).map_or(layout, |g| g.1);
-                        self.unique.push((l, gives));
+                        match (w, self.loans.last_mut()) {
+                            (Word::Ptr(l, _), _) => self.unique.push((l, gives)),
+                            // The one that matching has just made.
+                            (Word::Sp(_), Some(loan)) => loan.layout = gives,
+                            _ => {}
+                        }
                     }
                 }
             }
@@ -252,7 +258,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 loc.lay = lay;
             }
         }
-        Ok(())
+        self.loans_return(&s, CALL)
     }
 
     /// Registers that a call may change hold nothing known afterwards.
