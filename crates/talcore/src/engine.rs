@@ -40,6 +40,10 @@ pub struct Engine<'a, G> {
     pub unique: Vec<(LocId, crate::types::LayoutId)>,
     /// Typed memory of the frame that the present call may write.
     pub loans: Vec<crate::rules::Loan>,
+    /// The next object that is given away may come back: it is not ended.
+    pub suspend: bool,
+    /// The objects of the present call that may come back, and which of [`Sig::kept`] says when.
+    pub suspended: Vec<(LocId, usize)>,
     /// Untested words that own memory and that the label which is being matched keeps: the label's variable, ours.
     pub kept: Vec<(crate::term::Var, crate::term::Var)>,
     /// How many objects are being packed, one inside the other.
@@ -127,6 +131,8 @@ impl<'a, G: Guide> Engine<'a, G> {
             lent: Vec::new(),
             unique: Vec::new(),
             loans: Vec::new(),
+            suspend: false,
+            suspended: Vec::new(),
             kept: Vec::new(),
             packing: 0,
             entry,
@@ -151,6 +157,8 @@ impl<'a, G: Guide> Engine<'a, G> {
             lent: self.lent,
             unique: self.unique,
             loans: self.loans,
+            suspend: self.suspend,
+            suspended: self.suspended,
             kept: self.kept,
             packing: self.packing,
             entry: self.entry,
@@ -318,8 +326,13 @@ impl<'a, G: Guide> Engine<'a, G> {
         } else {
             match self.state.locs.get(id as usize) {
                 Some(l) if !l.live => {
-                    return self
-                        .reject(Code::NotPointer, "the memory was given away before, or is part of itself");
+                    let why = match l.guard {
+                        Some(_) => {
+                            "the memory was given away, and what tells whether it is back was not tested"
+                        }
+                        None => "the memory was given away before, or is part of itself",
+                    };
+                    return self.reject(Code::NotPointer, why);
                 }
                 l => l.cloned(),
             }
@@ -433,6 +446,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.lent.clear();
         self.loans.clear();
         self.kept.clear();
+        self.suspended.clear();
+        self.suspend = false;
         self.packing = 0;
     }
 

@@ -269,6 +269,11 @@ impl<'t, 'f> TypeEq<'t, 'f> {
             && x.stack.len() == y.stack.len()
             && x.stack.iter().zip(&y.stack).all(|(x, y)| self.words(*x, *y))
             && x.gives_back.len() == y.gives_back.len()
+            && x.kept.len() == y.kept.len()
+            && x.kept.iter().zip(&y.kept).all(|(x, y)| {
+                (x.param, x.result, x.range) == (y.param, y.result, y.range)
+                    && self.layouts(x.layout, y.layout)
+            })
             && x.gives_back.iter().zip(&y.gives_back).all(|(x, y)| x.0 == y.0 && self.layouts(x.1, y.1))
     }
 

@@ -56,7 +56,8 @@
 //!            each]; 16 [uleb facts, terms]; uleb results (u8 register, uleb word); 32 [uleb result vars,
 //!            intervals; uleb result facts, terms]; 64 [uleb given back (u8 register, uleb layout); uleb
 //!            owned statics that are used, for each uleb static: an object, or as many more as there are
-//!            objects, an import]; 128 [u16 preserved (le)]; else those of the calling convention are
+//!            objects, an import; uleb what the caller keeps, for each u8 register of a parameter, uleb
+//!            layout, u8 register of a result, interval]; 128 [u16 preserved (le)]; else those of the calling convention are
 //!            preserved
 //! ```
 //!
@@ -69,7 +70,7 @@ use crate::limits;
 use crate::reader::Reader;
 use crate::term::Term;
 use crate::types::{
-    Exists, Layout, LayoutId, Mode, RegSet, Sig, SigId, Struct, StructId, Types, WordId, WordTy,
+    Exists, Kept, Layout, LayoutId, Mode, RegSet, Sig, SigId, Struct, StructId, Types, WordId, WordTy,
 };
 use crate::x86::insn::Width;
 use alloc::vec::Vec;
@@ -535,6 +536,10 @@ impl<'a> Parser<'a, '_> {
             }
             let n = self.r.count(limits::USES)?;
             sig.uses = (0..n).map(|_| self.r.num()).collect::<Option<_>>()?;
+            for _ in 0..self.r.count(16)? {
+                let (param, layout) = (self.r.u8()?, self.layout_id()?);
+                sig.kept.push(Kept { param, layout, result: self.r.u8()?, range: self.r.interval()? });
+            }
         }
         sig.preserved = if has(128) { self.r.u16()? & !(1 << 4) } else { self.preserved };
         Some((sig, depth + 1))

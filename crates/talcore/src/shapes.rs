@@ -549,9 +549,35 @@ impl Measure<'_> {
                 return Err("an exclusive borrow is given back with another size, or raw and not raw");
             }
         }
+        self.kept(sig, all)?;
         let plain = sig.params.is_empty() && sig.stack.is_empty() && sig.results.is_empty() && vars == 0;
         if sig.start && !(plain && sig.facts.is_empty() && sig.noreturn && sig.preserved == 0) {
             return Err("`start` has no arguments and does not return");
+        }
+        Ok(())
+    }
+
+    /// What the caller keeps: memory that it gave away whole, as its owner, and a word that tells.
+    fn kept(&mut self, sig: &Sig, all: u32) -> Result<(), Bad> {
+        if !sig.kept.windows(2).all(|w| w[0].param < w[1].param) || sig.noreturn && !sig.kept.is_empty() {
+            return Err("what the caller keeps is doubled or unordered");
+        }
+        let words = Interval::unsigned(self.arch.word_bits());
+        for k in &sig.kept {
+            let taken = sig.params.iter().find(|p| p.0 == k.param).map(|p| self.types.word(p.1));
+            let Some(WordTy::Ptr(Mode::Own, given)) = taken else {
+                return Err("the caller keeps only what it gave away as `own`");
+            };
+            if !sig.results.iter().any(|r| r.0 == k.result) || !k.range.within(&words) {
+                return Err("no result tells whether the caller keeps what it gave away");
+            }
+            if self.layout_scope(k.layout, 0)? > all {
+                return Err("a signature mentions a variable that it does not bind");
+            }
+            let (given, kept) = (self.layout(*given, 0)?, self.layout(k.layout, 0)?);
+            if given.size.is_none() || given.size != kept.size {
+                return Err("what the caller keeps has another size than what it gave away");
+            }
         }
         Ok(())
     }

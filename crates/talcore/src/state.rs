@@ -69,8 +69,19 @@ pub struct Loc {
     /// Words that it holds instead of what `lay` says: written by strong updates, or opened by loads. Only in
     /// [`Mode::Own`] and [`Mode::Uniq`]; they do not overlap.
     pub cells: Vec<Held>,
-    /// Whether the memory may still be used. Nothing mentions a location that may not.
+    /// Whether the memory may still be used. Nothing mentions a location that may not, but for one with a guard.
     pub live: bool,
+    /// It may be used again once this is known to hold, and never if it is known not to.
+    pub guard: Option<Guard>,
+}
+
+/// A variable that lies in an interval.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Guard {
+    /// The variable.
+    pub var: Var,
+    /// The interval.
+    pub range: Interval,
 }
 
 /// A word that is known to lie in memory which nobody else can reach.
@@ -85,7 +96,7 @@ pub struct Held {
 impl Loc {
     /// Memory with the contents of a layout.
     pub fn new(mode: Mode, lay: Lay) -> Loc {
-        Loc { mode, lay, addr: None, cells: Vec::new(), live: true }
+        Loc { mode, lay, addr: None, cells: Vec::new(), live: true, guard: None }
     }
 
     /// Whether its contents may differ from one program point to the next: nobody else can write it.
@@ -225,6 +236,7 @@ impl State {
         let vars = self.facts.var_count() as Var;
         for loc in &mut self.locs {
             loc.addr = loc.addr.filter(|v| *v < vars);
+            loc.guard = loc.guard.filter(|g| g.var < vars);
         }
         self.static_addrs.retain(|a| a.1 < vars);
     }

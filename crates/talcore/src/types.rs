@@ -192,6 +192,8 @@ pub struct Sig {
     /// For each `&uniq L => L'` parameter, in increasing order: its register and what the memory holds
     /// afterwards (of the same size).
     pub gives_back: Vec<(u8, LayoutId)>,
+    /// What the caller keeps of what it gave away, by parameters in increasing order: see [`Kept`].
+    pub kept: Vec<Kept>,
     /// The owned static objects that the function uses, by address, each once and in any order: at its entry, its
     /// exits and its calls of functions that use them they hold what their declarations say.
     pub uses: Vec<u64>,
@@ -201,6 +203,19 @@ pub struct Sig {
     pub noreturn: bool,
     /// This is the type of the program's entry point: see `platform` in the documentation.
     pub start: bool,
+}
+
+/// Memory that was passed as `own L` and belongs to the caller again if a result says so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Kept {
+    /// The parameter's register.
+    pub param: u8,
+    /// What the memory holds then, of the same size as before.
+    pub layout: LayoutId,
+    /// The result's register.
+    pub result: u8,
+    /// The values of the result, as a word without sign, for which it is so.
+    pub range: Interval,
 }
 
 /// All types of a program. Each note's nodes are appended to the same tables.

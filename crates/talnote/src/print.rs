@@ -590,6 +590,18 @@ impl Writer<'_> {
             self.put(")");
         }
         self.conditions(s.vars.len() as u32, &s.result_vars, &s.result_facts);
+        for k in &s.kept {
+            self.put(" {");
+            self.register(k.param);
+            self.put(" -> own ");
+            self.layout(k.layout);
+            self.put(" when ");
+            self.register(k.result);
+            match k.range.lo == k.range.hi {
+                true => self.out += &format!(" = {}}}", number(k.range.lo)),
+                false => self.out += &format!(" in {}..{}}}", number(k.range.lo), number(k.range.hi)),
+            }
+        }
         if !s.uses.is_empty() {
             let _ = write!(self.out, " uses ({} owned statics)", s.uses.len());
         }

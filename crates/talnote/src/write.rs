@@ -458,7 +458,7 @@ impl Nodes<'_> {
             !s.stack.is_empty(),
             !s.facts.is_empty(),
             !s.result_vars.is_empty() || !s.result_facts.is_empty(),
-            !s.gives_back.is_empty() || !s.uses.is_empty(),
+            !s.gives_back.is_empty() || !s.uses.is_empty() || !s.kept.is_empty(),
             s.preserved != self.preserved,
         ];
         self.out.extend([0x20, flags.iter().rev().fold(0, |byte, flag| byte << 1 | u8::from(*flag))]);
@@ -489,6 +489,12 @@ impl Nodes<'_> {
                     .collect::<Vec<_>>()
                     .into_iter(),
             );
+            count(self.out, s.kept.len());
+            for k in &s.kept {
+                self.tagged(k.param, k.layout.0);
+                self.out.push(k.result);
+                interval(self.out, &k.range);
+            }
         }
         if preserved {
             self.out.extend(s.preserved.to_le_bytes());

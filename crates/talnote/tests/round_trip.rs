@@ -3,7 +3,7 @@
 use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::note::{self, NoteImportKind, NoteObject};
 use talcore::term::Term;
-use talcore::types::{Layout, LayoutId, Mode, Sig, Struct, Types, WordTy};
+use talcore::types::{Kept, Layout, LayoutId, Mode, Sig, Struct, Types, WordTy};
 use talcore::x86::insn::Width;
 use talnote::table::TypeTable;
 use talnote::write::*;
@@ -65,6 +65,7 @@ fn table() -> TypeTable {
         result_facts: vec![linear(0, &[(0, 1), (2, -1)])],
         gives_back: vec![(7, bytes)],
         uses: vec![STATIC],
+        kept: vec![Kept { param: 7, layout: bytes, result: 0, range: Interval::new(0, 3) }],
         preserved: 0xf028,
         noreturn: true,
         start: false,

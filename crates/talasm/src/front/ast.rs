@@ -201,6 +201,29 @@ pub(super) struct Fact {
     pub rest: Vec<(Rel, ExprId)>,
 }
 
+/// `register -> own L when register relation value`: what the caller keeps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keeps {
+    /// The parameter.
+    pub param: (RegOp, Span),
+    /// What the memory is then.
+    pub ty: TypeId,
+    /// The result.
+    pub result: (RegOp, Span),
+    /// What holds of it.
+    pub rel: Rel,
+    /// The constant.
+    pub value: ExprId,
+}
+
+/// A condition behind the results.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub(super) enum Condition {
+    Fact(Fact),
+    Keeps(Keeps),
+}
+
 /// What follows parameters and results.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
@@ -224,6 +247,8 @@ pub(super) struct Sig {
     pub results: Vec<Param>,
     /// What holds afterwards.
     pub result_facts: Vec<Fact>,
+    /// What the caller keeps of what it gave away.
+    pub keeps: Vec<Keeps>,
     /// The rest.
     pub modifiers: Vec<(Modifier, Span)>,
 }

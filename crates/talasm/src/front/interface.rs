@@ -154,6 +154,10 @@ fn in_sig(ast: &Ast, sig: &Sig, out: &mut Vec<Name>) {
     for f in sig.facts.iter().chain(&sig.result_facts) {
         in_fact(ast, f, out);
     }
+    for k in &sig.keeps {
+        in_type(ast, k.ty, out);
+        in_expr(ast, k.value, out);
+    }
     for (m, _) in &sig.modifiers {
         if let Modifier::Uses(names) = m {
             out.extend(names.iter().map(|n| n.name));

@@ -134,8 +134,8 @@ impl Cx<'_> {
                 self.names_in_type(ast, back, file, &mut out);
             }
         }
-        for p in &sig.results {
-            self.names_in_type(ast, p.ty, file, &mut out);
+        for ty in sig.results.iter().map(|p| p.ty).chain(sig.keeps.iter().map(|k| k.ty)) {
+            self.names_in_type(ast, ty, file, &mut out);
         }
         out
     }

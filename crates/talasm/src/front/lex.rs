@@ -78,7 +78,7 @@ keys! {
     Pub "pub" Import "import" Fn "fn" Use "use"
     Own "own" Ref "ref" Imm "imm" Opt "opt" Res "res" Nullterm "nullterm" Mut "mut" Frozen "frozen" Uniq "uniq"
     Exists "exists" Seq "seq" Union "union"
-    Noreturn "noreturn" Preserves "preserves" Clobbers "clobbers" Uses "uses"
+    Noreturn "noreturn" Preserves "preserves" Clobbers "clobbers" Uses "uses" When "when"
     Byte "byte" Word "word" Dword "dword" Qword "qword" Xmmword "xmmword" Ptr "ptr"
     Sys "sys" Table "table"
     Lock "lock" Rep "rep" Repe "repe" Repz "repz" Repne "repne" Repnz "repnz"

@@ -1,6 +1,8 @@
 //! Lowers signatures and facts.
 
-use super::ast::{Ast, Binder, Bound, Decl, ExprKind, FnSig, Modifier, Sig, Slot, TypeId, TypeKind};
+use super::ast::{
+    Ast, Binder, Bound, Decl, ExprKind, FnSig, Keeps, Modifier, Rel, Sig, Slot, TypeId, TypeKind,
+};
 use super::cx::{Binding, Cx, Found, Vars};
 use super::kinds::{Use, Used};
 use super::names::{Name, known};
@@ -9,7 +11,7 @@ use std::rc::Rc;
 use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::limits;
 use talcore::term::Term;
-use talcore::types::{self, Layout, SigId, WordId, WordTy};
+use talcore::types::{self, Kept, Layout, Mode, SigId, WordId, WordTy};
 
 /// The hardware number of the stack pointer.
 const SP: u8 = 4;
@@ -368,9 +370,60 @@ impl Cx<'_> {
             }
             out.results.push((n, w));
         }
+        for k in &sig.keeps {
+            match self.keeps(ast, k, vars, out) {
+                Some(kept) => out.kept.push(kept),
+                None => good = false,
+            }
+        }
         out.results.sort_by_key(|p| p.0);
         out.gives_back.sort_by_key(|p| p.0);
+        out.kept.sort_by_key(|k| k.param);
         good.then_some(())
+    }
+
+    /// `{rdi -> own L when rax = 0}`.
+    fn keeps(&mut self, ast: &Ast, k: &Keeps, vars: &Vars, out: &types::Sig) -> Option<Kept> {
+        let (param, result) =
+            (self.whole_register(k.param.0, k.param.1)?, self.whole_register(k.result.0, k.result.1)?);
+        let owned = |cx: &Self, w: WordId| match cx.table.types.word(w) {
+            WordTy::Ptr(Mode::Own, layout) => Some(*layout),
+            _ => None,
+        };
+        let given = out.params.iter().find(|p| p.0 == param).and_then(|p| owned(self, p.1));
+        if given.is_none() || out.kept.iter().any(|other| other.param == param) {
+            self.error(1208, "the caller keeps memory that it passed as `own`, once")
+                .at(k.param.1, "no parameter of such a type, or named twice");
+            return None;
+        }
+        if !out.results.iter().any(|r| r.0 == result) {
+            self.error(1208, "no result tells whether the caller keeps the memory")
+                .at(k.result.1, "not one of the results");
+            return None;
+        }
+        let w = self.word(ast, k.ty, vars)?;
+        let Some(layout) = owned(self, w) else {
+            self.error(1211, "what the caller keeps it owns").at(ast.ty(k.ty).span, "write `own ...`");
+            return None;
+        };
+        self.uniq_checks.push((given?, layout, ast.ty(k.ty).span));
+        let words = Interval::unsigned(self.options.arch.word_bits());
+        let value = self.eval_int(ast, k.value, vars)?;
+        // As a word: -4095 is a large one.
+        let c = if value < 0 { value + words.hi + 1 } else { value };
+        let range = match k.rel {
+            Rel::Eq => Interval::new(c, c),
+            Rel::Le => Interval::new(0, c),
+            Rel::Lt => Interval::new(0, c - 1),
+            Rel::Ge => Interval::new(c, words.hi),
+            Rel::Gt => Interval::new(c + 1, words.hi),
+        };
+        if range.lo > range.hi || !range.within(&words) {
+            self.error(1205, "no word is like this")
+                .at(ast.expr(k.value).span, "compared as words without sign");
+            return None;
+        }
+        Some(Kept { param, layout, result, range })
     }
 
     fn is_borrow(&self, w: WordId) -> bool {

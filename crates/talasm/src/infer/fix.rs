@@ -10,8 +10,8 @@ use std::rc::Rc;
 use talcore::engine::{Engine, Flow};
 use talcore::facts::{Cert, Facts};
 use talcore::guide::{self, Guide};
-use talcore::program::Program;
-use talcore::state::State;
+use talcore::program::{Function, Program};
+use talcore::state::{LocId, State, Word};
 use talcore::term::Term;
 use talcore::verdict::{Code as Reason, Reject};
 use talcore::walk::NoGuide;
@@ -91,7 +91,12 @@ pub(super) fn solve(
     if code.labels.is_empty() {
         return Ok(Solution { labels: Vec::new(), entry });
     }
-    let frame = Frame { program, entry: entry.clone(), landmarks: landmarks(program, code, &entry) };
+    let frame = Frame {
+        program,
+        entry: entry.clone(),
+        landmarks: landmarks(program, code, &entry),
+        kept: kept(program, function, &entry),
+    };
     let some = Rc::new(State::default());
     let mut engine = start.guided_by(Scout { wanted: code, addresses, edges: Vec::new(), some });
     // A block starts at a label; `None` is the function's entry. They are looked at in their order.
@@ -293,4 +298,14 @@ fn landmarks(program: &Program<'_>, code: &Code, entry: &State) -> Landmarks {
 /// Whether `and` with the constant keeps the lowest bits, or all but those.
 fn is_mask(c: i64) -> bool {
     (c as u64).wrapping_add(1).is_power_of_two() || (c as u64).wrapping_neg().is_power_of_two()
+}
+
+/// The locations of the arguments that the caller may keep.
+pub(super) fn kept(program: &Program<'_>, function: &Function, entry: &State) -> Vec<LocId> {
+    let kept = program.types.sig(function.sig).kept.iter();
+    kept.filter_map(|k| match entry.regs.get(usize::from(k.param)) {
+        Some(Word::Ptr(l, _)) => Some(*l),
+        _ => None,
+    })
+    .collect()
 }

@@ -33,6 +33,8 @@ pub(super) struct Frame<'p> {
     pub(super) program: &'p Program<'p>,
     pub(super) entry: Rc<State>,
     pub(super) landmarks: Landmarks,
+    /// The arguments that the caller may keep: they are needed to the end, whatever still points to them.
+    pub(super) kept: Vec<LocId>,
 }
 
 /// Bounds worth trying, in increasing order.

@@ -242,6 +242,8 @@ pub(super) fn concrete(f: &Frame<'_>, s: &State) -> State {
         }
     };
     let each = |w: &mut Word| match w {
+        // What may come back after a call does so before a label, or never.
+        Word::Ptr(l, _) if *l < STATIC && s.locs.get(*l as usize).is_some_and(|l| !l.live) => *w = Word::Any,
         Word::Int(t) | Word::Sp(t) | Word::Ptr(_, t) => fixed(t),
         _ => {}
     };
@@ -282,7 +284,9 @@ impl Tested {
 /// among them: they are given back.
 pub(super) fn reached(f: &Frame<'_>, s: &State) -> BTreeSet<LocId> {
     let borrowed = |l: &LocId| s.locs.get(*l as usize).is_some_and(|l| l.mode == Mode::Uniq && l.live);
-    let mut found: BTreeSet<LocId> = (0..f.locs()).filter(borrowed).collect();
+    let kept = |l: &LocId| s.locs.get(*l as usize).is_some_and(|l| l.live);
+    let mut found: BTreeSet<LocId> =
+        (0..f.locs()).filter(borrowed).chain(f.kept.iter().copied().filter(kept)).collect();
     let mut open: Vec<&Word> = words(s).collect();
     open.extend(
         found.iter().filter_map(|l| s.locs.get(*l as usize)).flat_map(|l| l.cells.iter().map(|c| &c.word)),

@@ -197,7 +197,12 @@ fn walk<'s>(
     solution: &'s Solution,
     addresses: &'s Addresses,
 ) -> Result<Recorder<'s>, Failure> {
-    let frame = Frame { program, entry: solution.entry.clone(), landmarks: Landmarks::default() };
+    let frame = Frame {
+        program,
+        entry: solution.entry.clone(),
+        landmarks: Landmarks::default(),
+        kept: super::fix::kept(program, function, &solution.entry),
+    };
     let recorder = Recorder {
         solution,
         addresses,

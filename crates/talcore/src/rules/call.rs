@@ -11,6 +11,7 @@ use crate::types::{Layout, LayoutId, Mode, RegSet, Sig, SigId, WordId, WordTy};
 use crate::verdict::Code;
 use crate::x86::insn::Reg;
 use alloc::vec;
+use alloc::vec::Vec;
 
 /// Failures of arguments.
 pub const CALL: Blame = Blame { shape: Code::ArgType, fact: Code::ArgFact };
@@ -118,11 +119,18 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.unique.clear();
         self.loans.clear();
         self.bind_types(sig, &mut s)?;
+        self.suspended.clear();
         for kind in Kind::ORDER {
             for &(r, ty) in &sig.params {
                 if self.kind(ty) == kind {
                     let w = self.get(Reg(r));
+                    let kept = sig.kept.iter().position(|k| k.param == r);
+                    self.suspend = kept.is_some();
                     self.match_word(&mut s, (ty, &None), &w, CALL).map_err(|e| e.reg(r))?;
+                    self.suspend = false;
+                    if let (Some(i), Word::Ptr(l, _)) = (kept, &w) {
+                        self.suspended.push((*l, i));
+                    }
                     if let Some(layout) = self.unique_layout(ty) {
                         let gives = sig.gives_back.iter().find(|g| g.0 == r).map_or(layout, |g| g.1);
                         match (w, self.loans.last_mut()) {
@@ -258,7 +266,8 @@ impl<'a, G: Guide> Engine<'a, G> {
                 loc.lay = lay;
             }
         }
-        self.loans_return(&s, CALL)
+        self.loans_return(&s, CALL)?;
+        self.come_back(sig, &s)
     }
 
     /// Registers that a call may change hold nothing known afterwards.
@@ -372,6 +381,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                     .reg(r));
             }
         }
+        let telling: Vec<Word> = sig.kept.iter().map(|k| self.get(Reg(k.result))).collect();
         let mut s = Subst::new(sig.vars.len() as u32, sig.result_vars.len());
         s.words = (0..sig.word_vars).map(|v| Some(Word::Var(v))).collect();
         for kind in Kind::ORDER {
@@ -383,6 +393,11 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
         }
         self.close_statics(&sig.uses, RETURN)?;
+        for (kept, word) in sig.kept.iter().zip(telling) {
+            if let Some(Word::Ptr(l, _)) = entry.regs.get(usize::from(kept.param)) {
+                self.give_back(&mut s, kept, *l, &word, RETURN).map_err(|e| e.reg(kept.param))?;
+            }
+        }
         for &(r, ty) in &sig.params {
             let (Some(layout), Some(Word::Ptr(l, _))) = (self.unique_layout(ty), entry.regs.get(r as usize))
             else {

@@ -178,6 +178,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         if !self.untested {
             return Ok(());
         }
+        self.resolve_guards()?;
         while let Some((var, word)) = self.next_resolved()? {
             for w in self.state.words_mut() {
                 if matches!(w, Word::Opt(v, ..) if *v == var) {

@@ -60,7 +60,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             let lay = Lay { id: self.declared_static(addr)?, env: Some(Rc::from([])) };
             // What is lent out as it was cannot be packed into it.
             self.pack(&mut Subst::identity(), (lay.id, &lay.env), l, &[], blame)?;
-            let lay = self.term(self.program.canonical(&lay))?;
+            let lay = self.canonical(&lay)?;
             if let Some(loc) = self.state.locs.get_mut(l as usize) {
                 loc.cells.clear();
                 loc.lay = lay;

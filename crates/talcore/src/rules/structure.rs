@@ -274,6 +274,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             result_vars: _,
             results: _,
             result_facts: _,
+            kept: _,
             preserved: _,
             noreturn: _,
         } = types.sig(sig);
