@@ -14,6 +14,7 @@ mod echo;
 mod freq;
 mod head;
 mod linkers;
+mod ls;
 mod sha256sum;
 mod tac;
 mod tr;
