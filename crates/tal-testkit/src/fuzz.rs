@@ -12,7 +12,7 @@ mod source;
 
 pub use corpus::{Corpus, Seed};
 
-use crate::interp::Machine;
+use crate::interp::{Claims, Machine};
 use crate::toolchain::{Image, Refusal};
 use fastrand::Rng;
 use std::collections::BTreeMap;
@@ -126,6 +126,7 @@ fn run(image: &Image, places: &[u64], rng: &mut Rng) -> Result<bool, String> {
     }
     let mut ran = false;
     let whole = matches!(image, Image::Program(_));
+    let claims = Claims::of(&program, image.bytes());
     for (function, _) in chosen.iter().flat_map(|f| (0..RUNS).map(move |r| (f, r))) {
         let seed = rng.u64(..);
         let machine = match program.types.sig(program.functions[*function].sig).start {
@@ -136,7 +137,7 @@ fn run(image: &Image, places: &[u64], rng: &mut Rng) -> Result<bool, String> {
             true => None,
             false => Machine::at(&program, *function, seed),
         };
-        let Some(mut machine) = machine else { continue };
+        let Some(mut machine) = machine.map(|m| m.with_claims(&claims)) else { continue };
         ran = true;
         let at = program.functions[*function].addr;
         let told = |v: Box<crate::interp::Violation>| format!("{}, from {at:#x}:\n{}", v.what, v.history);

@@ -1,7 +1,7 @@
 //! An interpreter that watches: it runs an executable on made-up input, with a kernel that answers whatever the
 //! interface table allows, and stops at the first thing that an accepted program must never do.
 //!
-//! It knows nothing of states, facts and annotations. It decodes with iced-x86 and has its own meaning of every
+//! It knows nothing of states, facts and annotations, unless it is asked to look whether what they claim is so. It decodes with iced-x86 and has its own meaning of every
 //! instruction, so that a wrong rule of the checker and a wrong instruction here would have to agree to hide. What it
 //! watches:
 //!
@@ -21,11 +21,13 @@
 
 mod alu;
 mod arguments;
+mod claims;
 mod kernel;
 mod memory;
 mod sigs;
 mod step;
 
+pub use claims::Claims;
 pub use memory::Memory;
 
 use fastrand::Rng;
@@ -99,6 +101,7 @@ pub struct Machine<'p> {
     decoded: HashMap<u64, Instruction>,
     starts: HashMap<usize, Vec<u64>>,
     history: VecDeque<u64>,
+    claims: Claims,
 }
 
 pub(crate) const RSP: usize = 4;
@@ -132,7 +135,14 @@ impl<'p> Machine<'p> {
             decoded: HashMap::new(),
             starts: HashMap::new(),
             history: VecDeque::new(),
+            claims: Claims::default(),
         }
+    }
+
+    /// Looks also at what the program's annotations claim at labels.
+    #[must_use]
+    pub fn with_claims(self, claims: &Claims) -> Machine<'p> {
+        Machine { claims: claims.clone(), ..self }
     }
 
     /// At the start of any function, with arguments of its type. `None` if there are none, or none were found.
@@ -157,6 +167,7 @@ impl<'p> Machine<'p> {
             if self.regs[RSP] < memory::LOWEST + 2 * GAP {
                 return Ok(Stop::Trap);
             }
+            self.check_claims()?;
             let insn = self.fetch()?;
             self.history.push_back(self.rip);
             if self.history.len() > 24 {
