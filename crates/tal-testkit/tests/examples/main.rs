@@ -19,4 +19,5 @@ mod sha256sum;
 mod tac;
 mod tr;
 mod tutorials;
+mod uniq;
 mod wc;
