@@ -4,9 +4,10 @@ use crate::abi::Abi;
 use crate::arch::Arch;
 use crate::engine::under;
 use crate::eq::same_sig;
-use crate::shapes::Shapes;
+use crate::shapes::{Shapes, ZERO};
 use crate::state::Lay;
 use crate::types::{Layout, LayoutId, Mode, SigId, StructId, Types, WordId};
+use crate::x86::insn::Width;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -186,6 +187,10 @@ impl<'a> Program<'a> {
             let size = under(size, &lay.env)?;
             return Some(Lay { id: self.shapes.bytes(), env: Some([size].into()) });
         }
+        if self.zeros(lay.id) {
+            let size = under(self.shapes.size(lay.id)?, &lay.env)?;
+            return Some(Lay { id: self.shapes.zeros(), env: Some([size].into()) });
+        }
         if let Layout::Struct(s, args) = self.types.layout(lay.id)
             && let Some(id) = self.shapes.generic(*s)
         {
@@ -193,6 +198,12 @@ impl<'a> Program<'a> {
             return Some(Lay { id, env: Some(args.into()) });
         }
         Some(lay.clone())
+    }
+
+    /// Whether memory of this layout holds nothing but zeros: `[n]u8(0..0)`, written `zero(n)`.
+    pub fn zeros(&self, id: LayoutId) -> bool {
+        let Layout::Array(_, elem) = self.types.layout(id) else { return false };
+        matches!(self.types.layout(*elem), Layout::Num(Width::B1, range) if *range == ZERO)
     }
 
     /// The kind of a layout, and for a struct which: what can be told without comparing terms.

@@ -9,6 +9,7 @@ use crate::facts::Interval;
 use crate::limits;
 use crate::term::Term;
 use crate::types::{Exists, Layout, LayoutId, Mode, Sig, StructId, Types, WordId, WordTy};
+use crate::x86::insn::Width;
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -33,17 +34,22 @@ pub struct Shapes {
     raw: Vec<bool>,
     linear: Vec<bool>,
     closed: Vec<bool>,
+    scopes: Vec<Option<u32>>,
     borrowed: BTreeMap<WordId, [WordId; 3]>,
     opened: Vec<Option<LayoutId>>,
     generic: Vec<Option<LayoutId>>,
     string: Option<LayoutId>,
     bytes: Option<LayoutId>,
+    zeros: Option<LayoutId>,
     maybe_string: Option<WordId>,
     block: Option<LayoutId>,
     coded: Vec<bool>,
     of: [Option<WordId>; 2],
     int: Option<WordId>,
 }
+
+/// The interval of what is 0.
+pub const ZERO: Interval = Interval { lo: 0, hi: 0 };
 
 /// Why a type is not well formed.
 pub type Bad = &'static str;
@@ -57,6 +63,10 @@ impl Shapes {
         types.layouts.push(Layout::Cstr(Some(Term::var(0))));
         let bytes = LayoutId(types.layouts.len() as u32);
         types.layouts.push(Layout::Bytes(Term::var(0)));
+        let zero = LayoutId(types.layouts.len() as u32);
+        types.layouts.push(Layout::Num(Width::B1, ZERO));
+        let zeros = LayoutId(types.layouts.len() as u32);
+        types.layouts.push(Layout::Array(Term::var(0), zero));
         for (i, slot) in opened.iter_mut().enumerate() {
             match types.layouts[i] {
                 Layout::Cstr(None) => *slot = Some(cstr),
@@ -101,11 +111,13 @@ impl Shapes {
             raw,
             linear,
             closed,
+            scopes: core::mem::take(&mut m.layout_scopes),
             borrowed,
             opened,
             generic: generic(types),
             string: Some(cstr),
             bytes: Some(bytes),
+            zeros: Some(zeros),
             maybe_string: Some(maybe_string),
             block: Some(block),
             coded,
@@ -163,6 +175,16 @@ impl Shapes {
     /// `cstr(v0)`: a string whose hidden length got a name.
     pub fn string(&self) -> LayoutId {
         self.string.unwrap_or(LayoutId(0))
+    }
+
+    /// One more than the largest variable that a layout mentions.
+    pub fn scope(&self, id: LayoutId) -> Option<u32> {
+        self.scopes.get(id.index()).copied().flatten()
+    }
+
+    /// `zero(v0)`: bytes that are 0.
+    pub fn zeros(&self) -> LayoutId {
+        self.zeros.unwrap_or(LayoutId(0))
     }
 
     /// The layout that applies a struct to the variables 0, 1, 2, ..., if there is one.

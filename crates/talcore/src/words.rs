@@ -79,7 +79,9 @@ impl<'a, G: Guide> Engine<'a, G> {
                         self.lent.push(Lent::Untested(*v, mode));
                         return self.same_word(s, ty, (view, env), 0, blame);
                     }
-                    self.same_word(s, ty, (*node, env), 0, blame)?;
+                    if !self.forgets_zeros(s, ty, (*node, env), blame)? {
+                        self.same_word(s, ty, (*node, env), 0, blame)?;
+                    }
                     if !types.linear(*node) {
                         return Ok(());
                     }
@@ -184,6 +186,31 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.program.decode(&under(t, env)?, *linear)
     }
 
+    /// Whether an untested owner of zeros becomes one of as many raw bytes.
+    fn forgets_zeros(
+        &mut self,
+        s: &mut Subst,
+        want: (WordId, &Env),
+        have: (WordId, &Env),
+        blame: Blame,
+    ) -> Checked<bool> {
+        let program = self.program;
+        let owned = |ty: WordId| match program.types.word(ty) {
+            WordTy::Ptr(Mode::Own, layout) => Some(*layout),
+            _ => None,
+        };
+        let (p, a) = match (program.types.word(want.0), program.types.word(have.0)) {
+            (WordTy::Opt(p), WordTy::Opt(a)) | (WordTy::Res(p), WordTy::Res(a)) => (owned(*p), owned(*a)),
+            _ => return Ok(false),
+        };
+        let (Some(p), Some(a)) = (p, a) else { return Ok(false) };
+        let (Some(p), true) = (program.shapes.raw_size(p), program.zeros(a)) else { return Ok(false) };
+        let p = self.term(under(p, want.1))?;
+        let Some(a) = program.shapes.size(a).and_then(|n| under(n, have.1)) else { return Ok(false) };
+        self.unify(s, &p, &a, false, blame)?;
+        Ok(true)
+    }
+
     /// Matches a pointer with `mode layout`: finds the part of the object at offset `e` that has
     /// the layout asked for.
     fn match_pointer(
@@ -196,6 +223,9 @@ impl<'a, G: Guide> Engine<'a, G> {
         blame: Blame,
     ) -> Checked {
         let mut loc = self.loc(l)?;
+        if loc.mode == Mode::Own && mode.permanent() {
+            return self.publish(s, mode, want, l, e, blame);
+        }
         if !loc.mode.gives(mode) {
             return self.reject(blame.shape, why_not(loc.mode, mode));
         }
@@ -244,6 +274,8 @@ impl<'a, G: Guide> Engine<'a, G> {
                     let n = self.term(under(n, want.1))?;
                     let (base, size) = if mode.writable() {
                         if loc.exclusive() {
+                            self.forget_zeros(l)?;
+                            loc = self.loc(l)?;
                             self.forget_words(l, &loc.lay, None)?;
                         }
                         self.raw_region(&loc.lay, e, blame)?
@@ -279,11 +311,12 @@ impl<'a, G: Guide> Engine<'a, G> {
     ) -> Checked<bool> {
         let have = self.loc(l)?.lay;
         let program = self.program;
-        let (Layout::Struct(id, args), Some(0), Some(_)) =
-            (program.types.layout(want.0), e.as_const(), program.shapes.raw_size(have.id))
-        else {
+        let (Layout::Struct(id, args), Some(0)) = (program.types.layout(want.0), e.as_const()) else {
             return Ok(false);
         };
+        if program.shapes.raw_size(have.id).is_none() && !program.zeros(have.id) {
+            return Ok(false);
+        }
         let Some(id) = program.shapes.generic(*id) else { return Ok(false) };
         self.pack(s, want, l, &[], blame)?;
         let known = |t: &Term| s.apply(&under(t, want.1)?);

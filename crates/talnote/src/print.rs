@@ -442,6 +442,12 @@ impl Writer<'_> {
                     self.range(i);
                 }
             }
+            Some(Layout::Array(n, element))
+                if matches!(self.p.types.layouts.get(element.index()),
+                    Some(Layout::Num(talcore::x86::insn::Width::B1, r)) if *r == talcore::shapes::ZERO) =>
+            {
+                self.applied("zero", std::slice::from_ref(n));
+            }
             Some(Layout::Array(n, element)) => {
                 self.put("[");
                 self.term(n);

@@ -272,17 +272,20 @@ impl Writer<'_> {
         if id == self.program.shapes.bytes() {
             return Some(1);
         }
+        if id == self.program.shapes.zeros() {
+            return Some(2);
+        }
         if (lo..hi).contains(&id.0) {
-            return Some(2 + id.0 - lo);
+            return Some(3 + id.0 - lo);
         }
         // The same struct in this note.
         let types = &self.program.types;
         if let Some(Layout::Struct(s, args)) = types.layouts.get(id.index()) {
             let same = |l: &u32| matches!(types.layout(LayoutId(*l)), Layout::Struct(t, other) if (t, other) == (s, args));
-            return Some(2 + (lo..hi).find(same)? - lo);
+            return Some(3 + (lo..hi).find(same)? - lo);
         }
         let hidden = (lo..hi).find(|l| self.program.shapes.opened(LayoutId(*l)) == Some(id))?;
-        Some(2 + (hi - lo) + (hidden - lo))
+        Some(3 + (hi - lo) + (hidden - lo))
     }
 
     /// Whether the word type is that of a variable, and then whether its words may own memory.

@@ -1,7 +1,7 @@
 //! Lowers types: of words, of memory, structs and abbreviations.
 
 use super::ast::{Arg, Ast, Borrow, DeclKind, Ident, TypeId, TypeKind};
-use super::cx::{Binding, Cx, Vars, what};
+use super::cx::{Binding, Cx, Found, Vars, what};
 use super::kinds::Use;
 use super::layout::max_object;
 use super::names::known;
@@ -294,6 +294,12 @@ impl Cx<'_> {
         let number = match id.name {
             known::INT => return self.int(ast, id, args, vars).map(Lowered::Word),
             known::BYTES => return self.bytes(ast, id, args, vars).map(Lowered::Layout),
+            name if self.names.get(name) == "zero"
+                && args.len() == 1
+                && matches!(self.lookup(vars.file, name), Found::Missing) =>
+            {
+                return self.zeros(ast, args, vars).map(Lowered::Layout);
+            }
             known::CSTR => return self.cstr(ast, id, args, vars).map(Lowered::Layout),
             known::START => {
                 self.error(1216, "`start` is the type of the program's entry only")
@@ -561,6 +567,14 @@ impl Cx<'_> {
             return None;
         }
         Some(range)
+    }
+
+    /// `zero(n)`: bytes that are 0. The name may be declared as something else.
+    fn zeros(&mut self, ast: &Ast, args: &[Arg], vars: &Vars) -> Option<LayoutId> {
+        let [Arg::Expr(e)] = args else { return None };
+        let n = self.eval_size(ast, *e, vars)?;
+        let byte = self.table.layout(Layout::Num(Width::B1, talcore::shapes::ZERO));
+        Some(self.table.layout(Layout::Array(n, byte)))
     }
 
     fn bytes(&mut self, ast: &Ast, id: Ident, args: &[Arg], vars: &Vars) -> Option<LayoutId> {

@@ -136,6 +136,8 @@ impl Join<'_, '_> {
         if p.mode != a.mode || !p.live || !a.live {
             return None;
         }
+        // Zeros with other words among them are raw memory for a label, unless nothing else comes there.
+        let (p, a) = (&self.f.without_zeros(p), &self.f.without_zeros(a));
         let (p, a) = &self.folded(label, p, a);
         let placed: Vec<(Term, Term)> = p
             .cells
@@ -387,12 +389,26 @@ impl Frame<'_> {
         }
     }
 
+    /// Memory of zeros as raw memory, if it holds other words.
+    fn without_zeros(&self, loc: &Loc) -> Loc {
+        let shapes = &self.program.shapes;
+        let mut out = loc.clone();
+        if self.program.zeros(loc.lay.id)
+            && !loc.cells.is_empty()
+            && let Some(size) = shapes.size(loc.lay.id).and_then(|t| under(t, &loc.lay.env))
+        {
+            out.lay = Lay { id: shapes.bytes(), env: Some([size].into()) };
+        }
+        out
+    }
+
     /// Whether memory may be an instance of what a pointer type points to: of the same kind, whatever its arguments.
     pub(super) fn instance(&self, pointer: WordId, loc: &Loc) -> bool {
         let types = &self.program.types;
         let WordTy::Ptr(mode, id) = types.word(pointer) else { return false };
         let same = match (types.layout(*id), types.layout(loc.lay.id)) {
             (Layout::Struct(a, _), Layout::Struct(b, _)) => a == b,
+            (Layout::Bytes(_), _) if self.program.zeros(loc.lay.id) => true,
             (a, b) => *id == loc.lay.id || matches!((a, b), (Layout::Bytes(_), Layout::Bytes(_))),
         };
         *mode == loc.mode && same

@@ -14,7 +14,7 @@
 //!        | "strings"                                             pointers to strings, then 0
 //!        | "action" "(" set ")"                                  how a signal is handled, with these flags
 //! word   = "int" | "int" "(" term ")" | pointer
-//! owned  = "own" "bytes" "(" term ")"                            memory that belongs to the word's holder alone
+//! owned  = "own" ( "bytes" | "zero" ) "(" term ")"                            memory that belongs to the word's holder alone
 //! pointer = "&" "mut"? "[" term "]"                              at least so many raw bytes
 //! set    = NAME-or-number ("|" NAME-or-number)*                  a named set stands for its members
 //! result = "noreturn" | "->" "(" REG ":" answer ")" facts?
@@ -32,6 +32,7 @@ use crate::facts::{Facts, Interval};
 use crate::term::{Term, Var};
 use crate::types::{Layout, LayoutId, Mode, Types, WordId, WordTy};
 use crate::x86::insn::Reg;
+use crate::x86::insn::Width;
 use alloc::vec::Vec;
 
 type Result<T> = core::result::Result<T, AbiError>;
@@ -411,14 +412,23 @@ impl Parser<'_> {
     /// `own bytes(n)`: an object of at least one byte, and no larger than objects may be.
     fn owned(&mut self, scope: &Scope) -> Result<WordId> {
         self.lex.expect("own")?;
-        self.lex.expect("bytes")?;
+        let zero = self.lex.eat("zero")?;
+        if !zero {
+            self.lex.expect("bytes")?;
+        }
         self.lex.expect("(")?;
         let size = self.term(scope)?;
         self.lex.expect(")")?;
         if !scope.facts().evidently_in(&size, Interval::new(1, self.arch.id.max_object())) {
             return self.lex.error("a size within 1 .. the largest object before this");
         }
-        let layout = self.intern_layout(Layout::Bytes(size));
+        let layout = if zero {
+            let byte = self.intern_layout(Layout::Num(Width::B1, crate::shapes::ZERO));
+            Layout::Array(size, byte)
+        } else {
+            Layout::Bytes(size)
+        };
+        let layout = self.intern_layout(layout);
         Ok(self.intern(WordTy::Ptr(Mode::Own, layout)))
     }
 

@@ -246,16 +246,13 @@ impl Labels<'_, '_> {
         Some(())
     }
 
-    /// 0: a string whose hidden length has a name; 1: forgotten memory; then the note's layouts; then those
+    /// 0: a string whose hidden length has a name; 1: forgotten memory; 2: memory of zeros; then the note's layouts; then those
     /// that opening a hidden length of the note's layouts makes.
     fn layout(&mut self) -> Option<u32> {
         let id: u32 = self.r.num()?;
-        let Some(id) = id.checked_sub(2) else {
-            return Some(if id == 0 {
-                self.program.shapes.string().0
-            } else {
-                self.program.shapes.bytes().0
-            });
+        let Some(id) = id.checked_sub(3) else {
+            let shapes = &self.program.shapes;
+            return Some([shapes.string(), shapes.bytes(), shapes.zeros()].get(id as usize)?.0);
         };
         let (lo, hi) = self.function.types.layouts;
         in_base((lo, hi), id).or_else(|| {

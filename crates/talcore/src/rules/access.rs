@@ -34,6 +34,15 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub fn load_object(&mut self, l: LocId, off: &Term, width: Width) -> Checked<Word> {
         let loc = self.loc(l)?;
         let held = if loc.exclusive() { self.held_at(l, off, width)? } else { Err(true) };
+        if self.program.zeros(loc.lay.id) {
+            let size = self.size_of(&loc.lay).unwrap_or_default();
+            self.inside(off, width, &size)?;
+            return Ok(match held {
+                Ok(word) => word,
+                Err(true) => Word::Int(Term::zero()),
+                Err(false) => self.raw_value(width),
+            });
+        }
         match self.leaf(&loc.lay, off, width, false)? {
             Leaf::Raw => Ok(held.unwrap_or_else(|_| self.raw_value(width))),
             Leaf::Cell(..) if held.is_ok() => Ok(held.unwrap_or_default()),

@@ -13,7 +13,7 @@ use crate::memory::Leaf;
 use crate::rules::Lent;
 use crate::state::{Env, Guard, Held, Lay, LocId, STATIC, Word};
 use crate::term::Term;
-use crate::types::{Kept, Layout, LayoutId, Mode, Sig, WordTy};
+use crate::types::{Kept, Layout, LayoutId, Mode, Sig, WordId, WordTy};
 use crate::verdict::Code;
 use crate::x86::insn::{Reg, Width};
 use alloc::rc::Rc;
@@ -34,6 +34,8 @@ struct Contents {
     have: Lay,
     /// Where words have been matched that replace what the layout says.
     known: Vec<Term>,
+    /// Elsewhere it is 0.
+    zero: bool,
     /// What a mismatch is called.
     blame: Blame,
 }
@@ -184,6 +186,50 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.take(s, (kept.layout, &None), l, &Term::zero(), blame)
     }
 
+    /// Owned memory becomes shared or unchanging for ever, where a type asks for that. It is another location from here on,
+    /// to which all words that pointed to the old one point: what a label or a signature says of the old one must not
+    /// find it.
+    pub fn publish(
+        &mut self,
+        s: &mut Subst,
+        mode: Mode,
+        want: (LayoutId, &Env),
+        l: LocId,
+        e: &Term,
+        blame: Blame,
+    ) -> Checked {
+        if self.lent.iter().any(|lent| matches!(lent, Lent::Object(k, _) if *k == l)) {
+            return self.reject(Code::BorrowConflict, "one object is lent or kept, and given away at once");
+        }
+        self.unify(s, &Term::zero(), e, false, blame)?;
+        self.pack(s, want, l, &[], blame)?;
+        let program = self.program;
+        let known = |t: &Term| s.apply(&under(t, want.1)?);
+        let lay = match program.types.layout(want.0) {
+            Layout::Struct(id, args) => program.shapes.generic(*id).zip(args.iter().map(known).collect()),
+            Layout::Bytes(n) => Some(program.shapes.bytes()).zip(known(n).map(|n| vec![n])),
+            _ if program.shapes.scope(want.0) == Some(0) => Some((want.0, Vec::new())),
+            _ => None,
+        };
+        let Some((id, env)) = lay else {
+            return self.reject(blame.shape, "owned memory of this type cannot become shared or unchanging");
+        };
+        let addr = self.addr(l)?.as_var();
+        let new = self.open(mode, Lay { id, env: Some(env.into()) })?;
+        if let Some(loc) = self.state.locs.get_mut(new as usize) {
+            loc.addr = addr;
+        }
+        self.spend(self.state.parts() as u64)?;
+        for w in self.state.words_mut() {
+            if let Word::Ptr(k, _) = w
+                && *k == l
+            {
+                *k = new;
+            }
+        }
+        self.kill(l)
+    }
+
     /// Packs what a location holds to the layout `want` of a pattern, but for the words at the offsets `but`,
     /// which have been matched. The location's layout is not changed: whoever needs it again says what it is now.
     pub fn pack(
@@ -233,7 +279,8 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Wanted::Raw => {}
             }
         }
-        self.rest(s, want, &Term::zero(), 0, &Contents { have, known, blame })?;
+        let zero = self.program.zeros(have.id);
+        self.rest(s, want, &Term::zero(), 0, &Contents { have, known, zero, blame })?;
         self.alive(l, true);
         self.packing -= 1;
         Ok(())
@@ -267,6 +314,9 @@ impl<'a, G: Guide> Engine<'a, G> {
                 if let Some(word) = held.map(|c| c.word.clone()) {
                     self.match_word(s, (*ty, &env), &word, blame)?;
                     known.push(at.clone());
+                } else if program.zeros(have.id) {
+                    let p = self.term(under(p, &env))?;
+                    self.unify(s, &p, &Term::zero(), true, blame)?;
                 } else if let Some(same) = self.same_part(field, &at, have)?
                     && let Layout::Cell(is) = program.types.layout(same.id)
                     && let WordTy::Int(a) = program.types.word(*is)
@@ -376,9 +426,20 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         let fields = match program.types.layout(want.0) {
             Layout::Cell(_) if is.known.contains(at) => return Ok(()),
+            Layout::Cell(ty) if is.zero => return self.zero_word(s, (*ty, want.1), is.blame),
+            Layout::Num(_, range) if is.zero && crate::shapes::ZERO.within(range) => return Ok(()),
+            // All elements are alike, but for those whose words are known.
+            Layout::Array(_, elem) if is.zero => {
+                let all = Contents { have: is.have.clone(), known: Vec::new(), zero: true, blame: is.blame };
+                return self.rest(s, (*elem, want.1), at, depth + 1, &all);
+            }
+            Layout::Cstr(_) | Layout::NullTerm(..) | Layout::Num(..) if is.zero => {
+                return self.reject(is.blame.shape, "memory of zeros is no value of what is wanted there");
+            }
             Layout::Struct(id, args) => {
                 let env = self.compose(args, want.1)?;
                 if is.known.is_empty()
+                    && !is.zero
                     && let Some(same) = self.same_part(want.0, at, &is.have)?
                     && let Layout::Struct(_, given) = program.types.layout(same.id)
                 {
@@ -401,6 +462,19 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
         };
         self.fields(s, (fields, want.1), at, depth, is)
+    }
+
+    /// Whether 0 is a word of the type that a cell of zeros shall have.
+    fn zero_word(&mut self, s: &mut Subst, ty: (WordId, &Env), blame: Blame) -> Checked {
+        match self.program.types.word(ty.0) {
+            WordTy::Opt(_) => Ok(()),
+            WordTy::Range(range) if crate::shapes::ZERO.within(range) => Ok(()),
+            WordTy::Int(p) => {
+                let p = self.term(under(p, ty.1))?;
+                self.unify(s, &p, &Term::zero(), true, blame)
+            }
+            _ => self.reject(blame.shape, "0 is no value of a cell that the memory shall have"),
+        }
     }
 
     /// The same for fields that lie one behind the other.
@@ -548,6 +622,12 @@ impl<'a, G: Guide> Engine<'a, G> {
         if matches!(self.program.types.layout(lay.id), Layout::Cstr(_)) {
             lay = self.forget(l)?;
         }
+        if self.program.zeros(lay.id) {
+            if self.store_in_zeros(l, &lay, off, width, &value)? {
+                return Ok(());
+            }
+            lay = self.forget(l)?;
+        }
         let leaf = self.leaf(&lay, off, width, true)?;
         if matches!(leaf, Leaf::Raw) {
             self.forget_words(l, &lay, Some((off, &Term::from(i128::from(width.bytes())))))?;
@@ -586,6 +666,71 @@ impl<'a, G: Guide> Engine<'a, G> {
             return Ok(());
         }
         self.reject(Code::Limit, "too many words of one object differ from its type")
+    }
+
+    /// Writes to memory of zeros; false: it is only raw bytes afterwards. Words are never dropped as long as it is one of
+    /// zeros.
+    fn store_in_zeros(
+        &mut self,
+        l: LocId,
+        lay: &Lay,
+        off: &Term,
+        width: Width,
+        value: &Word,
+    ) -> Checked<bool> {
+        let size = self.size_of(lay).unwrap_or_default();
+        self.inside(off, width, &size)?;
+        if !self.full(width) || off.as_const().is_none() {
+            return Ok(false);
+        }
+        let mut old = None;
+        for i in 0..self.held(l) {
+            self.spend(2)?;
+            let Some(held) = self.held_word(l, i) else { break };
+            match self.lies(off, width, &held.off)? {
+                Lies::Exactly => old = Some(i),
+                Lies::Apart => {}
+                Lies::Perhaps => return Ok(false),
+            }
+        }
+        let zero = matches!(value, Word::Int(t) if t.as_const() == Some(0));
+        if old.is_none() && !zero && self.held(l) >= limits::HELD {
+            return Ok(false);
+        }
+        if let (Some(i), Some(loc)) = (old, self.state.locs.get_mut(l as usize)) {
+            loc.cells.remove(i);
+        }
+        Ok(zero || self.hold(l, off, value.clone()))
+    }
+
+    /// Forgets that memory is known to be zeros, before it is written in a way that leaves only raw bytes.
+    pub fn forget_zeros(&mut self, l: LocId) -> Checked {
+        if self.program.zeros(self.loc(l)?.lay.id) {
+            self.forget(l)?;
+        }
+        Ok(())
+    }
+
+    /// All of an owned object has been written with zeros.
+    pub fn becomes_zeros(&mut self, word: &Word, size: &Term) -> Checked {
+        if let Word::Ptr(l, e) = word
+            && e.as_const() == Some(0)
+            && *l < STATIC
+        {
+            let loc = self.loc(*l)?;
+            let raw = self.program.shapes.raw_size(loc.lay.id).is_some();
+            if loc.mode == Mode::Own
+                && raw
+                && loc.cells.is_empty()
+                && self.size_of(&loc.lay).as_ref() == Some(size)
+            {
+                self.becomes(
+                    *l,
+                    Lay { id: self.program.shapes.zeros(), env: Some(Rc::from(vec![size.clone()])) },
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Forgets what an object holds: only its bytes are left, and the words that are held at known places.
@@ -654,12 +799,16 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// second object then, all other pointers into the first.
     pub fn split_memory(&mut self, r: Reg) -> Checked {
         let (l, k) = self.owned(r)?;
+        // A word that lies across the cut would be lost, and not be 0.
+        let zeros = self.program.zeros(self.loc(l)?.lay.id) && self.held(l) == 0;
         let lay = self.forget(l)?;
         let size = self.size_of(&lay).unwrap_or_default();
         let left = self.term(size.sub(&k))?;
         self.require(&k, Code::Ghost, "the cut may lie before the object")?;
         self.require(&left, Code::Ghost, "the cut may lie behind the object")?;
-        let bytes = |n: &Term| Lay { id: self.program.shapes.bytes(), env: Some(Rc::from(vec![n.clone()])) };
+        let shapes = &self.program.shapes;
+        let id = if zeros { shapes.zeros() } else { shapes.bytes() };
+        let bytes = |n: &Term| Lay { id, env: Some(Rc::from(vec![n.clone()])) };
         let (low, high) = (bytes(&k), bytes(&left));
         let from = self.addr(l)?;
         let second = self.open(Mode::Own, high)?;
@@ -696,6 +845,12 @@ impl<'a, G: Guide> Engine<'a, G> {
         if l == k {
             return self.reject(Code::Ghost, "an object cannot be joined with itself");
         }
+        let zeros = |e: &Self, l| {
+            Ok::<_, alloc::boxed::Box<crate::verdict::Reject>>(
+                e.program.zeros(e.loc(l)?.lay.id) && e.held(l) == 0,
+            )
+        };
+        let zeros = zeros(self, l)? && zeros(self, k)?;
         let (first, second) = (self.forget(l)?, self.forget(k)?);
         let n = self.size_of(&first).unwrap_or_default();
         let both = self.term(n.add(&self.size_of(&second).unwrap_or_default()))?;
@@ -711,7 +866,9 @@ impl<'a, G: Guide> Engine<'a, G> {
             let off = self.term(held.off.add(&n))?;
             self.hold(l, &off, held.word);
         }
-        self.becomes(l, Lay { id: self.program.shapes.bytes(), env: Some(Rc::from(vec![both])) });
+        let shapes = &self.program.shapes;
+        let id = if zeros { shapes.zeros() } else { shapes.bytes() };
+        self.becomes(l, Lay { id, env: Some(Rc::from(vec![both])) });
         self.spend(self.state.parts() as u64)?;
         let moved = |e: &Term| e.add(&n).map_or(Word::Any, |e| Word::Ptr(l, e));
         for w in self.state.words_mut() {

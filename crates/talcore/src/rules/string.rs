@@ -43,6 +43,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.readable(&di, &size)?;
             }
         }
+        let filled = self.get(Reg::AX);
+        if i.op == Op::Stos && matches!(filled, Word::Int(t) if t.as_const() == Some(0)) {
+            self.becomes_zeros(&di, &size)?;
+        }
         // How many elements are done: all, or for comparisons any number up to that.
         let done = match (i.op, i.rep) {
             (Op::Cmps | Op::Scas, Rep::Rep | Rep::Repne) => {
@@ -116,6 +120,12 @@ impl<'a, G: Guide> Engine<'a, G> {
                 if !loc.mode.writable() {
                     return self.reject(Code::ReadOnly, "the memory may only be read");
                 }
+                let loc = if loc.exclusive() {
+                    self.forget_zeros(*l)?;
+                    self.loc(*l)?
+                } else {
+                    loc
+                };
                 if loc.exclusive() {
                     self.forget_words(*l, &loc.lay, Some((e, size)))?;
                 }

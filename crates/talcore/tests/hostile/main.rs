@@ -293,7 +293,7 @@ fn arguments_of_structs_count_as_parts_of_labels() {
         s.extend([0, 0]);
         leb(&mut s, locations);
         for _ in 0..locations {
-            s.extend([0, many.0 as u8 + 2, 1, 8, 0]);
+            s.extend([0, many.0 as u8 + 3, 1, 8, 0]);
             s.extend((0..8).flat_map(|v| [v, 1]));
         }
         s.extend([0, 0]);

@@ -7,6 +7,7 @@ use talcore::state::{Held, Lay, Loc, State, Word};
 use talcore::term::Term;
 use talcore::types::{Layout, LayoutId, Mode, Sig, Struct, StructId, WordId, WordTy};
 use talcore::verdict::Code;
+use talcore::x86::insn::Width;
 
 /// `struct node { next: opt own node, value: int }`: the layout, the pointer to it, and that under `opt`. The numbers
 /// are always the same, so that labels can be made without the laboratory.
@@ -255,4 +256,52 @@ fn a_word_variable_does_not_carry_memory() {
     });
     let sig = Sig { params: vec![(7, opt)], results: vec![(0, opt)], ..Sig::default() };
     rejected(lab.check(sig, &body), Code::ResultType);
+}
+
+/// `own zero(n)`: the layout, as a state has it.
+fn zeros(lab_layouts: u32, n: i128) -> Lay {
+    Lay { id: LayoutId(lab_layouts), env: Some([Term::from(n)].into()) }
+}
+
+/// Memory is not zero because a label says so, and words that are held in it are not forgotten.
+#[test]
+fn a_label_cannot_make_zeros() {
+    // The laboratory's layouts: a number, `zero(v0)`, `zero(64)`.
+    let attack = |store: bool, label: Label| {
+        let mut lab = Lab::default();
+        let zero = lab.layout(Layout::Num(Width::B1, Interval { lo: 0, hi: 0 }));
+        lab.layout(Layout::Array(Term::var(0), zero));
+        let whole = lab.layout(Layout::Array(Term::from(64), zero));
+        let own = lab.word(WordTy::Ptr(Mode::Own, whole));
+        let body = code(|a| {
+            if store {
+                a.mov(qword_ptr(rdi + 8), rsi)?; // 4 bytes
+            } else {
+                (0..4).try_for_each(|_| a.nop())?;
+            }
+            a.mov(rax, rdi)?;
+            a.ret()
+        });
+        lab.labels.push((4, label));
+        lab.check(Sig { params: vec![(7, own)], results: vec![(0, own)], ..Sig::default() }, &body)
+    };
+    let same: Label = |entry| entry.clone();
+    accepted(attack(false, same));
+    rejected(attack(true, same), Code::LabelType);
+    // It is raw memory: then it is no zeros at the end.
+    let bytes: Label = |entry| {
+        let mut label = entry.clone();
+        label.locs[0].lay = zeros(1, 64);
+        label
+    };
+    accepted(attack(false, bytes));
+    rejected(attack(true, bytes), Code::LabelType);
+    // The word is held elsewhere.
+    let moved: Label = |entry| {
+        let mut label = entry.clone();
+        let v = label.facts.fresh(Interval::unsigned(64));
+        label.locs[0].cells = vec![Held { off: Term::from(16), word: Word::Int(Term::var(v)) }];
+        label
+    };
+    rejected(attack(true, moved), Code::LabelType);
 }
