@@ -6,7 +6,7 @@
 //! stream:   uleb labels; for each: uleb distance from the previous label (the first: from the
 //!           function's start), state
 //!           uleb ghosts; for each: uleb distance from the previous one, u8 0 split: u8 register, or
-//!           u8 1 join: u8 register, u8 register
+//!           u8 1 join: u8 register, u8 register, or u8 2: uleb type variable, uleb word that it stands for
 //!           uleb size of the answers in bytes, answers; the rest: optional proofs
 //! state:    its differences to the previous label's (the first: to the entry state):
 //!           u8 flags: 1 variables, 2 locations, 4 registers, 8 frame, 16 facts, 64 contents differ, 32 debt
@@ -122,7 +122,7 @@ impl<'a> Reading<'a> {
         let mut r = labels.r;
         let bad = BadStream { at: r.position(), too_much: labels.room.is_none() };
         let (labels, count) = read.ok_or(bad)?;
-        let ghosts = ghosts(&mut r, function.size).ok_or(bad)?;
+        let ghosts = ghosts(&mut r, function.size, function.types.words).ok_or(bad)?;
         let size: usize = r.num().ok_or(bad)?;
         let answers = Reader::new(r.take(size).ok_or(bad)?);
         let optional = Reader::new(r.take(r.left()).ok_or(bad)?);
@@ -203,7 +203,7 @@ impl Guide for Reading<'_> {
     }
 }
 
-fn ghosts(r: &mut Reader<'_>, size: u64) -> Option<Vec<(u64, Ghost)>> {
+fn ghosts(r: &mut Reader<'_>, size: u64, words: (u32, u32)) -> Option<Vec<(u64, Ghost)>> {
     let reg = |r: &mut Reader<'_>| r.u8().filter(|n| *n < 16).map(Reg);
     let mut at = 0u64;
     let mut all = Vec::new();
@@ -212,6 +212,11 @@ fn ghosts(r: &mut Reader<'_>, size: u64) -> Option<Vec<(u64, Ghost)>> {
         let ghost = match r.u8()? {
             0 => Ghost::Split(reg(r)?),
             1 => Ghost::Join(reg(r)?, reg(r)?),
+            2 => {
+                let v = r.num()?;
+                let id: u32 = r.num()?;
+                Ghost::Choose(v, WordId(words.0.checked_add(id).filter(|id| *id < words.1)?))
+            }
             _ => return None,
         };
         all.push((at, ghost));

@@ -7,7 +7,7 @@ use crate::matching::Subst;
 use crate::program::{EQ_STEPS, Function, ObjectKind, Program};
 use crate::state::{Env, Lay, Loc, LocId, STATIC, State, Word};
 use crate::term::Term;
-use crate::types::{Mode, Sig, SigId};
+use crate::types::{Mode, Sig, SigId, WordId, WordTy};
 use crate::verdict::{Code, Reject};
 use crate::x86::insn::{Insn, Width};
 use alloc::boxed::Box;
@@ -46,6 +46,8 @@ pub struct Engine<'a, G> {
     pub suspended: Vec<(LocId, usize)>,
     /// Untested words that own memory and that the label which is being matched keeps: the label's variable, ours.
     pub kept: Vec<(crate::term::Var, crate::term::Var)>,
+    /// What type variables of the function stand for that is called next.
+    pub chosen: Vec<(u32, Term)>,
     /// How many objects are being packed, one inside the other.
     pub packing: usize,
     /// The state at the function's entry.
@@ -134,6 +136,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             suspend: false,
             suspended: Vec::new(),
             kept: Vec::new(),
+            chosen: Vec::new(),
             packing: 0,
             entry,
             subst: Subst::default(),
@@ -160,6 +163,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             suspend: self.suspend,
             suspended: self.suspended,
             kept: self.kept,
+            chosen: self.chosen,
             packing: self.packing,
             entry: self.entry,
             subst: self.subst,
@@ -458,14 +462,30 @@ impl<'a, G: Guide> Engine<'a, G> {
         match ghost {
             Ghost::Split(r) => self.split_memory(r),
             Ghost::Join(a, b) => self.join_memory(a, b),
+            Ghost::Choose(v, ty) => self.choose(v, ty),
         }
+    }
+
+    /// Says what a type variable stands for in the call that follows.
+    fn choose(&mut self, v: u32, ty: WordId) -> Checked {
+        let term = match self.program.types.word(ty) {
+            WordTy::Of(t, _) if t.scope() as usize <= self.rigid_vars => Some(t.clone()),
+            _ => self.program.code(ty),
+        };
+        match term {
+            Some(t) if self.chosen.len() < crate::limits::BINDERS => self.chosen.push((v, t)),
+            _ => return self.reject(Code::Ghost, "this is no type that a variable can stand for"),
+        }
+        Ok(())
     }
 
     /// Runs one instruction.
     pub fn step(&mut self, insn: &Insn) -> Checked<Flow> {
         self.spend(8)?;
         self.between();
-        crate::rules::step(self, insn)
+        let flow = crate::rules::step(self, insn);
+        self.chosen.clear();
+        flow
     }
 }
 

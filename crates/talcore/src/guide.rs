@@ -8,6 +8,7 @@
 use crate::facts::{Cert, Facts};
 use crate::state::State;
 use crate::term::Term;
+use crate::types::WordId;
 use crate::x86::insn::Reg;
 use alloc::rc::Rc;
 
@@ -28,6 +29,9 @@ pub enum Ghost {
     Split(Reg),
     /// `join a, b`: the objects that `a` and `b` point to, one right behind the other, become one.
     Join(Reg, Reg),
+    /// What a type variable of the function stands for that the instruction calls, where nothing tells: the variable's
+    /// number, and a word type of the program without variables, or the one that a variable of this function is.
+    Choose(u32, WordId),
 }
 
 /// A source of answers. `at` is an offset in bytes from the start of the function.

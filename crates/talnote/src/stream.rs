@@ -235,6 +235,12 @@ impl Writer<'_> {
             match ghost {
                 Ghost::Split(r) => self.out.extend([0, r.0]),
                 Ghost::Join(a, b) => self.out.extend([1, a.0, b.0]),
+                Ghost::Choose(v, ty) => {
+                    self.out.push(2);
+                    wire::uleb(&mut self.out, (*v).into());
+                    let id = ty.0.saturating_sub(self.function.types.words.0);
+                    wire::uleb(&mut self.out, id.into());
+                }
             }
         }
     }

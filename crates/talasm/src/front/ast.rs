@@ -372,6 +372,8 @@ pub(super) enum OperandKind {
     Local(Name),
     Expr(ExprId),
     Mem { size: Option<Size>, terms: (u32, u32) },
+    /// `name[T, ...]`: a function at these types, a range of [`Body::types`].
+    Instance(Name, (u32, u32)),
 }
 
 /// One element of a label annotation.
@@ -424,6 +426,8 @@ pub(super) struct Body {
     pub labels: Vec<Ident>,
     /// Annotations of labels.
     pub annotations: Vec<Vec<AnnotItem>>,
+    /// Types at which functions are called.
+    pub types: Vec<TypeId>,
 }
 
 impl Body {
@@ -435,6 +439,7 @@ impl Body {
         self.terms.clear();
         self.labels.clear();
         self.annotations.clear();
+        self.types.clear();
     }
 }
 

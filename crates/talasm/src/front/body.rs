@@ -1,6 +1,6 @@
 //! Lowers function bodies: labels, operands, jump tables, annotations.
 
-use super::ast::{Ast, Body, ExprKind, MemTerm, OperandKind, Stmt, StmtKind};
+use super::ast::{Ast, Body, DeclKind, ExprKind, MemTerm, OperandKind, Stmt, StmtKind};
 use super::ast::{Operand as AstOperand, Size};
 use super::consts::Value;
 use super::cx::{Binding, Cx, Found, Vars};
@@ -15,7 +15,7 @@ use talcore::arch::Arch;
 use talcore::guide::Ghost;
 use talcore::limits;
 use talcore::term::Term;
-use talcore::types::Layout;
+use talcore::types::{Layout, SigId, WordTy};
 use talcore::x86::insn::Reg;
 
 /// A label of the function.
@@ -35,6 +35,8 @@ pub(super) struct Frame<'a> {
     labels: Vec<Label>,
     by_name: HashMap<Name, LabelId>,
     index: u32,
+    /// What the types stand for at which the present instruction calls a function.
+    chosen: Vec<Item>,
 }
 
 impl Frame<'_> {
@@ -56,12 +58,15 @@ impl Cx<'_> {
         index: u32,
         mut function: Function,
     ) -> Function {
-        let vars = Vars::of(function.span.file);
-        let mut f = Frame { ast, body, vars, labels: Vec::new(), by_name: HashMap::new(), index };
+        let mut vars = Vars::of(function.span.file);
+        self.own_types(&function, &mut vars);
+        let mut f = Frame { ast, body, vars, labels: Vec::new(), by_name: HashMap::new(), index, chosen: Vec::new() };
         self.tables(&mut f, &function);
         function.body.reserve(body.stmts.len());
         for stmt in &body.stmts {
-            match self.stmt(&mut f, stmt, &function) {
+            let item = self.stmt(&mut f, stmt, &function);
+            function.body.append(&mut f.chosen);
+            match item {
                 Some(item) => function.body.push(item),
                 None => self.failed |= !matches!(stmt.kind, StmtKind::Table(..)),
             }
@@ -228,11 +233,54 @@ impl Cx<'_> {
                     Value::Addr(sym, n) => Some(Operand::SymAddr(sym, n as i64, o.span)),
                 }
             }
+            OperandKind::Instance(name, types) if branch => self.instance(f, name, types, o.span),
+            OperandKind::Instance(..) => {
+                self.error(1301, "only a function that is called or jumped to has types behind it")
+                    .at(o.span, "no such function");
+                None
+            }
             OperandKind::Mem { size, terms: (start, end) } => {
                 let terms = &f.body.terms[start as usize..end as usize];
                 self.memory(f.ast, &f.vars, terms, size, o.span).map(Operand::Mem)
             }
         }
+    }
+
+    /// The type variables of the function's own signature.
+    fn own_types(&mut self, function: &Function, vars: &mut Vars) {
+        for (v, moved) in self.type_vars.get(&SigId(function.sig)).cloned().unwrap_or_default() {
+            let Some(name) = function.var_names.get(v as usize) else { continue };
+            let name = self.names.intern(name);
+            let word = self.table.word(WordTy::Of(Term::var(v), moved));
+            vars.list.push((name, Binding::Word(word)));
+        }
+    }
+
+    /// `name[T, ...]`: a function at types.
+    fn instance(&mut self, f: &mut Frame, name: Name, types: (u32, u32), span: Span) -> Option<Operand> {
+        let types = &f.body.types[types.0 as usize..types.1 as usize];
+        let text = self.name(name);
+        let decl = self.find(&f.vars, name, span)?;
+        let sym = self.symbol(decl)?;
+        let sig = match &self.decls.clone()[decl as usize] {
+            d if self.names_function(sym) => match &d.kind {
+                DeclKind::Fn(sig) | DeclKind::ImportFn(sig) => self.fn_sig(sig, d).map(|s| SigId(s.0)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let wanted = sig.and_then(|s| self.type_vars.get(&s).cloned()).unwrap_or_default();
+        if wanted.len() != types.len() {
+            self.error(1203, format!("`{text}` is called at {} types", types.len()))
+                .at(span, format!("its signature has {} variables that stand for types in memory", wanted.len()));
+            return None;
+        }
+        for (ty, (v, moved)) in types.iter().zip(wanted) {
+            let word = self.word(f.ast, *ty, &f.vars)?;
+            self.code_of(word, f.ast.ty(*ty).span, moved)?;
+            f.chosen.push(Item::Ghost(Ghost::Choose(v, word), span));
+        }
+        Some(Operand::Func(sym, span))
     }
 
     fn names_function(&self, sym: SymId) -> bool {

@@ -194,6 +194,13 @@ impl Builder {
         self.body.operands.push(Operand { kind, span });
     }
 
+    /// A function at types.
+    pub(super) fn instance(&mut self, name: Name, types: Vec<TypeId>) -> OperandKind {
+        let start = self.body.types.len() as u32;
+        self.body.types.extend(types);
+        OperandKind::Instance(name, (start, self.body.types.len() as u32))
+    }
+
     /// The first summand of a memory operand; answers its number.
     pub(super) fn mem_start(&mut self, term: MemTerm) -> u32 {
         self.body.terms.push(term);

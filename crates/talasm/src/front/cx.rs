@@ -9,7 +9,7 @@ use crate::ir::{Import, ImportKind, Object, Place, Span, SymId, Symbol};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use talcore::term::Term;
-use talcore::types::{LayoutId, Mode, WordId};
+use talcore::types::{LayoutId, Mode, SigId, WordId};
 use talnote::table::TypeTable;
 
 /// How deep the resolution of declarations that mention each other may go.
@@ -151,6 +151,9 @@ pub(super) struct Cx<'o> {
     /// How many declarations are being asked what their parameters stand for, one because of the other, and whether an
     /// answer was given while a struct did not know.
     pub asking: u32,
+    /// The type variables of each signature that stand for words in memory too: their numbers, and whether the words
+    /// are moved.
+    pub type_vars: HashMap<SigId, Vec<(u32, bool)>>,
     pub guessed: bool,
     nesting: u32,
     expansion: u32,
@@ -198,6 +201,7 @@ impl<'o> Cx<'o> {
             expanding: Vec::new(),
             endless: HashSet::new(),
             asking: 0,
+            type_vars: HashMap::new(),
             guessed: false,
             nesting: 0,
             expansion: 0,

@@ -99,7 +99,19 @@ impl Cx<'_> {
         (out.facts, out.result_facts) = (facts?, result_facts?);
         self.say_something(ast, &in_results, sig, &vars.list[known..])?;
         narrow(&mut out);
-        Some((self.table.sig(out), names))
+        let id = self.table.sig(out);
+        let of = |b: &(Name, Binding)| match &b.1 {
+            Binding::Word(w) => match self.table.types.word(*w) {
+                WordTy::Of(t, moved) => Some((t.as_var()?, *moved)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let types: Vec<_> = vars.list.iter().filter_map(of).collect();
+        if !types.is_empty() {
+            self.type_vars.insert(id, types);
+        }
+        Some((id, names))
     }
 
     #[allow(clippy::too_many_arguments)]

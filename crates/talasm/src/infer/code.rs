@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use talcore::guide::Ghost;
 use talcore::program::{Function, ObjectKind, Program};
-use talcore::types::{RegSet, Sig};
+use talcore::types::{RegSet, Sig, WordId};
 use talcore::verdict::Reject;
 use talcore::walk;
 use talcore::x86::decode::decode;
@@ -42,7 +42,12 @@ impl Code {
             more.filter(|m| insns.binary_search_by_key(m, |i| i.0).is_ok()).map(|m| (m, 0)).collect();
         let mut ghosts: BTreeMap<u64, Vec<Ghost>> = BTreeMap::new();
         for (at, ghost) in steps {
-            ghosts.entry((*at).into()).or_default().push(*ghost);
+            // The module's types come behind those of the interface.
+            let ghost = match *ghost {
+                Ghost::Choose(v, ty) => Ghost::Choose(v, WordId(function.types.words.0 + ty.0)),
+                other => other,
+            };
+            ghosts.entry((*at).into()).or_default().push(ghost);
         }
         let mut code = Code { insns, labels, ghosts };
         for i in 0..code.insns.len() {
@@ -133,6 +138,7 @@ impl Code {
                     e.reads |= match ghost {
                         Ghost::Split(r) => bit(*r),
                         Ghost::Join(a, b) => bit(*a) | bit(*b),
+                        Ghost::Choose(..) => 0,
                     };
                 }
                 e

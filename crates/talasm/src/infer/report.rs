@@ -92,6 +92,7 @@ fn step_before(body: &[Item], item: usize, reg: Option<u8>) -> Option<Span> {
     let about = |ghost: &Ghost| match ghost {
         Ghost::Split(r) => reg == Some(r.0),
         Ghost::Join(a, b) => reg == Some(a.0) || reg == Some(b.0),
+        Ghost::Choose(..) => reg.is_none(),
     };
     let mut steps = steps.peekable();
     let last = steps.peek().map(|s| s.1);

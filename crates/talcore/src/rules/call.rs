@@ -118,6 +118,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         let word = self.word();
         self.unique.clear();
         self.loans.clear();
+        for (v, t) in core::mem::take(&mut self.chosen) {
+            if let Some(slot) = s.terms.get_mut(v as usize) {
+                *slot = Some(t);
+            }
+        }
         self.bind_types(sig, &mut s)?;
         self.suspended.clear();
         for kind in Kind::ORDER {
