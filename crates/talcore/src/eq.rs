@@ -82,13 +82,17 @@ pub fn unite_words(types: &mut Types, mut fuel: u64) -> Arc<[WordId]> {
         united.push(same.unwrap_or(id));
     }
     let united: Arc<[WordId]> = united.into();
-    for layout in &mut types.layouts {
-        if let Layout::Struct(_, args) = layout {
-            for t in args.iter_mut() {
-                if let Some(first) = coded(t).and_then(|id| united.get(id.index())) {
-                    *t = code(*first);
-                }
-            }
+    let of_structs = types.layouts.iter_mut().filter_map(|l| match l {
+        Layout::Struct(_, args) => Some(args),
+        _ => None,
+    });
+    let of_functions = types.words.iter_mut().filter_map(|w| match w {
+        WordTy::FnAt(_, args) => Some(args),
+        _ => None,
+    });
+    for t in of_structs.chain(of_functions).flat_map(|args| args.iter_mut()) {
+        if let Some(first) = coded(t).and_then(|id| united.get(id.index())) {
+            *t = code(*first);
         }
     }
     united
@@ -131,6 +135,7 @@ fn kind_of(types: &Types, id: WordId) -> u64 {
         WordTy::Var(_) => 12,
         WordTy::Res(_) => 17,
         WordTy::Of(..) => 15,
+        WordTy::FnAt(..) => 16,
         WordTy::Exists(e) => 18 + e.vars.len() as u64,
     }
 }
@@ -205,6 +210,9 @@ impl<'t, 'f> TypeEq<'t, 'f> {
                     (x.first, &x.vars, &x.facts) == (y.first, &y.vars, &y.facts) && e.words(x.word, y.word)
                 }
                 (WordTy::Fn(x), WordTy::Fn(y)) => e.sigs(*x, *y),
+                (WordTy::FnAt(s, x), WordTy::FnAt(t, y)) => {
+                    x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| e.args(x, y)) && e.sigs(*s, *t)
+                }
                 (x, y) => x == y,
             })
     }

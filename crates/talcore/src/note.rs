@@ -25,6 +25,7 @@
 //!        0x06 word res: uleb word
 //!        0x07 word exists: uleb first variable, uleb count, intervals, uleb count, facts, uleb word
 //!        0x08 word of the type whose code is a variable: u8 1 if it may own memory, else 0; term
+//!        0x09 word fn of whose signature the first variables are known: uleb sig, uleb count, terms
 //!        0x10 layout bytes term        0x11 layout cstr term        0x12 layout cstr, hidden length
 //!        0x13 layout cell: uleb word   0x14 layout num: u8 log2 of the width, interval
 //!        0x15 layout array: term, uleb layout
@@ -431,11 +432,17 @@ impl<'a> Parser<'a, '_> {
                 t.as_var()?;
                 (WordTy::Of(t, linear), 0)
             }
+            9 => {
+                let sig = self.sig_id()?;
+                let depth = self.depths.sigs.get((sig.0 - self.base.2) as usize).copied().unwrap_or(0);
+                let (args, nested) = self.args()?;
+                (WordTy::FnAt(sig, args.into()), depth.max(nested) + 1)
+            }
             _ => return None,
         })
     }
 
-    /// Arguments of a struct, which may be types.
+    /// Arguments of a struct or signature, which may be types.
     fn args(&mut self) -> Option<(Vec<Term>, usize)> {
         let n = self.r.count(limits::BINDERS)?;
         let mut args = Vec::with_capacity(n);

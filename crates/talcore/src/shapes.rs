@@ -483,6 +483,12 @@ impl Measure<'_> {
                 }
                 e.first
             }
+            WordTy::FnAt(sig, args) => {
+                if self.types.sigs.get(sig.index()).is_none_or(|s| s.vars.len() < args.len() || s.start) {
+                    return Err("a function value with more arguments than its signature has variables");
+                }
+                args.iter().map(Term::scope).max().unwrap_or(0)
+            }
             WordTy::Range(_) | WordTy::Fn(_) | WordTy::Var(_) => 0,
         };
         self.word_scopes[id.index()] = Some(scope);

@@ -112,6 +112,9 @@ pub enum WordTy {
     /// The word type whose [code](code) is the term: `a` where it types words in memory too. `true`: it may own memory,
     /// so its words are moved and never copied. See [`crate::codes`].
     Of(Term, bool),
+    /// The address of code with this signature, of which the first variables stand for these terms: `fn (rdi: a)` where
+    /// `a` is a variable of the surroundings. In states such words are [`crate::state::Word::Opt`], as those of `Of`.
+    FnAt(SigId, Box<[Term]>),
 }
 
 /// A pointer word with index variables of its own. They are opened when the word is loaded, and witnesses for them

@@ -52,9 +52,9 @@ impl<'a, G: Guide> Engine<'a, G> {
             WordTy::Of(..) => self.match_variable(s, ty, word, blame),
             WordTy::Fn(sig) => match word {
                 Word::Fn(found) if self.same_sig(*sig, *found)? => Ok(()),
-                Word::Fn(_) => self.reject(bad, "the code pointer has another signature"),
-                _ => self.reject(bad, "the word is not a code pointer"),
+                _ => self.match_code(s, ty, word, blame),
             },
+            WordTy::FnAt(..) => self.match_code(s, ty, word, blame),
             WordTy::Opt(_) if matches!(word, Word::Int(t) if t.as_const() == Some(0)) => Ok(()),
             WordTy::Res(_) if matches!(word, Word::Int(_)) => {
                 let t = self.integer(word)?;
@@ -121,6 +121,19 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Word::Int(t) if t.as_const() == Some(0) => self.reject(bad, "0 is not a pointer"),
                 _ => self.reject(bad, NO_POINTER),
             },
+        }
+    }
+
+    /// Matches a code pointer, where a signature has arguments.
+    fn match_code(&mut self, s: &mut Subst, ty: (WordId, &Env), word: &Word, blame: Blame) -> Checked {
+        let actual = match word {
+            Word::Fn(sig) => Some((*sig, Vec::new())),
+            Word::Opt(_, node, env) => self.code_of((*node, env))?,
+            _ => None,
+        };
+        match (self.code_of(ty)?, actual) {
+            (Some(p), Some(a)) => self.same_fn(s, p, a, 0, blame),
+            _ => self.reject(blame.shape, "the word is not a code pointer"),
         }
     }
 
@@ -394,6 +407,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             WordTy::Fn(sig) => Word::Fn(*sig),
             WordTy::Var(v) => Word::Var(*v),
+            WordTy::FnAt(..) => {
+                let env = if self.program.shapes.closed(ty) { Some(Rc::from([])) } else { env.clone() };
+                Word::Opt(self.state.facts.fresh(self.word_range()), ty, env)
+            }
             WordTy::Of(t, linear) => {
                 let (t, linear) = (self.term(under(t, env))?, *linear);
                 if let Some(ty) = self.program.decode(&t, linear) {

@@ -358,6 +358,10 @@ impl Writer<'_> {
             WordTy::Exists(e) => self.exists(e),
             WordTy::Of(t, _) => self.term(t),
             WordTy::Fn(sig) => self.sig(*sig),
+            WordTy::FnAt(sig, args) => {
+                self.sig(*sig);
+                self.applied(" at ", args);
+            }
             WordTy::Var(v) => self.word_var(*v),
         }
     }

@@ -398,6 +398,10 @@ impl Nodes<'_> {
             WordTy::Fn(sig) => self.tagged(0x04, sig.0),
             WordTy::Var(v) => self.tagged(0x05, *v),
             WordTy::Res(w) => self.tagged(0x06, w.0),
+            WordTy::FnAt(sig, args) => {
+                self.tagged(0x09, sig.0);
+                terms(self.out, args);
+            }
             WordTy::Of(t, linear) => {
                 self.out.extend([0x08, u8::from(*linear)]);
                 term(self.out, t);

@@ -136,7 +136,7 @@ impl Machine<'_> {
                 program.functions.iter().find(fits).map(|f| f.addr)
             }
             // Sizes that fit hidden ones are not looked for.
-            WordTy::Res(_) | WordTy::Exists(_) => None,
+            WordTy::Res(_) | WordTy::Exists(_) | WordTy::FnAt(..) => None,
             WordTy::Ptr(mode, layout) => {
                 if depth > DEEP {
                     return None;

@@ -94,6 +94,11 @@ impl Machine<'_> {
                 Some(found) if program.same_sig(*sig, found) => Ok(()),
                 _ => Err("is no function of that type".into()),
             },
+            // What it is applied to is not known here; but it is a function.
+            WordTy::FnAt(..) => match program.sig_at(word) {
+                Some(_) => Ok(()),
+                None => Err("is no function".into()),
+            },
             WordTy::Ptr(mode, layout) => self.pointee(*mode, *layout, word, vars),
             WordTy::Of(t, linear) => {
                 match value(t, vars).and_then(|x| program.decode(&Term::from(x), *linear)) {

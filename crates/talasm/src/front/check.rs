@@ -242,7 +242,7 @@ impl Cx<'_> {
                 let wrapped = n.rem_euclid(1 << (8 * width));
                 return self.check_number(data, at, width, Interval::new(wrapped, wrapped));
             }
-            WordTy::Fn(_) => Pointee::Function,
+            WordTy::Fn(_) | WordTy::FnAt(..) => Pointee::Function,
             WordTy::Ptr(Mode::Own, _) => return self.check_owner(data, opt, at),
             WordTy::Ptr(Mode::Imm, _) => Pointee::Immutable,
             WordTy::Ptr(..) => Pointee::Shared,

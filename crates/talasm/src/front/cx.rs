@@ -61,6 +61,8 @@ pub(super) struct Vars {
     pub list: Vec<(Name, Binding)>,
     /// Names of an enclosing signature, which cannot be used here.
     pub outer: Vec<Name>,
+    /// How many variables a signature has before its own: types of its surroundings.
+    pub given: usize,
 }
 
 impl Vars {

@@ -163,6 +163,7 @@ impl Cx<'_> {
                 let facts = e.facts.iter().map(|f| outer_of_term(f, below));
                 facts.max().unwrap_or(0).max(self.outer_of_word(e.word, below))
             }
+            WordTy::FnAt(_, args) => args.iter().map(|t| outer_of_term(t, below)).max().unwrap_or(0),
             WordTy::Range(_) | WordTy::Fn(_) | WordTy::Var(_) => 0,
         }
     }

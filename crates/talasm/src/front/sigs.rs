@@ -80,8 +80,9 @@ impl Cx<'_> {
         let file = vars.file;
         let in_params = self.names_in_params(ast, sig, file);
         let in_results = self.names_in_results(ast, sig, file);
-        let mut out = types::Sig::default();
-        let mut names = Vec::new();
+        let given = std::mem::take(&mut vars.given);
+        let mut out = types::Sig { vars: vec![Interval::ALL; given], ..types::Sig::default() };
+        let mut names = vec![String::new(); given];
         let good = self.binders(ast, sig, &in_params, &in_results, &mut vars, &mut out, &mut names);
         let params = self.params(ast, sig, &vars, &mut out);
         let facts = self.facts(ast, &sig.facts, &vars);

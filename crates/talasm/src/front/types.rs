@@ -1,6 +1,6 @@
 //! Lowers types: of words, of memory, structs and abbreviations.
 
-use super::ast::{Arg, Ast, Borrow, DeclKind, Ident, TypeId, TypeKind};
+use super::ast::{Arg, Ast, Borrow, DeclKind, Ident, Sig, TypeId, TypeKind};
 use super::cx::{Binding, Cx, Found, Vars, what};
 use super::kinds::Use;
 use super::layout::max_object;
@@ -152,8 +152,10 @@ impl Cx<'_> {
             TypeKind::Res(t) => self.res(ast, *t, vars)?,
             TypeKind::Exists(e) => self.exists(ast, e, vars)?,
             TypeKind::Fn(sig) => {
-                let inner = self.closed_part(vars);
-                WordTy::Fn(self.sig(ast, sig, inner, span)?.0)
+                let mut inner = self.closed_part(vars);
+                let given = self.types_of_surroundings(ast, sig, vars, &mut inner);
+                let id = self.sig(ast, sig, inner, span)?.0;
+                if given.is_empty() { WordTy::Fn(id) } else { WordTy::FnAt(id, given.into()) }
             }
             TypeKind::Error => return None,
         };
@@ -163,7 +165,7 @@ impl Cx<'_> {
     /// What the signature of a function value can mention of its surroundings: arguments of
     /// abbreviations that have no variables themselves.
     fn closed_part(&self, vars: &Vars) -> Vars {
-        let mut inner = Vars { file: vars.file, list: Vec::new(), outer: vars.outer.clone() };
+        let mut inner = Vars { outer: vars.outer.clone(), ..Vars::of(vars.file) };
         for (name, binding) in &vars.list {
             let closed = match binding {
                 Binding::Index(t) => t.as_const().is_some(),
@@ -179,10 +181,33 @@ impl Cx<'_> {
         inner
     }
 
+    /// The type variables of the surroundings that the signature of a function value mentions: its first variables stand
+    /// for them.
+    fn types_of_surroundings(&mut self, ast: &Ast, sig: &Sig, vars: &Vars, inner: &mut Vars) -> Vec<Term> {
+        let mut used = self.names_in_params(ast, sig, vars.file);
+        used.extend(self.names_in_results(ast, sig, vars.file));
+        let mut given = Vec::new();
+        for (name, binding) in &vars.list {
+            let Binding::Word(w) = binding else { continue };
+            let WordTy::Of(t, moved) = self.table.types.word(*w).clone() else { continue };
+            let bound = sig.binders.iter().any(|b| b.ident.name == *name);
+            if bound || !used.iter().any(|u| u.0 == *name && u.2 == Use::Type) {
+                continue;
+            }
+            let word = self.table.word(WordTy::Of(Term::var(given.len() as u32), moved));
+            given.push(t);
+            inner.outer.retain(|n| n != name);
+            inner.list.push((*name, Binding::Word(word)));
+        }
+        inner.given = given.len();
+        given
+    }
+
     /// Whether a word type mentions no variable. Types are only as deep as [`limits::NESTING`] allows.
     fn closed_word(&self, w: WordId) -> bool {
         match self.table.types.word(w) {
             WordTy::Int(t) | WordTy::Of(t, _) => t.as_const().is_some(),
+            WordTy::FnAt(_, args) => args.iter().all(|t| t.as_const().is_some()),
             WordTy::Range(_) | WordTy::Fn(_) => true,
             WordTy::Ptr(_, l) => self.closed_layout(*l),
             WordTy::Opt(w) | WordTy::Res(w) => self.closed_word(*w),

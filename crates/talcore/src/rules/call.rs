@@ -213,7 +213,8 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     fn kind(&self, ty: WordId) -> Kind {
         match self.program.types.word(ty) {
-            WordTy::Int(_) => Kind::Integer,
+            // What a function is applied to says which types its words have.
+            WordTy::Int(_) | WordTy::FnAt(..) => Kind::Integer,
             _ if self.program.types.linear(ty) => Kind::Owned,
             _ => Kind::Other,
         }

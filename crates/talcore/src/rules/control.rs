@@ -7,7 +7,8 @@ use crate::guide::Guide;
 use crate::program::{ObjectKind, Policy};
 use crate::state::{State, Word};
 use crate::term::Term;
-use crate::types::WordTy;
+use crate::types::{SigId, WordTy};
+use alloc::vec::Vec;
 use crate::verdict::Code;
 use crate::x86::insn::{Arg, Cond, Insn, Mem, Reg};
 
@@ -38,7 +39,8 @@ impl<'a, G: Guide> Engine<'a, G> {
             return self.system_call(i);
         }
         self.predictable()?;
-        let sig = self.code_pointer(i)?;
+        let (sig, args) = self.code_pointer(i)?;
+        self.apply(args)?;
         self.call_sig(sig)
     }
 
@@ -68,17 +70,33 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// The signature of the code that an operand points to.
-    fn code_pointer(&mut self, i: &Insn) -> Checked<crate::types::SigId> {
+    fn code_pointer(&mut self, i: &Insn) -> Checked<(SigId, Vec<Term>)> {
         let word = match i.args[0] {
             Arg::Reg(r) => self.get(r),
             Arg::Mem => self.load(i, i.width)?,
             _ => Word::Any,
         };
         match word {
-            Word::Fn(sig) => Ok(sig),
+            Word::Fn(sig) => Ok((sig, Vec::new())),
+            Word::Opt(_, ty, ref env) if matches!(self.program.types.word(ty), WordTy::FnAt(..)) => {
+                match self.code_of((ty, env))? {
+                    Some(code) => Ok(code),
+                    None => self.reject(Code::NotFunction, "the word is not a code pointer"),
+                }
+            }
             Word::Opt(..) => self.reject(Code::NotFunction, "the code pointer may be 0 here: test it first"),
             _ => self.reject(Code::NotFunction, "the word is not a code pointer"),
         }
+    }
+
+    /// What the first variables of a signature stand for that is called next. (They are bound before those that the
+    /// code chooses, which therefore cannot be among them.)
+    fn apply(&mut self, args: Vec<Term>) -> Checked {
+        self.spend(args.len() as u64)?;
+        let known = args.len() as u32;
+        self.chosen.retain(|c| c.0 >= known);
+        self.chosen.extend((0..).zip(args));
+        Ok(())
     }
 
     /// `jmp rel`: to a label of this function, or a tail call.
@@ -199,7 +217,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             if let Word::Opt(v, ty, env) = w {
                 let range = self.state.facts.interval(*v);
                 let (pointer, number) = match types.word(*ty) {
-                    WordTy::Of(..) => continue, // whatever it is, no test tells
+                    WordTy::Of(..) | WordTy::FnAt(..) => continue, // whatever it is, no test tells
                     WordTy::Res(_) => (range.hi < error, range.lo >= error),
                     _ => (range.lo >= 1, range.hi <= 0),
                 };
@@ -249,7 +267,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         {
             return self.jump_table(&i.mem, first, count);
         }
-        let sig = self.code_pointer(i)?;
+        let (sig, args) = self.code_pointer(i)?;
+        self.apply(args)?;
         self.tail_call(sig)
     }
 
