@@ -6,7 +6,7 @@ use crate::engine::under;
 use crate::eq::same_sig;
 use crate::shapes::{Shapes, ZERO};
 use crate::state::Lay;
-use crate::types::{Layout, LayoutId, Mode, SigId, StructId, Types, WordId};
+use crate::types::{Layout, LayoutId, Mode, SigId, StructId, Types, WordId, WordTy};
 use crate::x86::insn::Width;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -196,6 +196,19 @@ impl<'a> Program<'a> {
         {
             let args = args.iter().map(|t| under(t, &lay.env)).collect::<Option<Vec<_>>>()?;
             return Some(Lay { id, env: Some(args.into()) });
+        }
+        if let Layout::Array(n, elem) = self.types.layout(lay.id)
+            && let Some(id) = self.shapes.array(lay.id)
+        {
+            let n = under(n, &lay.env)?;
+            let of = match self.types.layout(*elem) {
+                Layout::Cell(w) => match self.types.word(*w) {
+                    WordTy::Of(t, _) => Some(under(t, &lay.env)?),
+                    _ => None,
+                },
+                _ => None,
+            };
+            return Some(Lay { id, env: Some(of.into_iter().chain([n]).collect()) });
         }
         Some(lay.clone())
     }

@@ -43,6 +43,8 @@ pub struct Shapes {
     zeros: Option<LayoutId>,
     maybe_string: Option<WordId>,
     block: Option<LayoutId>,
+    longer: Vec<Option<LayoutId>>,
+    arrays: Vec<Option<LayoutId>>,
     coded: Vec<bool>,
     of: [Option<WordId>; 2],
     int: Option<WordId>,
@@ -85,6 +87,8 @@ impl Shapes {
         let of = [push(WordTy::Of(Term::var(0), false)), push(WordTy::Of(Term::var(0), true))];
         let int = push(WordTy::Range(Interval::unsigned(arch.word_bits())));
         let borrowed = borrowed(types);
+        let longer = longer(types);
+        let arrays = arrays(types);
         opened.resize(types.layouts.len(), None);
         for (slot, layout) in opened.iter_mut().zip(&types.layouts) {
             if *layout == Layout::Cstr(None) {
@@ -120,6 +124,8 @@ impl Shapes {
             zeros: Some(zeros),
             maybe_string: Some(maybe_string),
             block: Some(block),
+            longer,
+            arrays,
             coded,
             of,
             int,
@@ -190,6 +196,18 @@ impl Shapes {
     /// The layout that applies a struct to the variables 0, 1, 2, ..., if there is one.
     pub fn generic(&self, id: StructId) -> Option<LayoutId> {
         self.generic.get(id.index()).copied().flatten()
+    }
+
+    /// For a layout that applies a struct to the variables 0, 1, 2, ...: that, and bytes behind it of the size that the
+    /// next variable says.
+    pub fn longer(&self, id: LayoutId) -> Option<LayoutId> {
+        self.longer.get(id.index()).copied().flatten()
+    }
+
+    /// For an array the one in whose form states have it: of `v0` elements that mention no variables, or of `v1` words of
+    /// the type whose code is `v0`.
+    pub fn array(&self, id: LayoutId) -> Option<LayoutId> {
+        self.arrays.get(id.index()).copied().flatten()
     }
 
     /// `bytes(v0)`: memory whose contents have been forgotten.
@@ -276,6 +294,74 @@ fn borrowed(types: &mut Types) -> BTreeMap<WordId, [WordId; 3]> {
         out.insert(id, words);
     }
     out
+}
+
+/// Appends for each layout that applies a struct to the variables 0, 1, 2, ... the one with bytes behind it.
+fn longer(types: &mut Types) -> Vec<Option<LayoutId>> {
+    let mut found = vec![None; types.layouts.len()];
+    for (i, slot) in found.iter_mut().enumerate() {
+        let Layout::Struct(_, args) = &types.layouts[i] else { continue };
+        if args.iter().zip(0..).all(|(t, v)| t.as_var() == Some(v)) {
+            let rest = Layout::Bytes(Term::var(args.len() as u32));
+            types.layouts.push(rest);
+            let rest = LayoutId(types.layouts.len() as u32 - 1);
+            types.layouts.push(Layout::Seq([LayoutId(i as u32), rest].into()));
+            *slot = Some(LayoutId(types.layouts.len() as u32 - 1));
+        }
+    }
+    found
+}
+
+/// Appends for each array the one that states have: see [`Shapes::array`]. (Elements that mention variables from outside
+/// are left as they are.)
+fn arrays(types: &mut Types) -> Vec<Option<LayoutId>> {
+    let mut found = vec![None; types.layouts.len()];
+    let mut known: BTreeMap<LayoutId, LayoutId> = BTreeMap::new();
+    let mut of: [Option<LayoutId>; 2] = [None; 2];
+    let push = |types: &mut Types, layout| {
+        types.layouts.push(layout);
+        LayoutId(types.layouts.len() as u32 - 1)
+    };
+    for (i, slot) in found.iter_mut().enumerate() {
+        let Layout::Array(_, elem) = types.layouts[i] else { continue };
+        let word = match types.layout(elem) {
+            Layout::Cell(word) => types.word(*word).clone(),
+            Layout::Num(..) => WordTy::Range(Interval::ALL),
+            Layout::Struct(_, args) if args.is_empty() => WordTy::Range(Interval::ALL),
+            _ => continue,
+        };
+        *slot = Some(match word {
+            WordTy::Of(_, linear) => *of[usize::from(linear)].get_or_insert_with(|| {
+                types.words.push(WordTy::Of(Term::var(0), linear));
+                let word = WordId(types.words.len() as u32 - 1);
+                let cell = push(types, Layout::Cell(word));
+                push(types, Layout::Array(Term::var(1), cell))
+            }),
+            _ if scope_of(types, &word, 0) == Some(0) => {
+                *known.entry(elem).or_insert_with(|| push(types, Layout::Array(Term::var(0), elem)))
+            }
+            _ => continue,
+        });
+    }
+    found
+}
+
+/// One past the largest variable of a word type; `None`: who knows.
+fn scope_of(types: &Types, word: &WordTy, depth: usize) -> Option<u32> {
+    match word {
+        WordTy::Int(t) | WordTy::Of(t, _) => Some(t.scope()),
+        WordTy::Range(_) | WordTy::Fn(_) => Some(0),
+        WordTy::FnAt(_, args) => Some(args.iter().map(Term::scope).max().unwrap_or(0)),
+        WordTy::Exists(e) => Some(e.first),
+        WordTy::Ptr(_, l) => match types.layout(*l) {
+            Layout::Struct(_, args) => Some(args.iter().map(Term::scope).max().unwrap_or(0)),
+            Layout::Bytes(t) | Layout::Cstr(Some(t)) => Some(t.scope()),
+            Layout::Cstr(None) => Some(0),
+            _ => None,
+        },
+        WordTy::Opt(w) | WordTy::Res(w) if depth < 2 => scope_of(types, types.word(*w), depth + 1),
+        _ => None,
+    }
 }
 
 /// For each struct the first layout that applies it to the variables 0, 1, 2, ...

@@ -290,6 +290,12 @@ impl Writer<'_> {
             let same = |l: &u32| matches!(types.layout(LayoutId(*l)), Layout::Struct(t, other) if (t, other) == (s, args));
             return Some(3 + (lo..hi).find(same)? - lo);
         }
+        if let Some(l) = (lo..hi).find(|l| self.program.shapes.longer(LayoutId(*l)) == Some(id)) {
+            return Some(3 + 2 * (hi - lo) + (l - lo));
+        }
+        if let Some(l) = (lo..hi).find(|l| self.program.shapes.array(LayoutId(*l)) == Some(id)) {
+            return Some(3 + 3 * (hi - lo) + (l - lo));
+        }
         let hidden = (lo..hi).find(|l| self.program.shapes.opened(LayoutId(*l)) == Some(id))?;
         Some(3 + (hi - lo) + (hidden - lo))
     }

@@ -495,6 +495,16 @@ impl Frame<'_> {
             (WordTy::Range(r), Word::Int(t)) => s.facts.range(t).within(r) || r.hi - r.lo >= self.words().hi,
             (WordTy::Range(r), _) => r.hi - r.lo >= self.words().hi,
             (WordTy::Int(e), Word::Int(t)) => under(e, env).as_ref() == Some(t),
+            (WordTy::Of(t, linear), Word::Opt(_, other, found))
+                if matches!(types.word(*other), WordTy::Of(_, kind) if kind == linear) =>
+            {
+                let WordTy::Of(u, _) = types.word(*other) else { return false };
+                under(t, env).is_some_and(|t| under(u, found) == Some(t))
+            }
+            (WordTy::Of(t, linear), _) => under(t, env)
+                .and_then(|t| self.program.decode(&t, *linear))
+                .is_some_and(|known| self.fits(s, w, known, &Some(Rc::from([])), depth + 1)),
+            (WordTy::FnAt(..), Word::Opt(_, other, found)) => ty == *other && env == found,
             (WordTy::Opt(_), Word::Int(t)) if t.as_const() == Some(0) => true,
             (WordTy::Opt(_), Word::Opt(_, other, _)) => ty == *other || types.word(ty) == types.word(*other),
             (WordTy::Opt(inner), _) => self.fits(s, w, *inner, env, depth),

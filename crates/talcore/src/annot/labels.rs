@@ -247,7 +247,8 @@ impl Labels<'_, '_> {
     }
 
     /// 0: a string whose hidden length has a name; 1: forgotten memory; 2: memory of zeros; then the note's layouts; then those
-    /// that opening a hidden length of the note's layouts makes.
+    /// that opening a hidden length of the note's layouts makes; then the note's structs with bytes behind them; then its
+    /// arrays as states have them.
     fn layout(&mut self) -> Option<u32> {
         let id: u32 = self.r.num()?;
         let Some(id) = id.checked_sub(3) else {
@@ -256,8 +257,16 @@ impl Labels<'_, '_> {
         };
         let (lo, hi) = self.function.types.layouts;
         in_base((lo, hi), id).or_else(|| {
-            let hidden = in_base((lo, hi), id.checked_sub(hi.checked_sub(lo)?)?)?;
-            self.program.shapes.opened(LayoutId(hidden)).map(|l| l.0)
+            let behind = id.checked_sub(hi.checked_sub(lo)?)?;
+            if let Some(hidden) = in_base((lo, hi), behind) {
+                return self.program.shapes.opened(LayoutId(hidden)).map(|l| l.0);
+            }
+            let behind = behind.checked_sub(hi - lo)?;
+            if let Some(shorter) = in_base((lo, hi), behind) {
+                return self.program.shapes.longer(LayoutId(shorter)).map(|l| l.0);
+            }
+            let array = in_base((lo, hi), behind.checked_sub(hi - lo)?)?;
+            self.program.shapes.array(LayoutId(array)).map(|l| l.0)
         })
     }
 

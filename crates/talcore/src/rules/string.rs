@@ -8,8 +8,9 @@ use crate::engine::{Checked, Engine};
 use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::matching::Blame;
-use crate::state::Word;
+use crate::state::{Lay, STATIC, Word};
 use crate::term::Term;
+use crate::types::Mode;
 use crate::verdict::Code;
 use crate::x86::insn::{Arg, Insn, Op, Reg, Rep};
 
@@ -33,10 +34,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         let (si, di) = (self.get(Reg::SI), self.get(Reg::DI));
         let source = matches!(i.op, Op::Movs | Op::Lods | Op::Cmps);
         let dest = matches!(i.op, Op::Movs | Op::Stos | Op::Cmps | Op::Scas);
-        if source {
+        let moved = i.op == Op::Movs && self.move_object(&si, &di, &size)?;
+        if source && !moved {
             self.readable(&si, &size)?;
         }
-        if dest {
+        if dest && !moved {
             if matches!(i.op, Op::Movs | Op::Stos) {
                 self.writable(&di, &size)?;
             } else {
@@ -79,6 +81,54 @@ impl<'a, G: Guide> Engine<'a, G> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// A whole struct is moved to the start of raw memory, if that is what is copied: both belong to this function. What
+    /// it owns moves with it, so that the source has only bytes left. Answers whether it was.
+    fn move_object(&mut self, si: &Word, di: &Word, size: &Term) -> Checked<bool> {
+        let (Word::Ptr(l, e), Word::Ptr(k, f)) = (si, di) else { return Ok(false) };
+        let start = |t: &Term| t.as_const() == Some(0);
+        if l == k || *l >= STATIC || *k >= STATIC || !start(e) || !start(f) {
+            return Ok(false);
+        }
+        let (from, to) = (self.loc(*l)?, self.loc(*k)?);
+        let raw = |s: &Self, lay: &Lay| s.program.shapes.raw_size(lay.id).is_some();
+        if from.mode != Mode::Own || to.mode != Mode::Own || raw(self, &from.lay) || !raw(self, &to.lay) {
+            return Ok(false);
+        }
+        let (Some(longer), Some(env)) = (self.program.shapes.longer(from.lay.id), &from.lay.env) else {
+            return Ok(false);
+        };
+        let (Some(have), Some(room)) = (self.size_of(&from.lay), self.size_of(&to.lay)) else {
+            return Ok(false);
+        };
+        let more = self.term(size.sub(&have))?;
+        let left = self.term(room.sub(&have))?;
+        if !(self.same(&more)? && self.try_prove(&left)) {
+            return Ok(false);
+        }
+        self.spend(env.len() as u64 + from.cells.len() as u64)?;
+        let lay = if start(&left) {
+            from.lay.clone()
+        } else {
+            Lay { id: longer, env: Some(env.iter().cloned().chain([left]).collect()) }
+        };
+        if let Some(loc) = self.state.locs.get_mut(*k as usize) {
+            (loc.lay, loc.cells) = (lay, from.cells);
+        }
+        if self.program.shapes.linear(from.lay.id) {
+            self.becomes(*l, Lay { id: self.program.shapes.bytes(), env: Some([have].into()) });
+            if let Some(loc) = self.state.locs.get_mut(*l as usize) {
+                loc.cells.clear();
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether a term is proved to be 0.
+    fn same(&mut self, t: &Term) -> Checked<bool> {
+        let less = self.term(t.neg())?;
+        Ok(t.as_const() == Some(0) || self.try_prove(t) && self.try_prove(&less))
     }
 
     fn advance(&mut self, r: Reg, word: Word, by: &Term) -> Checked {
