@@ -338,7 +338,9 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             (WordTy::Fn(p), WordTy::Fn(a)) if self.same_sig(*p, *a)? => Ok(()),
             (WordTy::Fn(_) | WordTy::FnAt(..), WordTy::Fn(_) | WordTy::FnAt(..)) => {
-                let (Some(p), Some(a)) = (self.code_of(pattern)?, self.code_of(actual)?) else { return Ok(()) };
+                let (Some(p), Some(a)) = (self.code_of(pattern)?, self.code_of(actual)?) else {
+                    return Ok(());
+                };
                 self.same_fn(s, p, a, depth + 1, blame)
             }
             _ => self.reject(blame.shape, "a cell holds another type of word"),

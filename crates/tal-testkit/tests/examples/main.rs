@@ -16,6 +16,7 @@ mod head;
 mod linkers;
 mod ls;
 mod sha256sum;
+mod sort;
 mod tac;
 mod tr;
 mod tutorials;

@@ -371,7 +371,10 @@ pub(super) enum OperandKind {
     Reg(RegOp),
     Local(Name),
     Expr(ExprId),
-    Mem { size: Option<Size>, terms: (u32, u32) },
+    Mem {
+        size: Option<Size>,
+        terms: (u32, u32),
+    },
     /// `name[T, ...]`: a function at these types, a range of [`Body::types`].
     Instance(Name, (u32, u32)),
 }

@@ -60,7 +60,8 @@ impl Cx<'_> {
     ) -> Function {
         let mut vars = Vars::of(function.span.file);
         self.own_types(&function, &mut vars);
-        let mut f = Frame { ast, body, vars, labels: Vec::new(), by_name: HashMap::new(), index, chosen: Vec::new() };
+        let mut f =
+            Frame { ast, body, vars, labels: Vec::new(), by_name: HashMap::new(), index, chosen: Vec::new() };
         self.tables(&mut f, &function);
         function.body.reserve(body.stmts.len());
         for stmt in &body.stmts {
@@ -271,8 +272,10 @@ impl Cx<'_> {
         };
         let wanted = sig.and_then(|s| self.type_vars.get(&s).cloned()).unwrap_or_default();
         if wanted.len() != types.len() {
-            self.error(1203, format!("`{text}` is called at {} types", types.len()))
-                .at(span, format!("its signature has {} variables that stand for types in memory", wanted.len()));
+            self.error(1203, format!("`{text}` is called at {} types", types.len())).at(
+                span,
+                format!("its signature has {} variables that stand for types in memory", wanted.len()),
+            );
             return None;
         }
         for (ty, (v, moved)) in types.iter().zip(wanted) {

@@ -495,8 +495,7 @@ impl Frame<'_> {
             (WordTy::Range(r), Word::Int(t)) => s.facts.range(t).within(r) || r.hi - r.lo >= self.words().hi,
             (WordTy::Range(r), _) => r.hi - r.lo >= self.words().hi,
             (WordTy::Int(e), Word::Int(t)) => under(e, env).as_ref() == Some(t),
-            (WordTy::Of(t, linear), Word::Opt(_, other, found))
-                if matches!(types.word(*other), WordTy::Of(_, kind) if kind == linear) =>
+            (WordTy::Of(t, linear), Word::Opt(_, other, found)) if matches!(types.word(*other), WordTy::Of(_, kind) if kind == linear) =>
             {
                 let WordTy::Of(u, _) = types.word(*other) else { return false };
                 under(t, env).is_some_and(|t| under(u, found) == Some(t))

@@ -289,7 +289,8 @@ impl Labels<'_, '_> {
                 }
             }
         };
-        matches!(self.program.types.word(id), WordTy::Opt(_) | WordTy::Res(_) | WordTy::FnAt(..)).then_some(id)
+        matches!(self.program.types.word(id), WordTy::Opt(_) | WordTy::Res(_) | WordTy::FnAt(..))
+            .then_some(id)
     }
 
     fn env(&mut self, vars: u32) -> Option<Env> {

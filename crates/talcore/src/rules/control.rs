@@ -8,9 +8,9 @@ use crate::program::{ObjectKind, Policy};
 use crate::state::{State, Word};
 use crate::term::Term;
 use crate::types::{SigId, WordTy};
-use alloc::vec::Vec;
 use crate::verdict::Code;
 use crate::x86::insn::{Arg, Cond, Insn, Mem, Reg};
+use alloc::vec::Vec;
 
 impl<'a, G: Guide> Engine<'a, G> {
     /// The offset of an address in this function.

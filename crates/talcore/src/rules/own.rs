@@ -331,6 +331,18 @@ impl<'a, G: Guide> Engine<'a, G> {
                 None => break,
             }
         }
+        // What no number tells stays as it is.
+        if let Layout::Struct(same, given) = program.types.layout(have.id)
+            && same == id
+        {
+            for (p, t) in args.iter().zip(given.iter()) {
+                let p = self.term(under(p, want.1))?;
+                if p.as_var().is_some() && s.apply(&p).is_none() {
+                    let t = self.term(under(t, &have.env))?;
+                    self.unify(s, &p, &t, false, blame)?;
+                }
+            }
+        }
         Ok(())
     }
 
