@@ -383,7 +383,8 @@ impl<'a, G: Guide> Engine<'a, G> {
             && x.uses == y.uses
             && (x.facts.len(), x.result_facts.len()) == (y.facts.len(), y.result_facts.len())
             && (x.params.len(), x.results.len()) == (y.params.len(), y.results.len())
-            && (x.stack.len(), x.gives_back.len()) == (y.stack.len(), y.gives_back.len());
+            && (x.stack.len(), x.gives_back.len()) == (y.stack.len(), y.gives_back.len())
+            && x.kept.len() == y.kept.len();
         if !alike || depth > limits::NESTING {
             return self.reject(blame.shape, other);
         }
@@ -415,6 +416,12 @@ impl<'a, G: Guide> Engine<'a, G> {
                 return self.reject(blame.shape, other);
             }
             self.same_layout(s, (v.1, &inside), (w.1, &outside), depth + 1, blame)?;
+        }
+        for (v, w) in x.kept.iter().zip(&y.kept) {
+            if (v.param, v.result, v.range) != (w.param, w.result, w.range) {
+                return self.reject(blame.shape, other);
+            }
+            self.same_layout(s, (v.layout, &inside), (w.layout, &outside), depth + 1, blame)?;
         }
         s.terms.truncate(open);
         self.spend(open as u64)?;
