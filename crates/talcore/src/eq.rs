@@ -3,10 +3,11 @@
 //! Two structs are equal if their definitions are, assuming that they are (the greatest fixed
 //! point): a cycle through pointers that never finds a difference is an equality.
 
-use crate::codes::{code, coded, is_code};
+use crate::codes::{code, coded};
 use crate::limits;
 use crate::term::Term;
 use crate::types::{Layout, LayoutId, Sig, SigId, StructId, Types, WordId, WordTy};
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -63,6 +64,17 @@ pub fn unite_words(types: &mut Types, mut fuel: u64) -> Arc<[WordId]> {
     let mut united: Vec<WordId> = Vec::with_capacity(types.words.len());
     for i in 0..types.words.len() {
         let id = WordId(i as u32);
+        // Arguments came before: once they are united, comparing them takes one step each.
+        let Types { words, layouts, .. } = types;
+        let args = match &mut words[i] {
+            WordTy::FnAt(_, args) => Some(args),
+            WordTy::Ptr(_, l) => match &mut layouts[l.index()] {
+                Layout::Struct(_, args) => Some(args),
+                _ => None,
+            },
+            _ => None,
+        };
+        unite_args(args, &united);
         let known = alike.entry(word_outline(types, id)).or_default();
         let mut same = None;
         for &other in known.iter() {
@@ -82,20 +94,20 @@ pub fn unite_words(types: &mut Types, mut fuel: u64) -> Arc<[WordId]> {
         united.push(same.unwrap_or(id));
     }
     let united: Arc<[WordId]> = united.into();
-    let of_structs = types.layouts.iter_mut().filter_map(|l| match l {
-        Layout::Struct(_, args) => Some(args),
-        _ => None,
-    });
-    let of_functions = types.words.iter_mut().filter_map(|w| match w {
-        WordTy::FnAt(_, args) => Some(args),
-        _ => None,
-    });
-    for t in of_structs.chain(of_functions).flat_map(|args| args.iter_mut()) {
+    for layout in &mut types.layouts {
+        if let Layout::Struct(_, args) = layout {
+            unite_args(Some(args), &united);
+        }
+    }
+    united
+}
+
+fn unite_args(args: Option<&mut Box<[Term]>>, united: &[WordId]) {
+    for t in args.into_iter().flat_map(|args| args.iter_mut()) {
         if let Some(first) = coded(t).and_then(|id| united.get(id.index())) {
             *t = code(*first);
         }
     }
-    united
 }
 
 /// Steps that comparing two structs may take.
@@ -140,7 +152,7 @@ fn kind_of(types: &Types, id: WordId) -> u64 {
     }
 }
 
-/// The same for words. Structs have one number already if they are the same.
+/// The same for words. Structs have one number already if they are the same, and so have types that are arguments.
 fn word_outline(types: &Types, id: WordId) -> u64 {
     let mut id = id;
     let mut hash = 0u64;
@@ -155,8 +167,8 @@ fn word_outline(types: &Types, id: WordId) -> u64 {
     match types.word(id) {
         WordTy::Ptr(_, l) => match types.layout(*l) {
             Layout::Struct(s, args) => {
-                let sum = args.iter().filter(|t| !is_code(t)).map(|t| t.konst() as u64);
-                hash ^ u64::from(s.0) << 32 ^ sum.fold(0, u64::wrapping_add) << 16
+                let mix = |sum: u64, t: &Term| sum.wrapping_mul(0x100_0000_01b3) ^ t.konst() as u64;
+                hash ^ u64::from(s.0) << 32 ^ args.iter().fold(0, mix) << 8
             }
             Layout::Bytes(n) => hash ^ (n.konst() as u64) << 32,
             _ => hash,

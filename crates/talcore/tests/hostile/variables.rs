@@ -6,7 +6,7 @@ use talcore::codes;
 use talcore::facts::Interval;
 use talcore::state::{Loc, State, Word};
 use talcore::term::Term;
-use talcore::types::{Layout, LayoutId, Mode, Sig, Struct, StructId, WordId, WordTy};
+use talcore::types::{Exists, Layout, LayoutId, Mode, Sig, SigId, Struct, StructId, WordId, WordTy};
 use talcore::verdict::{Code, Reject};
 
 type Verdict = Result<(), Box<Reject>>;
@@ -356,4 +356,181 @@ fn labels_compare_type_arguments() {
         let verdict = lab.check(sig, &body);
         if safe { accepted(verdict) } else { rejected(verdict, Code::LabelFact) }
     }
+}
+
+/// `struct closure(a) { run: fn (rdi: a) -> (rax: int), env: a }`; the layout under the variable 0.
+fn closure(lab: &mut Lab) -> LayoutId {
+    lab.types.structs.push(Struct { params: 1, ..Struct::default() });
+    let of = lab.word(WordTy::Of(Term::var(0), false));
+    let any = lab.any();
+    lab.types.sigs.push(generic(vec![(7, of)], vec![(0, any)]));
+    let run = lab.word(WordTy::FnAt(SigId(lab.types.sigs.len() as u32 - 1), [Term::var(0)].into()));
+    let fields = vec![lab.layout(Layout::Cell(run)), lab.layout(Layout::Cell(of))];
+    lab.types.structs[0].fields = fields;
+    lab.layout(Layout::Struct(StructId(0), [Term::var(0)].into()))
+}
+
+/// Code is called with the environment that its closure hides, and a function becomes part of a closure only with one
+/// that it wants.
+#[test]
+fn closures_keep_code_and_environment_together() {
+    // fn f(rdi: exists a. own closure(a), rsi: exists a. own closure(a)) -> (rax: int)
+    for (same, safe) in [(true, true), (false, false)] {
+        let mut lab = Lab::default();
+        let layout = closure(&mut lab);
+        let own = lab.word(WordTy::Ptr(Mode::Own, layout));
+        let hidden = Exists { first: 0, vars: [Interval::ALL].into(), facts: [].into(), word: own };
+        let hidden = lab.word(WordTy::Exists(hidden));
+        let any = lab.any();
+        let body = code(|a| {
+            a.mov(rax, rdi)?;
+            a.mov(rdi, if same { qword_ptr(rdi + 8) } else { qword_ptr(rsi + 8) })?;
+            a.jmp(qword_ptr(rax))
+        });
+        let verdict = lab.check(sig(vec![(6, hidden), (7, hidden)], vec![(0, any)]), &body);
+        if safe { accepted(verdict) } else { rejected(verdict, Code::ArgType) }
+    }
+    // fn f(rdi: own bytes(16), rsi: fn (rdi: ref bytes(8)) -> (rax: int), rdx: ref or imm bytes(8)) -> (rax: exists a. own closure(a))
+    for (mode, safe) in [(Mode::Shared, true), (Mode::Imm, false)] {
+        let mut lab = Lab::default();
+        let layout = closure(&mut lab);
+        let own = lab.word(WordTy::Ptr(Mode::Own, layout));
+        let hidden = Exists { first: 0, vars: [Interval::ALL].into(), facts: [].into(), word: own };
+        let hidden = lab.word(WordTy::Exists(hidden));
+        let raw = lab.bytes(Mode::Own, Term::from(16));
+        let wanted = lab.bytes(Mode::Shared, Term::from(8));
+        let given = lab.bytes(mode, Term::from(8));
+        let any = lab.any();
+        lab.types.sigs.push(sig(vec![(7, wanted)], vec![(0, any)]));
+        let run = lab.word(WordTy::Fn(SigId(lab.types.sigs.len() as u32 - 1)));
+        let body = code(|a| {
+            a.mov(qword_ptr(rdi), rsi)?;
+            a.mov(qword_ptr(rdi + 8), rdx)?;
+            a.mov(rax, rdi)?;
+            a.ret()
+        });
+        let verdict = lab.check(sig(vec![(2, given), (6, run), (7, raw)], vec![(0, hidden)]), &body);
+        if safe { accepted(verdict) } else { rejected(verdict, Code::ResultType) }
+    }
+}
+
+/// A function value that is applied to what its caller may not choose: the signature's variables must be as many.
+#[test]
+fn function_values_are_applied_within_their_variables() {
+    for (given, safe) in [(1, true), (2, false)] {
+        let mut lab = Lab::default();
+        let any = lab.any();
+        lab.types.sigs.push(generic(vec![(7, any)], vec![]));
+        let at = SigId(lab.types.sigs.len() as u32 - 1);
+        let word = lab.word(WordTy::FnAt(at, vec![Term::zero(); given].into()));
+        let verdict = lab.check(sig(vec![(7, word)], vec![]), &[0xc3]);
+        if safe { accepted(verdict) } else { rejected(verdict, Code::IllFormedType) }
+    }
+}
+
+/// A function that quantifies over what the pattern has chosen, or the other way round, is another one.
+#[test]
+fn function_values_differ_by_what_they_quantify_over() {
+    // fn g[n](rsi: fn (rdi: int(n))) is given fn [k](rdi: int(k)) or fn (rdi: int(3)), and called with n = 3.
+    for (general, n, safe) in [(false, 3, true), (false, 4, false), (true, 3, false)] {
+        let mut lab = Lab::default();
+        let var = lab.word(WordTy::Int(Term::var(0)));
+        lab.types.sigs.push(generic(vec![(7, var)], vec![]));
+        let own = SigId(lab.types.sigs.len() as u32 - 1);
+        let pattern = lab.word(WordTy::FnAt(own, [Term::var(0)].into()));
+        let target = lab.other(generic(vec![(2, var), (6, pattern)], vec![]));
+        let three = lab.word(WordTy::Int(Term::from(3)));
+        lab.types.sigs.push(sig(vec![(7, three)], vec![]));
+        let exact = SigId(lab.types.sigs.len() as u32 - 1);
+        let given = lab.word(WordTy::Fn(if general { own } else { exact }));
+        let body = code(|a| {
+            a.mov(edx, n)?;
+            a.call(target)?;
+            a.ret()
+        });
+        let verdict = lab.check(sig(vec![(6, given)], vec![]), &body);
+        if safe { accepted(verdict) } else { assert!(verdict.is_err()) }
+    }
+}
+
+/// Moving a struct takes what it owns along; part of it, or less than all of it, is only bytes.
+#[test]
+fn string_moves_move_whole_structs_once() {
+    let verdict = |count: u32, from: i32, both: bool| -> Verdict {
+        let mut lab = Lab::default();
+        pair(&mut lab, true);
+        let block = lab.bytes(Mode::Own, Term::from(64));
+        let own = owned_pair(&mut lab, codes::code(block));
+        let raw = lab.bytes(Mode::Own, Term::from(16));
+        let body = code(|a| {
+            a.mov(rax, rdi)?;
+            a.mov(rdx, rsi)?;
+            a.add(rsi, from)?;
+            a.mov(ecx, count)?;
+            a.rep().movsq()?;
+            a.ret()
+        });
+        let results = if both { vec![(0, own), (2, own)] } else { vec![(0, own), (2, raw)] };
+        lab.check(sig(vec![(6, own), (7, raw)], results), &body)
+    };
+    accepted(verdict(2, 0, false));
+    rejected(verdict(2, 0, true), Code::ResultType);
+    rejected(verdict(1, 0, false), Code::ResultType);
+    rejected(verdict(1, 8, false), Code::ResultType);
+}
+
+/// Types that are arguments of each other, each twice: as many paths as 2^60, and a few steps.
+#[test]
+fn arguments_with_many_paths() {
+    let mut lab = Lab::default();
+    lab.types.structs.push(Struct { params: 2, ..Struct::default() });
+    let of = [0, 1].map(|v| lab.word(WordTy::Of(Term::var(v), true)));
+    let fields = of.map(|w| lab.layout(Layout::Cell(w))).to_vec();
+    lab.types.structs[0].fields = fields;
+    lab.layout(Layout::Struct(StructId(0), [Term::var(0), Term::var(1)].into()));
+    // Two towers of the same types, so that they are compared.
+    let tower = |lab: &mut Lab| {
+        let mut word = lab.bytes(Mode::Own, Term::from(8));
+        for _ in 0..60 {
+            let both = [codes::code(word), codes::code(word)];
+            let layout = lab.layout(Layout::Struct(StructId(0), both.into()));
+            word = lab.word(WordTy::Ptr(Mode::Own, layout));
+        }
+        word
+    };
+    let (one, other) = (tower(&mut lab), tower(&mut lab));
+    let body = code(|a| {
+        a.mov(rax, rdi)?;
+        a.ret()
+    });
+    accepted(lab.check(sig(vec![(7, one)], vec![(0, other)]), &body));
+}
+
+/// A struct that passes a larger argument to itself at each step cannot be said: arguments are variables or types
+/// without variables. One that passes its own on is as large as its code.
+#[test]
+fn structs_that_lead_to_themselves() {
+    let mut lab = Lab::default();
+    lab.types.structs.push(Struct { params: 1, ..Struct::default() });
+    let of = lab.word(WordTy::Of(Term::var(0), true));
+    let same = lab.layout(Layout::Struct(StructId(0), [Term::var(0)].into()));
+    let next = lab.word(WordTy::Ptr(Mode::Own, same));
+    lab.types.structs[0].fields = vec![lab.layout(Layout::Cell(next)), lab.layout(Layout::Cell(of))];
+    let verdict = lab.check(
+        generic(vec![(7, next)], vec![(0, of)]),
+        &code(|a| {
+            for _ in 0..200 {
+                a.mov(rdi, qword_ptr(rdi))?;
+            }
+            a.mov(rax, qword_ptr(rdi + 8))?;
+            a.ret()
+        }),
+    );
+    accepted(verdict);
+    // By value it would be infinitely large.
+    let mut lab = Lab::default();
+    lab.types.structs.push(Struct { params: 1, ..Struct::default() });
+    let same = lab.layout(Layout::Struct(StructId(0), [Term::var(0)].into()));
+    lab.types.structs[0].fields = vec![same];
+    rejected(lab.check(Sig::default(), &[0xc3]), Code::IllFormedType);
 }
