@@ -337,7 +337,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Ok(())
             }
             (WordTy::Fn(p), WordTy::Fn(a)) if self.same_sig(*p, *a)? => Ok(()),
-            (WordTy::Fn(_) | WordTy::FnAt(..), WordTy::Fn(_) | WordTy::FnAt(..)) => {
+            (WordTy::FnAt(..), WordTy::Fn(_) | WordTy::FnAt(..)) | (WordTy::Fn(_), WordTy::FnAt(..)) => {
                 let (Some(p), Some(a)) = (self.code_of(pattern)?, self.code_of(actual)?) else {
                     return Ok(());
                 };
@@ -369,6 +369,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         blame: Blame,
     ) -> Checked {
         self.spend(4 + (pargs.len() + aargs.len()) as u64)?;
+        let blame = Blame { fact: blame.shape, ..blame };
         if p == a && pargs.len() == aargs.len() {
             for (p, a) in pargs.iter().zip(&aargs) {
                 self.unify(s, p, a, false, blame)?;

@@ -189,6 +189,10 @@ pub(super) fn helps(s: &Scene<'_>) -> Vec<String> {
         && let Some(sig) = callee.and_then(|i| s.program.sig_at(i.imm as u64))
     {
         all.insert(0, format!("the function is {}", s.view().printer().sig(sig)));
+        let open = s.reject.why == "nothing says what an index variable stands for";
+        if open && s.program.types.sig(sig).vars.contains(&Interval::ALL) {
+            all.push("if it is a type, say it at the call: `call name[own thing]`".into());
+        }
     }
     let goal = s.reject.goal.iter().flat_map(|g| g.summands());
     if goal.into_iter().any(|(v, _)| s.state().facts.interval(v).lo == -4095) {
