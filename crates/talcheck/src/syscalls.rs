@@ -59,8 +59,8 @@ A call goes through the gate with its number in `rax`, and `sys NAME` writes bot
 - `int`: any word. `int(k)`: the value of the variable `k`, which is in `0 .. 2^63 - 1` unless the brackets in front \
 say otherwise.
 - `&[k]`: at least `k` bytes that the kernel may read. `&mut [k]`: that it may also write.
-- `own bytes(n)`: memory of n bytes that belongs to the program alone; as an argument it is given away. `res`: that, \
-or an error.
+- `own bytes(n)`: memory of n bytes that belongs to the program alone; as an argument it is given away. `ref \
+bytes(n)`: memory that is there until the process ends and that others may write. `res`: that, or an error.
 - `0 | ...`: the constant 0, or that.
 - `path`: a string (`&cstr`), or at least 4096 readable bytes, of which the kernel reads no more.
 - `len(k)`: the address of a number of 4 bytes, known to be `k`, in the frame or in owned memory. The kernel writes \

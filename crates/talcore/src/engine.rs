@@ -7,7 +7,7 @@ use crate::matching::Subst;
 use crate::program::{EQ_STEPS, Function, ObjectKind, Program};
 use crate::state::{Env, Lay, Loc, LocId, STATIC, State, Word};
 use crate::term::Term;
-use crate::types::{Mode, Sig, SigId, WordId, WordTy};
+use crate::types::{Layout, Mode, Sig, SigId, WordId, WordTy};
 use crate::verdict::{Code, Reject};
 use crate::x86::insn::{Insn, Width};
 use alloc::boxed::Box;
@@ -426,7 +426,9 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Makes a location for memory that the function may use from here on, and assumes what holds
     /// of every object: `0 <= size(l) <= MAXOBJ`.
     pub fn open(&mut self, mode: Mode, mut lay: Lay) -> Checked<LocId> {
-        if matches!(mode, Mode::Own | Mode::Uniq) {
+        // What the kernel maps has a type of the interface table, which labels cannot name.
+        let bytes = matches!(self.program.types.layout(lay.id), Layout::Bytes(n) if n.as_const().is_none());
+        if matches!(mode, Mode::Own | Mode::Uniq) || mode == Mode::Shared && bytes {
             lay = self.canonical(&lay)?;
         }
         if let Some(size) = self.size_of(&lay) {

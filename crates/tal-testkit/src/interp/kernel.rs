@@ -181,7 +181,12 @@ impl Machine<'_> {
         let size = layout.and_then(|l| program.shapes.size(l)).and_then(|t| value(t, vars));
         match size {
             Some(size) if (0..=MOST).contains(&size) && self.rng.u8(..4) > 0 => {
-                self.memory.allocate(vec![0; size as usize], Mode::Own, Holds::Hidden)
+                let mode = program.types.pointer(ty).map_or(Mode::Own, |p| p.0);
+                let addr = self.memory.allocate(vec![0; size as usize], mode, Holds::Hidden);
+                if mode == Mode::Shared {
+                    self.noise(addr, size as u64).unwrap_or_default();
+                }
+                addr
             }
             _ => self.rng.u64(4095u64.wrapping_neg()..),
         }

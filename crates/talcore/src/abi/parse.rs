@@ -18,7 +18,7 @@
 //! pointer = "&" "mut"? "[" term "]"                              at least so many raw bytes
 //! set    = NAME-or-number ("|" NAME-or-number)*                  a named set stands for its members
 //! result = "noreturn" | "->" "(" REG ":" answer ")" facts?
-//! answer = "int" | "int" "(" bound ".." bound ")" | "int" "(" NAME ")" | "res" owned
+//! answer = "int" | "int" "(" bound ".." bound ")" | "int" "(" NAME ")" | "res" (owned | "ref" "bytes" "(" term ")")
 //! facts  = "{" term ("<=" term)+ ("," ...)* "}"
 //! term   = ("-"? product) (("+" | "-") product)*,  product = number | NAME | number "*" NAME
 //! ```
@@ -416,12 +416,7 @@ impl Parser<'_> {
         if !zero {
             self.lex.expect("bytes")?;
         }
-        self.lex.expect("(")?;
-        let size = self.term(scope)?;
-        self.lex.expect(")")?;
-        if !scope.facts().evidently_in(&size, Interval::new(1, self.arch.id.max_object())) {
-            return self.lex.error("a size within 1 .. the largest object before this");
-        }
+        let size = self.object_size(scope)?;
         let layout = if zero {
             let byte = self.intern_layout(Layout::Num(Width::B1, crate::shapes::ZERO));
             Layout::Array(size, byte)
@@ -430,6 +425,25 @@ impl Parser<'_> {
         };
         let layout = self.intern_layout(layout);
         Ok(self.intern(WordTy::Ptr(Mode::Own, layout)))
+    }
+
+    /// `ref bytes(n)`: memory that is there until the process ends and that others may write.
+    fn mapped(&mut self, scope: &Scope) -> Result<WordId> {
+        self.lex.expect("bytes")?;
+        let size = self.object_size(scope)?;
+        let layout = self.intern_layout(Layout::Bytes(size));
+        Ok(self.intern(WordTy::Ptr(Mode::Shared, layout)))
+    }
+
+    /// `(n)`: the size of an object.
+    fn object_size(&mut self, scope: &Scope) -> Result<Term> {
+        self.lex.expect("(")?;
+        let size = self.term(scope)?;
+        self.lex.expect(")")?;
+        if !scope.facts().evidently_in(&size, Interval::new(1, self.arch.id.max_object())) {
+            return self.lex.error("a size within 1 .. the largest object before this");
+        }
+        Ok(size)
     }
 
     fn intern(&mut self, ty: WordTy) -> WordId {
@@ -459,9 +473,9 @@ impl Parser<'_> {
             return self.lex.error("the result register");
         }
         if self.lex.eat("res")? {
-            let owned = self.owned(scope)?;
+            let found = if self.lex.eat("ref")? { self.mapped(scope)? } else { self.owned(scope)? };
             self.lex.expect(")")?;
-            return Ok(Vec::from([(reg.0, self.intern(WordTy::Res(owned)))]));
+            return Ok(Vec::from([(reg.0, self.intern(WordTy::Res(found)))]));
         }
         self.lex.expect("int")?;
         let word = Interval::unsigned(self.arch.id.word_bits());

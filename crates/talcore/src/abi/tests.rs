@@ -125,7 +125,7 @@ fn results_are_words_and_errors_fit() {
         if let [(0, w)] = e.results[..]
             && let WordTy::Res(owned) = types.word(w)
         {
-            assert!(matches!(types.pointer(*owned), Some((Mode::Own, _))), "{}", e.name);
+            assert!(matches!(types.pointer(*owned), Some((Mode::Own | Mode::Shared, _))), "{}", e.name);
             assert!(e.result_vars.is_empty() && e.result_facts.is_empty(), "{}", e.name);
             continue;
         }
@@ -236,7 +236,7 @@ fn selectors_are_keys() {
         ("lseek", &[DX]),
         ("lsetxattr", &[R8]),
         ("madvise", &[DX]),
-        ("mmap", &[DI, DX, R10, R9]),
+        ("mmap", &[DI, DX, R10]),
         ("memfd_create", &[SI]),
         ("newfstatat", &[R10]),
         ("open", &[SI]),
@@ -321,7 +321,10 @@ fn flags_that_outlive_the_call_are_refused() {
     assert!(typed("mmap", &[(DI, 0), (DX, 3), (R10, 0x22), (R9, 0)]));
     assert!(!typed("mmap", &[(DI, 0), (DX, 7), (R10, 0x22), (R9, 0)]), "PROT_EXEC");
     assert!(!typed("mmap", &[(DI, 0), (DX, 3), (R10, 0x32), (R9, 0)]), "MAP_FIXED");
-    assert!(!typed("mmap", &[(DI, 0), (DX, 3), (R10, 2), (R9, 0)]), "a file");
+    assert!(!typed("mmap", &[(DI, 0), (DX, 3), (R10, 0x22), (R9, 4096)]), "a file's offset without a file");
+    assert!(!typed("mmap", &[(DI, 0), (DX, 3), (R10, 0x12)]), "MAP_FIXED over a file");
+    assert!(!typed("mmap", &[(DI, 0), (DX, 5), (R10, 2)]), "PROT_EXEC of a file");
+    assert!(!typed("mmap", &[(DI, 0), (DX, 3), (R10, 3)]), "MAP_SHARED_VALIDATE");
     assert!(!typed("mmap", &[(DI, 0), (DX, 3), (R10, 0x21), (R9, 0)]), "MAP_SHARED");
     assert!(!typed("mmap", &[(DI, 0), (DX, 3), (R10, 0x122), (R9, 0)]), "MAP_GROWSDOWN");
     assert!(!typed("mmap", &[(DX, 3), (R10, 0x22), (R9, 0)]), "an address");
@@ -378,6 +381,7 @@ fn broken_tables_are_refused() {
         "sys a = 1 [k: 1..9](rsi: int(8*k), rdi: own bytes(8*k)) -> (rax: res own bytes(k)) man a(2)",
         "sys a = 1 [k: 0..9](rsi: len(k), rdi: &mut [k]) -> (rax: int) man a(2)",
         "sys a = 1 [n, t](rsi: int(n), rdi: vec mut(n, t)) -> (rax: int(r)) {-1 <= r <= t} man a(2)",
+        "sys a = 1 [k: 1..9](rsi: int(8*k)) -> (rax: res ref bytes(8*k)) man a(2)",
         "sys a = 1 (rsi: strings, rdi: action(1 | 4)) -> (rax: int) man a(2)",
     ];
     for item in good {
@@ -393,6 +397,8 @@ fn broken_tables_are_refused() {
         "sys a = 1 [k: 0..9](rdi: own bytes(k), rsi: int(k)) -> (rax: int) man a(2)",
         "sys a = 1 [k](rsi: int(k)) -> (rax: res own bytes(k + 1)) man a(2)",
         "sys a = 1 [k: 1..9](rsi: int(k)) -> (rax: own bytes(k)) man a(2)",
+        "sys a = 1 [k: 1..9](rsi: int(k)) -> (rax: ref bytes(k)) man a(2)",
+        "sys a = 1 [k: 0..9](rsi: int(k)) -> (rax: res ref bytes(k)) man a(2)",
         "sys a = 1 [k: 1..9](rsi: int(k)) -> (rax: res int) man a(2)",
         "sys a = 1 [k: 1..9](rsi: int(k), rdi: 0 | own bytes(k)) -> (rax: int) man a(2)",
         "sys a = 1 [k: 0..0x10000000000000000](rsi: int(k)) -> (rax: int) man a(2)",
