@@ -55,7 +55,12 @@ fn prepare(options: &Options, what: &Program) -> Result<(Job, Archive), String> 
     let absolute = |path: &Path| std::path::absolute(path).map_err(|e| format!("{}: {e}", path.display()));
     let program = absolute(&what.program)?;
     if !program.is_file() {
-        return Err(format!("{}: there is no such file to run", what.program.display()));
+        let shown = what.program.display();
+        let why =
+            if program.is_dir() { "this is a directory, not a program" } else { "there is no such file" };
+        return Err(format!(
+            "{shown}: {why}; `cargo xtask examples` builds those of examples/ to target/examples/"
+        ));
     }
     let mut archive = image::base()?;
     archive.directory(&directory);
