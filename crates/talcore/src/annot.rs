@@ -6,7 +6,8 @@
 //! stream:   uleb labels; for each: uleb distance from the previous label (the first: from the
 //!           function's start), state
 //!           uleb ghosts; for each: uleb distance from the previous one, u8 0 split: u8 register, or
-//!           u8 1 join: u8 register, u8 register, or u8 2: uleb type variable, uleb word that it stands for
+//!           u8 1 join: u8 register, u8 register, u8 2: uleb type variable, uleb word that it stands for,
+//!           or u8 3 cursor, 4 advance, 5 end: u8 register
 //!           uleb size of the answers in bytes, answers; the rest: optional proofs
 //! state:    its differences to the previous label's (the first: to the entry state):
 //!           u8 flags: 1 variables, 2 locations, 4 registers, 8 frame, 16 facts, 64 contents differ, 32 debt
@@ -14,7 +15,8 @@
 //!           [variables: uleb own variables; an interval for each that the previous label does not have;
 //!            uleb changed ones; for each: uleb variable, interval]
 //!           [locations: uleb own locations kept, from the first; uleb new ones; for each: u8 mode, uleb
-//!            layout, uleb count, terms (its environment)]
+//!            layout, uleb count, terms (its environment), or 7: a cursor's cell, uleb location of the
+//!            object that it began in, uleb layout]
 //!           [contents: uleb locations; for each: uleb location (one of exclusive memory), u8 0: it may not be
 //!            used any more; 1: uleb layout, uleb count, terms (its environment); uleb held words, for each
 //!            term (its offset), word]
@@ -217,6 +219,9 @@ fn ghosts(r: &mut Reader<'_>, size: u64, words: (u32, u32)) -> Option<Vec<(u64, 
                 let id: u32 = r.num()?;
                 Ghost::Choose(v, WordId(words.0.checked_add(id).filter(|id| *id < words.1)?))
             }
+            3 => Ghost::Cursor(reg(r)?),
+            4 => Ghost::Advance(reg(r)?),
+            5 => Ghost::End(reg(r)?),
             _ => return None,
         };
         all.push((at, ghost));

@@ -334,6 +334,9 @@ impl<'a, G: Guide> Engine<'a, G> {
                         Some(_) => {
                             "the memory was given away, and what tells whether it is back was not tested"
                         }
+                        None if self.state.locs.iter().any(|c| c.hole.is_some_and(|h| h.root == id)) => {
+                            "a cursor is in this memory: `end` it first"
+                        }
                         None => "the memory was given away before, or is part of itself",
                     };
                     return self.reject(Code::NotPointer, why);
@@ -463,6 +466,9 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.between();
         match ghost {
             Ghost::Split(r) => self.split_memory(r),
+            Ghost::Cursor(r) => self.cursor(r),
+            Ghost::Advance(r) => self.advance_cursor(r),
+            Ghost::End(r) => self.end_cursor(r),
             Ghost::Join(a, b) => self.join_memory(a, b),
             Ghost::Choose(v, ty) => self.choose(v, ty),
         }

@@ -27,6 +27,12 @@ pub enum Edge {
 pub enum Ghost {
     /// `split r`: owned raw memory becomes two objects, the second from where `r` points.
     Split(Reg),
+    /// `cursor r`: the cell that `r` points to leaves its object, which has a hole then.
+    Cursor(Reg),
+    /// `advance r`: the cursor goes on to the cell that `r` points to.
+    Advance(Reg),
+    /// `end r`: the cursor's cell fills its hole.
+    End(Reg),
     /// `join a, b`: the objects that `a` and `b` point to, one right behind the other, become one.
     Join(Reg, Reg),
     /// What a type variable of the function stands for that the instruction calls, where nothing tells: the variable's

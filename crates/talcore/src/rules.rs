@@ -3,6 +3,7 @@
 mod access;
 mod call;
 mod control;
+mod cursor;
 mod frame;
 mod gate;
 mod integer;

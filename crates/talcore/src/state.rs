@@ -73,6 +73,17 @@ pub struct Loc {
     pub live: bool,
     /// It may be used again once this is known to hold, and never if it is known not to.
     pub guard: Option<Guard>,
+    /// It is the cell of a cursor.
+    pub hole: Option<Hole>,
+}
+
+/// What is whole again when a cursor ends: see `rules::cursor`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hole {
+    /// The object that the cursor began in. It cannot be used meanwhile.
+    pub root: LocId,
+    /// The cell, whose type mentions no variables.
+    pub cell: LayoutId,
 }
 
 /// A variable that lies in an interval.
@@ -96,7 +107,7 @@ pub struct Held {
 impl Loc {
     /// Memory with the contents of a layout.
     pub fn new(mode: Mode, lay: Lay) -> Loc {
-        Loc { mode, lay, addr: None, cells: Vec::new(), live: true, guard: None }
+        Loc { mode, lay, addr: None, cells: Vec::new(), live: true, guard: None, hole: None }
     }
 
     /// Whether its contents may differ from one program point to the next: nobody else can write it.

@@ -9,7 +9,7 @@ use talcore::program::{Function, Program};
 use talcore::shapes::BORROWS;
 use talcore::state::{Env, Loc, STATIC, State, Word};
 use talcore::term::Term;
-use talcore::types::{Layout, LayoutId, WordId};
+use talcore::types::{Layout, LayoutId, Mode, WordId};
 
 /// The answers of one function, in the order in which they are asked.
 #[derive(Default)]
@@ -142,13 +142,20 @@ impl Writer<'_> {
                 wire::interval(&mut self.out, range);
             }
         }
-        let same = |a: &Loc, b: &Loc| a.mode == b.mode && a.lay == b.lay;
+        let same = |a: &Loc, b: &Loc| a.mode == b.mode && a.lay == b.lay && a.hole == b.hole;
         let kept = before.locs.iter().zip(&s.locs).take_while(|(a, b)| same(a, b)).count();
         let kept = kept.max(entry.locs.len());
         if differs(self, kept < before.locs.len() || kept < s.locs.len(), 2) {
             wire::count(&mut self.out, kept - entry.locs.len());
             wire::count(&mut self.out, s.locs.len() - kept);
             for l in &s.locs[kept..] {
+                if let Some(hole) = l.hole {
+                    self.out.push(Mode::ALL.len() as u8);
+                    wire::uleb(&mut self.out, hole.root.into());
+                    let id = self.layout(hole.cell)?;
+                    wire::uleb(&mut self.out, id.into());
+                    continue;
+                }
                 self.out.push(l.mode as u8);
                 let id = self.layout(l.lay.id)?;
                 wire::uleb(&mut self.out, id.into());
@@ -198,7 +205,10 @@ impl Writer<'_> {
     /// What exclusive memory holds, where a reader would not know it.
     fn contents(&mut self, s: &State, before: &[Loc], flags: usize) -> Option<()> {
         let changed = |(i, l): &(usize, &Loc)| {
-            let fresh = Loc { addr: None, cells: Vec::new(), live: true, ..(*l).clone() };
+            let mut fresh = Loc { addr: None, cells: Vec::new(), live: true, ..(*l).clone() };
+            if let Some(hole) = l.hole {
+                fresh.lay.id = hole.cell;
+            }
             let old = before.get(*i).unwrap_or(&fresh);
             l.exclusive() && (l.live, &l.lay, &l.cells) != (old.live, &old.lay, &old.cells)
         };
@@ -241,6 +251,9 @@ impl Writer<'_> {
                     let id = ty.0.saturating_sub(self.function.types.words.0);
                     wire::uleb(&mut self.out, id.into());
                 }
+                Ghost::Cursor(r) => self.out.extend([3, r.0]),
+                Ghost::Advance(r) => self.out.extend([4, r.0]),
+                Ghost::End(r) => self.out.extend([5, r.0]),
             }
         }
     }

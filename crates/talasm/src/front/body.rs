@@ -166,7 +166,7 @@ impl Cx<'_> {
                         None => good = false,
                     }
                 }
-                if mnemonic == "split" || mnemonic == "join" {
+                if matches!(&*mnemonic, "split" | "join" | "cursor" | "advance" | "end") {
                     return self.ghost(&mnemonic, &operands, stmt.span);
                 }
                 good.then_some(Item::Instr(Instr { prefix, mnemonic, operands, span: stmt.span }))
@@ -187,12 +187,20 @@ impl Cx<'_> {
         let registers: Option<Vec<Reg>> = operands.iter().map(register).collect();
         let ghost = match (name, registers.as_deref()) {
             ("split", Some([r])) => Some(Ghost::Split(*r)),
+            ("cursor", Some([r])) => Some(Ghost::Cursor(*r)),
+            ("advance", Some([r])) => Some(Ghost::Advance(*r)),
+            ("end", Some([r])) => Some(Ghost::End(*r)),
             ("join", Some([a, b])) => Some(Ghost::Join(*a, *b)),
             _ => None,
         };
         if ghost.is_none() {
             let usage = match name {
                 "split" => "`split r`: the register points to where owned memory is cut in two",
+                "cursor" => "`cursor r`: the register points to a cell that owns memory or is 0",
+                "advance" => {
+                    "`advance r`: the register points to a cell of the object that the cursor's cell owns"
+                }
+                "end" => "`end r`: the register points to the cursor's cell",
                 _ => "`join a, b`: the registers point to two owned objects, one right behind the other",
             };
             self.error(1301, format!("`{name}` takes whole registers")).at(span, "not these").help(usage);

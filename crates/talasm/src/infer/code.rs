@@ -136,7 +136,7 @@ impl Code {
                 let mut e = effect(program, function, sig, i);
                 for ghost in self.ghosts.get(at).into_iter().flatten() {
                     e.reads |= match ghost {
-                        Ghost::Split(r) => bit(*r),
+                        Ghost::Split(r) | Ghost::Cursor(r) | Ghost::Advance(r) | Ghost::End(r) => bit(*r),
                         Ghost::Join(a, b) => bit(*a) | bit(*b),
                         Ghost::Choose(..) => 0,
                     };

@@ -133,7 +133,7 @@ impl Join<'_, '_> {
 
     /// What both hold, under the label's variables; `None`: nothing that a label could say.
     pub(super) fn contents(&mut self, label: &mut Label, p: &Loc, a: &Loc) -> Option<Loc> {
-        if p.mode != a.mode || !p.live || !a.live {
+        if p.mode != a.mode || p.hole.map(|h| h.root) != a.hole.map(|h| h.root) || !p.live || !a.live {
             return None;
         }
         // Zeros with other words among them are raw memory for a label, unless nothing else comes there.

@@ -163,6 +163,9 @@ impl<'a, 'p> Projection<'a, 'p> {
         let env = self.env(&old.lay.env);
         locs.push(Loc::new(mode, Lay { id, env }));
         let k = locs.len() as LocId - 1;
+        if let Some(new) = locs.last_mut() {
+            new.hole = old.hole;
+        }
         self.locs.insert(l, k);
         self.held(l, k, locs);
         k

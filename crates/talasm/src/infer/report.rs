@@ -90,7 +90,7 @@ fn step_before(body: &[Item], item: usize, reg: Option<u8>) -> Option<Span> {
     let steps =
         before.filter_map(|i| if let Item::Ghost(ghost, span) = i { Some((ghost, *span)) } else { None });
     let about = |ghost: &Ghost| match ghost {
-        Ghost::Split(r) => reg == Some(r.0),
+        Ghost::Split(r) | Ghost::Cursor(r) | Ghost::Advance(r) | Ghost::End(r) => reg == Some(r.0),
         Ghost::Join(a, b) => reg == Some(a.0) || reg == Some(b.0),
         Ghost::Choose(..) => reg.is_none(),
     };

@@ -7,7 +7,7 @@ use crate::limits;
 use crate::program::{Function, Program};
 use crate::reader::Reader;
 use crate::shapes::BORROWS;
-use crate::state::{Env, Held, Lay, STATIC, Slot, State, Word};
+use crate::state::{Env, Held, Hole, Lay, STATIC, Slot, State, Word};
 use crate::term::Term;
 use crate::types::{LayoutId, Mode, SigId, WordId, WordTy};
 use crate::x86::insn::Reg;
@@ -156,7 +156,15 @@ impl Labels<'_, '_> {
         s.locs.truncate(first + kept);
         let vars = s.facts.var_count() as u32;
         for _ in 0..self.r.count(limits::LOCATIONS)? {
-            let mode = *Mode::ALL.get(self.r.u8()? as usize)?;
+            let mode = self.r.u8()? as usize;
+            if mode == Mode::ALL.len() {
+                let root = self.r.num().filter(|l| (*l as usize) < first)?;
+                let cell = LayoutId(self.layout()?);
+                let l = s.new_loc(Mode::Uniq, Lay { id: cell, env: Some(Rc::from([])) })?;
+                s.locs.get_mut(l as usize)?.hole = Some(Hole { root, cell });
+                continue;
+            }
+            let mode = *Mode::ALL.get(mode)?;
             let id = LayoutId(self.layout()?);
             let mut lay = Lay { id, env: self.env(vars)? };
             if matches!(mode, Mode::Own | Mode::Uniq) {

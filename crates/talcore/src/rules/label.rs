@@ -239,7 +239,20 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         // Exclusive memory is that of parameters and has one name: with a second one a call could
         // borrow it twice.
-        if have.mode == Mode::Uniq {
+        if let (Some(hole), Some(theirs)) = (have.hole, want.hole) {
+            // A cursor in an argument or static: there is one, and the label has it.
+            self.spend(s.locs.len() as u64)?;
+            let fixed = hole.root == theirs.root && (hole.root as usize) < self.rigid_locs;
+            if !fixed || s.locs.contains(&Some(actual)) {
+                return self.reject(LABEL.shape, "the cursor belongs to another object on this edge");
+            }
+            let none = Some(alloc::rc::Rc::from([]));
+            self.same_layout(s, (theirs.cell, &none), (hole.cell, &none), 0, LABEL)?;
+            s.locs[i] = Some(actual);
+            self.lent.push(Lent::Object(actual, Mode::Uniq));
+            return self.match_contents(s, label, pattern, actual);
+        }
+        if have.mode == Mode::Uniq || have.hole.is_some() || want.hole.is_some() {
             return self.reject(LABEL.shape, "an exclusive borrow gets a second name on this edge");
         }
         if have.mode == Mode::Own {

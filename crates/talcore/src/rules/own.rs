@@ -583,6 +583,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         Ok(if apart { Lies::Apart } else { Lies::Perhaps })
     }
 
+    /// Whether a whole word at `off` is proved not to meet another one at `held`.
+    pub fn meets_not(&mut self, off: &Term, held: &Term) -> Checked<bool> {
+        self.apart(off, &Term::from(i128::from(self.word())), held)
+    }
+
     /// Whether `size` bytes at `off` are proved not to meet a whole word at `held`.
     fn apart(&mut self, off: &Term, size: &Term, held: &Term) -> Checked<bool> {
         let behind = self.term(off.sub(held))?;

@@ -46,6 +46,8 @@ pub(crate) struct Lab {
     /// Labels by their offsets.
     pub(crate) labels: Vec<(u64, Label)>,
     pub(crate) witnesses: Vec<Term>,
+    /// Steps without machine code, by the offsets that they stand before.
+    pub(crate) ghosts: Vec<(u64, Ghost)>,
     /// Constants are addresses, not numbers.
     pub(crate) addresses: bool,
 }
@@ -94,11 +96,13 @@ impl Lab {
         let labels = std::mem::take(&mut self.labels);
         let witnesses = std::mem::take(&mut self.witnesses).into_iter();
         let addresses = self.addresses;
+        let ghosts: std::collections::VecDeque<_> = std::mem::take(&mut self.ghosts).into();
         self.program(sig, code, |program| {
             let function = &program.functions[0];
             let entry = Engine::new(program, function, walk::NoGuide, 1 << 20)?.entry;
             let labels = labels.iter().map(|(at, make)| (*at, Rc::new(make(&entry)))).collect();
-            let mut engine = Engine::new(program, function, Liar { labels, witnesses, addresses }, 1 << 20)?;
+            let mut engine =
+                Engine::new(program, function, Liar { labels, witnesses, addresses, ghosts }, 1 << 20)?;
             walk::run(&mut engine).map(|_| ())
         })
     }
@@ -165,6 +169,7 @@ struct Liar {
     labels: BTreeMap<u64, Rc<State>>,
     witnesses: std::vec::IntoIter<Term>,
     addresses: bool,
+    ghosts: std::collections::VecDeque<(u64, Ghost)>,
 }
 
 impl Guide for Liar {
@@ -182,8 +187,8 @@ impl Guide for Liar {
     fn label(&mut self, at: u64) -> Option<Rc<State>> {
         self.labels.get(&at).cloned()
     }
-    fn ghost(&mut self, _: u64) -> Option<(u64, Ghost)> {
-        None
+    fn ghost(&mut self, at: u64) -> Option<(u64, Ghost)> {
+        if self.ghosts.front().is_some_and(|g| g.0 <= at) { self.ghosts.pop_front() } else { None }
     }
     fn next_label(&mut self, at: u64) -> Option<u64> {
         self.labels.range(at..).next().map(|l| *l.0)

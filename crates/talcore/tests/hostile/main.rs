@@ -2,6 +2,7 @@
 //! annotations could try, straight at the engine.
 
 mod frame;
+mod cursors;
 mod kept;
 mod lab;
 mod owners;

@@ -1,0 +1,211 @@
+//! Cursors: C's `node **pp`, a pointer to the cell that owns the rest of a list or of a branch of a tree.
+//!
+//! `cursor r` takes the cell that `r` points to out of its object: the cell is memory of its own from then on, and the
+//! object has a *hole*. `advance r` goes on to a cell of the object that the present cell owns; that object becomes part
+//! of what lies behind it again, but for the hole that the new cell leaves. `end r` fills the hole.
+//!
+//! What makes it true: the cell's type is closed, and it may be 0. Whatever word of this type is in the hole, the object
+//! around it has the type that it had; by induction this holds for the chain of all objects that the cursor went
+//! through. So nothing is remembered of them: a cursor is the cell, and the object that is whole again at the end. That
+//! object cannot be used meanwhile, nor can those on the way.
+
+use crate::engine::{Checked, Engine};
+use crate::guide::Guide;
+use crate::limits;
+use crate::matching::{Blame, Subst};
+use crate::state::{Held, Hole, Lay, LocId, STATIC, Word};
+use crate::term::Term;
+use crate::types::{Layout, LayoutId, Mode, WordId, WordTy};
+use crate::verdict::Code;
+use crate::x86::insn::Reg;
+use alloc::rc::Rc;
+
+const GHOST: Blame = Blame { shape: Code::Ghost, fact: Code::Ghost };
+
+impl<'a, G: Guide> Engine<'a, G> {
+    /// The object that a register points to, which nobody else has, and the offset.
+    fn pointed(&self, r: Reg) -> Checked<(LocId, Term)> {
+        match self.get(r) {
+            Word::Ptr(l, e) if l < STATIC && self.loc(l)?.exclusive() => Ok((l, e)),
+            _ => Err(self
+                .fail(Code::Ghost, "the register does not point to memory of this function alone")
+                .reg(r.0)),
+        }
+    }
+
+    /// The word of a cell in which a cursor may stand.
+    fn cursor_word(&self, cell: LayoutId) -> Option<WordId> {
+        let Layout::Cell(w) = self.program.types.layout(cell) else { return None };
+        let types = &self.program.types;
+        let fits = self.program.shapes.closed(*w)
+            && types.linear(*w)
+            && matches!(types.word(*w), WordTy::Opt(_))
+            && types.pointer(*w).is_some();
+        fits.then_some(*w)
+    }
+
+    /// The cell that lies at an offset, if a cursor may stand there.
+    fn cell_at(&mut self, lay: &Lay, off: &Term) -> Checked<Option<LayoutId>> {
+        let (mut lay, mut off) = (lay.clone(), off.clone());
+        for _ in 0..=limits::NESTING {
+            self.spend(2)?;
+            if let Layout::Cell(_) = self.program.types.layout(lay.id) {
+                return Ok(
+                    Some(lay.id).filter(|id| off.as_const() == Some(0) && self.cursor_word(*id).is_some())
+                );
+            }
+            match self.inside_of(&lay, &off)? {
+                Some((l, o)) => (lay, off) = (l, o),
+                None => return Ok(None),
+            }
+        }
+        self.reject(Code::Limit, "types are nested too deeply")
+    }
+
+    /// The same for any instance of a layout: at a constant offset, behind parts of constant size.
+    fn cell_of_type(&mut self, mut id: LayoutId, mut off: i128) -> Checked<Option<LayoutId>> {
+        let program = self.program;
+        for _ in 0..=limits::NESTING {
+            self.spend(2)?;
+            let fields = match program.types.layout(id) {
+                Layout::Cell(_) => {
+                    return Ok(Some(id).filter(|id| off == 0 && self.cursor_word(*id).is_some()));
+                }
+                Layout::Struct(s, _) => &program.types.strukt(*s).fields[..],
+                Layout::Seq(fields) => fields,
+                _ => return Ok(None),
+            };
+            let mut found = None;
+            for &field in fields {
+                self.spend(1)?;
+                let size = program.shapes.size(field).and_then(Term::as_const);
+                match size {
+                    Some(size) if size < 0 => return Ok(None),
+                    Some(size) if off >= size => off -= size,
+                    _ => {
+                        found = Some(field);
+                        break;
+                    }
+                }
+            }
+            let Some(field) = found else { return Ok(None) };
+            id = field;
+        }
+        self.reject(Code::Limit, "types are nested too deeply")
+    }
+
+    /// A new cell with a hole around it, to which the words point that pointed there.
+    fn new_cursor(&mut self, from: (LocId, &Term), hole: Hole, word: Option<Word>) -> Checked<LocId> {
+        let lay = Lay { id: hole.cell, env: Some(Rc::from([])) };
+        let c = self.open(Mode::Uniq, lay)?;
+        self.spend(self.state.parts() as u64)?;
+        if let Some(loc) = self.state.locs.get_mut(c as usize) {
+            loc.hole = Some(hole);
+            loc.cells.extend(word.map(|word| Held { off: Term::zero(), word }));
+        }
+        for w in self.state.words_mut() {
+            if matches!(w, Word::Ptr(l, e) if *l == from.0 && e == from.1) {
+                *w = Word::Ptr(c, Term::zero());
+            }
+        }
+        Ok(c)
+    }
+
+    /// `cursor r`.
+    pub fn cursor(&mut self, r: Reg) -> Checked {
+        let (l, off) = self.pointed(r)?;
+        self.fold(l, GHOST)?;
+        let lay = self.loc(l)?.lay;
+        let Some(cell) = self.cell_at(&lay, &off)? else {
+            return Err(self.fail(Code::Ghost, "no cell lies there that owns memory or is 0").reg(r.0));
+        };
+        self.addr(l)?;
+        self.new_cursor((l, &off), Hole { root: l, cell }, None)?;
+        if let Some(loc) = self.state.locs.get_mut(l as usize) {
+            loc.live = false;
+        }
+        Ok(())
+    }
+
+    /// `advance r`.
+    pub fn advance_cursor(&mut self, r: Reg) -> Checked {
+        let (k, off) = self.pointed(r)?;
+        self.spend(self.state.locs.len() as u64)?;
+        let next = Word::Ptr(k, Term::zero());
+        let behind = |w: &Held| w.off.as_const() == Some(0) && w.word == next;
+        let cursor =
+            self.state.locs.iter().position(|l| l.live && l.hole.is_some() && l.cells.iter().any(behind));
+        let hole = cursor.and_then(|c| self.state.locs.get(c)).and_then(|c| c.hole);
+        let (Some(c), Some(hole)) = (cursor, hole) else {
+            return Err(self
+                .fail(Code::Ghost, "no cursor's cell owns the object that the register points to")
+                .reg(r.0));
+        };
+        let known =
+            || self.fail(Code::Ghost, "the cell is not one through which the cursor can go on").reg(r.0);
+        let Some((word, (_, want))) =
+            self.cursor_word(hole.cell).and_then(|w| Some((w, self.program.types.pointer(w)?)))
+        else {
+            return Err(known());
+        };
+        let none = Some(Rc::from([]));
+        // Where the object goes back to its cell has the type of that cell: then any word of it fits into the hole.
+        let fail = known();
+        let at = off.as_const();
+        let cell = match at {
+            Some(at) => self.cell_of_type(want, at)?,
+            None => None,
+        };
+        let Some(cell) = cell else { return Err(fail) };
+        self.same_layout(&mut Subst::identity(), (hole.cell, &none), (cell, &none), 0, GHOST)?;
+        // What is in it now.
+        let mut held = None;
+        let count = self.state.locs.get(k as usize).map_or(0, |l| l.cells.len());
+        for i in 0..count {
+            let Some(cell) = self.state.locs.get(k as usize).and_then(|l| l.cells.get(i)).cloned() else {
+                break;
+            };
+            if cell.off == off {
+                held = Some((i, cell.word));
+            } else if !self.meets_not(&off, &cell.off)? {
+                return Err(fail);
+            }
+        }
+        if held.is_none() {
+            let lay = self.loc(k)?.lay;
+            let Some(is) = self.cell_at(&lay, &off)? else { return Err(fail) };
+            self.same_layout(&mut Subst::identity(), (hole.cell, &none), (is, &none), 0, GHOST)?;
+        }
+        if let (Some((i, _)), Some(loc)) = (&held, self.state.locs.get_mut(k as usize)) {
+            loc.cells.remove(*i);
+        }
+        self.new_cursor((k, &off), hole, held.map(|h| h.1))?;
+        // The rest of the object goes back, with a word in the hole that fits like any other.
+        if !self.hold(k, &off, Word::Int(Term::zero())) {
+            return self.reject(Code::Limit, "too many words of one object differ from its type");
+        }
+        self.match_word(&mut Subst::identity(), (word, &none), &next, GHOST)?;
+        if let Some(loc) = self.state.locs.get_mut(c) {
+            loc.hole = None;
+        }
+        self.kill(c as LocId)
+    }
+
+    /// `end r`.
+    pub fn end_cursor(&mut self, r: Reg) -> Checked {
+        let (c, off) = self.pointed(r)?;
+        let hole = self.loc(c)?.hole.filter(|_| off.as_const() == Some(0));
+        let Some(hole) = hole else {
+            return Err(self.fail(Code::Ghost, "the register does not point to a cursor's cell").reg(r.0));
+        };
+        self.pack(&mut Subst::identity(), (hole.cell, &Some(Rc::from([]))), c, &[], GHOST)?;
+        if let Some(loc) = self.state.locs.get_mut(c as usize) {
+            loc.hole = None;
+        }
+        self.kill(c)?;
+        if let Some(loc) = self.state.locs.get_mut(hole.root as usize) {
+            loc.live = true;
+        }
+        Ok(())
+    }
+}
