@@ -1,8 +1,8 @@
 //! Attacks on the rules, each with a harmless twin: what an attacker who writes every byte of code and
 //! annotations could try, straight at the engine.
 
-mod frame;
 mod cursors;
+mod frame;
 mod kept;
 mod lab;
 mod owners;
