@@ -75,6 +75,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         for place in &lengths {
             self.length_written(place)?;
         }
+        self.loans_return(&s, SYSCALL)?;
         if entry.noreturn {
             return Ok(Flow::Trap);
         }
