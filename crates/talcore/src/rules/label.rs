@@ -248,6 +248,17 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             let none = Some(alloc::rc::Rc::from([]));
             self.same_layout(s, (theirs.cell, &none), (hole.cell, &none), 0, LABEL)?;
+            // The object around the hole cannot be used, but at the end it is what it was.
+            let root = hole.root as usize;
+            let (Some(wanted), Some(is)) = (label.locs.get(root), self.state.locs.get(root)) else {
+                return self.reject(LABEL.shape, "the cursor belongs to no object");
+            };
+            if wanted.live {
+                return self
+                    .reject(LABEL.shape, "the object that a cursor is in cannot be used at the label");
+            }
+            let is = is.lay.clone();
+            self.match_lay(s, &wanted.lay, &is, LABEL)?;
             s.locs[i] = Some(actual);
             self.lent.push(Lent::Object(actual, Mode::Uniq));
             return self.match_contents(s, label, pattern, actual);

@@ -6,7 +6,7 @@ use iced_x86::code_asm::*;
 use talcore::guide::Ghost;
 use talcore::state::{Hole, Lay, Loc, Word};
 use talcore::term::Term;
-use talcore::types::{Layout, LayoutId, Mode, Sig};
+use talcore::types::{Layout, LayoutId, Mode, Sig, WordTy};
 use talcore::verdict::{Code, Reject};
 use talcore::x86::insn::Reg;
 
@@ -102,4 +102,53 @@ fn a_hole_keeps_its_type() {
         label
     };
     rejected(check(true, true, other), Code::LabelType);
+}
+
+/// The object that a cursor is in cannot be used, so nothing looks at what a label says of it; but it is whole again at
+/// the end, and then it must be what it was.
+#[test]
+fn a_label_cannot_change_the_object_around_the_hole() {
+    const THERE: LayoutId = LayoutId(7);
+    const LIE: LayoutId = LayoutId(8);
+    let honest: Label = |entry| {
+        let mut label = GOOD(entry);
+        label.regs[7] = Word::Ptr(1, Term::zero());
+        label.regs[6] = Word::Ptr(0, Term::from(8));
+        label.regs[2] = Word::Any;
+        label
+    };
+    let lie: Label = |entry| {
+        let mut label = entry.clone();
+        label.locs[0] = Loc { live: false, ..Loc::new(Mode::Own, Lay { id: LIE, env: Some([].into()) }) };
+        label.locs.push(cell(0));
+        label.regs[7] = Word::Ptr(1, Term::zero());
+        label.regs[6] = Word::Ptr(0, Term::from(8));
+        label
+    };
+    for (label, safe) in [(honest, true), (lie, false)] {
+        let mut lab = Lab::default();
+        let (_, _, opt) = node(&mut lab);
+        assert_eq!(lab.layout(Layout::Cell(opt)), CELL);
+        let raw = lab.layout(Layout::Bytes(Term::from(8)));
+        let block = lab.bytes(Mode::Own, Term::from(64));
+        let block = lab.word(WordTy::Opt(block));
+        let other = lab.layout(Layout::Cell(block));
+        let there = lab.layout(Layout::Seq([CELL, raw].into()));
+        let lie = lab.layout(Layout::Seq([other, raw].into()));
+        assert_eq!((there, lie), (THERE, LIE));
+        let own = lab.word(WordTy::Ptr(Mode::Own, there));
+        let body = code(|a| {
+            a.lea(rsi, qword_ptr(rdi + 8))?; // 4 bytes
+            a.nop()?; // the cursor is put before this
+            a.nop()?; // the label, and the end
+            a.mov(rax, qword_ptr(rsi - 8))?;
+            a.ret()
+        });
+        lab.ghosts.extend([(4, Ghost::Cursor(Reg(7))), (5, Ghost::End(Reg(7)))]);
+        lab.labels.push((5, label));
+        let result = if safe { opt } else { block };
+        let sig = Sig { params: vec![(7, own)], results: vec![(0, result)], ..Sig::default() };
+        let verdict = lab.check(sig, &body);
+        if safe { accepted(verdict) } else { rejected(verdict, Code::LabelType) }
+    }
 }
