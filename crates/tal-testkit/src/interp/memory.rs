@@ -257,7 +257,8 @@ impl Memory {
         // Where an argument's size is hidden, its address in a cell could not be judged; nor where it has no bytes.
         let owning = |o: &Given| matches!(o.holds, Holds::Layout(l) if program.shapes.linear(l));
         let vague = |o: &Given| o.holds == Holds::Hidden || o.bytes.is_empty() || owning(o);
-        let hidden = |o: &Given| o.mode.permanent() && vague(o);
+        // What is owned may have become shared or unchanging for ever, and be kept in an object then.
+        let hidden = |o: &Given| o.mode.permanent() && vague(o) || o.mode == Mode::Own;
         // Memory that comes into being at run time is no object of the file, and words of files own nothing.
         let owner = |o: &Object| matches!(o.kind, ObjectKind::Data(_, l) if program.shapes.linear(l));
         let hidden = self.objects.iter().any(hidden) || program.objects.iter().any(owner);
