@@ -1,0 +1,379 @@
+//! Packing: whether owned memory, as it is, is of a layout that somebody wants.
+//!
+//! Held words are matched with the cells that the layout has at their places; everywhere else the layouts are compared,
+//! field by field, so that a struct may come into being from raw memory whose cells have been written.
+
+use crate::engine::{Checked, Engine, under};
+use crate::guide::Guide;
+use crate::limits;
+use crate::matching::{Blame, NO_POINTER, Subst};
+use crate::state::{Env, Lay, LocId};
+use crate::term::Term;
+use crate::types::{Layout, LayoutId, WordId, WordTy};
+use crate::verdict::Code;
+use alloc::vec::Vec;
+
+/// What memory that is being packed has.
+struct Contents {
+    /// Its layout.
+    have: Lay,
+    /// Where words have been matched that replace what the layout says.
+    known: Vec<Term>,
+    /// Elsewhere it is 0.
+    zero: bool,
+    /// What a mismatch is called.
+    blame: Blame,
+}
+
+/// What a layout that memory is packed to has at some place.
+enum Wanted {
+    /// Raw bytes.
+    Raw,
+    /// One word.
+    Cell(crate::types::WordId, Env),
+}
+
+impl<'a, G: Guide> Engine<'a, G> {
+    /// Packs what a location holds to the layout `want` of a pattern, but for the words at the offsets `but`,
+    /// which have been matched. The location's layout is not changed: whoever needs it again says what it is now.
+    pub fn pack(
+        &mut self,
+        s: &mut Subst,
+        want: (LayoutId, &Env),
+        l: LocId,
+        but: &[Term],
+        blame: Blame,
+    ) -> Checked {
+        let have = self.loc(l)?.lay;
+        if self.packing >= limits::NESTING {
+            return self.reject(Code::Limit, "owned memory is nested too deeply");
+        }
+        self.packing += 1;
+        // A cell must not hold the memory that it lies in.
+        self.alive(l, false);
+        if let Some(size) = self.program.shapes.size(want.0) {
+            let size = self.term(under(size, want.1))?;
+            let Some(is) = self.size_of(&have) else {
+                return self.reject(blame.shape, "the object's size is not known");
+            };
+            self.unify(s, &size, &is, false, blame)?;
+        }
+        let mut known = but.to_vec();
+        self.pack_numbers(s, want, l, &have, &mut known, blame)?;
+        let held = self.state.locs.get(l as usize).map_or(0, |loc| loc.cells.len());
+        for i in 0..held {
+            // Packing one word may end the capability of the next one, so each is looked up in its turn.
+            let Some(cell) = self.state.locs.get(l as usize).and_then(|loc| loc.cells.get(i)).cloned() else {
+                break;
+            };
+            self.spend(4)?;
+            if known.contains(&cell.off) {
+                continue;
+            }
+            match self.wanted(s, want, &cell.off, blame)? {
+                Wanted::Cell(ty, env) => {
+                    self.match_word(s, (ty, &env), &cell.word, blame).map_err(|mut e| {
+                        if e.why == NO_POINTER {
+                            e.why = "a cell of the memory does not hold what its type says: it was moved out, or given away";
+                        }
+                        e
+                    })?;
+                    known.push(cell.off);
+                }
+                Wanted::Raw => {}
+            }
+        }
+        let zero = self.program.zeros(have.id);
+        self.rest(s, want, &Term::zero(), 0, &Contents { have, known, zero, blame })?;
+        self.alive(l, true);
+        self.packing -= 1;
+        Ok(())
+    }
+
+    /// The numbers of a struct that is packed go first: they say which arguments it has, while memory may be larger than
+    /// what is asked for.
+    fn pack_numbers(
+        &mut self,
+        s: &mut Subst,
+        want: (LayoutId, &Env),
+        l: LocId,
+        have: &Lay,
+        known: &mut Vec<Term>,
+        blame: Blame,
+    ) -> Checked {
+        let program = self.program;
+        let Layout::Struct(id, args) = program.types.layout(want.0) else { return Ok(()) };
+        if s.terms.iter().all(Option::is_some) {
+            return Ok(());
+        }
+        let env = self.compose(args, want.1)?;
+        let mut at = Term::zero();
+        for &field in &program.types.strukt(*id).fields {
+            self.spend(2)?;
+            if let Layout::Cell(ty) = program.types.layout(field)
+                && let WordTy::Int(p) = program.types.word(*ty)
+                && !known.contains(&at)
+            {
+                let held = self.state.locs.get(l as usize).and_then(|l| l.cells.iter().find(|c| c.off == at));
+                if let Some(word) = held.map(|c| c.word.clone()) {
+                    self.match_word(s, (*ty, &env), &word, blame)?;
+                    known.push(at.clone());
+                } else if program.zeros(have.id) {
+                    let p = self.term(under(p, &env))?;
+                    self.unify(s, &p, &Term::zero(), true, blame)?;
+                } else if let Some(same) = self.same_part(field, &at, have)?
+                    && let Layout::Cell(is) = program.types.layout(same.id)
+                    && let WordTy::Int(a) = program.types.word(*is)
+                {
+                    let (p, a) = (self.term(under(p, &env))?, self.term(under(a, &same.env))?);
+                    self.unify(s, &p, &a, true, blame)?;
+                }
+            }
+            let size = program.shapes.size(field).and_then(|t| under(t, &env)).and_then(|t| s.apply(&t));
+            match size.and_then(|size| at.add(&size)) {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        // What no number tells stays as it is.
+        if let Layout::Struct(same, given) = program.types.layout(have.id)
+            && same == id
+        {
+            for (p, t) in args.iter().zip(given.iter()) {
+                let p = self.term(under(p, want.1))?;
+                if p.as_var().is_some() && s.apply(&p).is_none() {
+                    let t = self.term(under(t, &have.env))?;
+                    self.unify(s, &p, &t, false, blame)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn alive(&mut self, l: LocId, live: bool) {
+        if let Some(loc) = self.state.locs.get_mut(l as usize) {
+            loc.live = live;
+        }
+    }
+
+    /// What the layout of a pattern has at the offset of a held word, all of which lies there.
+    fn wanted(&mut self, s: &Subst, want: (LayoutId, &Env), off: &Term, blame: Blame) -> Checked<Wanted> {
+        let (mut id, mut env, mut off) = (want.0, want.1.clone(), off.clone());
+        let (program, word) = (self.program, i128::from(self.word()));
+        for _ in 0..=limits::NESTING {
+            self.spend(2)?;
+            if program.shapes.raw_size(id).is_some() {
+                return Ok(Wanted::Raw);
+            }
+            let fields = match program.types.layout(id) {
+                Layout::Cell(ty) if off.as_const() == Some(0) => return Ok(Wanted::Cell(*ty, env)),
+                Layout::Array(_, elem) => {
+                    let size = program.shapes.size(*elem).and_then(Term::as_const).filter(|c| *c > 0);
+                    let Some(size) = size else {
+                        return self.reject(blame.shape, "an element's size is hidden");
+                    };
+                    (id, off) = (*elem, self.split_offset(&off, size)?.1);
+                    if off.as_const().is_none_or(|at| at > size - word) {
+                        return self.reject(blame.shape, "a word was stored where no single element lies");
+                    }
+                    continue;
+                }
+                Layout::Struct(id, args) => {
+                    env = self.compose(args, &env)?;
+                    &program.types.strukt(*id).fields[..]
+                }
+                Layout::Seq(fields) => fields,
+                _ => {
+                    return self
+                        .reject(blame.shape, "a word was stored where another kind of contents is wanted");
+                }
+            };
+            // The field that all of the word lies in.
+            let mut start = Some(Term::zero());
+            let mut found = None;
+            for (i, &field) in fields.iter().enumerate() {
+                self.spend(2)?;
+                // A start that is still open says nothing of what follows.
+                let Some(at) = start.take() else { break };
+                let rest = self.term(off.sub(&at))?;
+                let size =
+                    program.shapes.size(field).and_then(|size| under(size, &env)).and_then(|t| s.apply(&t));
+                let last = i + 1 == fields.len();
+                let inside = match &size {
+                    // Everything that is held lies in the object, whose end this is.
+                    None => last,
+                    Some(size) => {
+                        last || size
+                            .sub(&rest)
+                            .and_then(|t| t.offset(-word))
+                            .is_some_and(|t| self.try_prove(&t))
+                    }
+                };
+                if inside && self.try_prove(&rest) {
+                    found = Some((field, rest));
+                    break;
+                }
+                start = size.and_then(|size| at.add(&size));
+            }
+            let Some((field, rest)) = found else {
+                return self.reject(blame.shape, "a word was stored where no single field lies");
+            };
+            (id, off) = (field, rest);
+        }
+        self.reject(Code::Limit, "types are nested too deeply")
+    }
+
+    /// Matches what no held word has replaced: the part of the pattern that starts `at` bytes into the object.
+    fn rest(
+        &mut self,
+        s: &mut Subst,
+        want: (LayoutId, &Env),
+        at: &Term,
+        depth: usize,
+        is: &Contents,
+    ) -> Checked {
+        self.spend(2 + is.known.len() as u64)?;
+        if depth > limits::NESTING {
+            return self.reject(Code::Limit, "types are nested too deeply");
+        }
+        let program = self.program;
+        if program.shapes.raw_size(want.0).is_some() {
+            return Ok(()); // every content may be forgotten
+        }
+        let fields = match program.types.layout(want.0) {
+            Layout::Cell(_) if is.known.contains(at) => return Ok(()),
+            Layout::Cell(ty) if is.zero => return self.zero_word(s, (*ty, want.1), is.blame),
+            Layout::Num(_, range) if is.zero && crate::shapes::ZERO.within(range) => return Ok(()),
+            // All elements are alike, but for those whose words are known.
+            Layout::Array(_, elem) if is.zero => {
+                let all = Contents { have: is.have.clone(), known: Vec::new(), zero: true, blame: is.blame };
+                return self.rest(s, (*elem, want.1), at, depth + 1, &all);
+            }
+            Layout::Cstr(_) | Layout::NullTerm(..) | Layout::Num(..) if is.zero => {
+                return self.reject(is.blame.shape, "memory of zeros is no value of what is wanted there");
+            }
+            Layout::Struct(id, args) => {
+                let env = self.compose(args, want.1)?;
+                if is.known.is_empty()
+                    && !is.zero
+                    && let Some(same) = self.same_part(want.0, at, &is.have)?
+                    && let Layout::Struct(_, given) = program.types.layout(same.id)
+                {
+                    let have = self.compose(given, &same.env)?;
+                    let pairs = env.iter().flat_map(|e| e.iter()).zip(have.iter().flat_map(|e| e.iter()));
+                    // With other arguments it may have the same fields, or shorter arrays.
+                    if pairs.into_iter().all(|(p, a)| s.apply(p).is_none_or(|p| p == *a)) {
+                        return self.same_layout(s, want, (same.id, &same.env), 0, is.blame);
+                    }
+                }
+                return self.fields(s, (&program.types.strukt(*id).fields, &env), at, depth, is);
+            }
+            Layout::Seq(fields) => fields,
+            Layout::Array(n, elem) => return self.array(s, want, (n, *elem), at, depth, is),
+            _ => {
+                let Some(same) = self.same_part(want.0, at, &is.have)? else {
+                    return self.reject(is.blame.shape, "the memory does not hold what is wanted there");
+                };
+                return self.same_layout(s, want, (same.id, &same.env), 0, is.blame);
+            }
+        };
+        self.fields(s, (fields, want.1), at, depth, is)
+    }
+
+    /// Whether 0 is a word of the type that a cell of zeros shall have.
+    fn zero_word(&mut self, s: &mut Subst, ty: (WordId, &Env), blame: Blame) -> Checked {
+        match self.program.types.word(ty.0) {
+            WordTy::Opt(_) => Ok(()),
+            WordTy::Range(range) if crate::shapes::ZERO.within(range) => Ok(()),
+            WordTy::Int(p) => {
+                let p = self.term(under(p, ty.1))?;
+                self.unify(s, &p, &Term::zero(), true, blame)
+            }
+            _ => self.reject(blame.shape, "0 is no value of a cell that the memory shall have"),
+        }
+    }
+
+    /// The same for fields that lie one behind the other.
+    fn fields(
+        &mut self,
+        s: &mut Subst,
+        (fields, env): (&[LayoutId], &Env),
+        at: &Term,
+        depth: usize,
+        is: &Contents,
+    ) -> Checked {
+        let mut at = Some(at.clone());
+        for &field in fields {
+            let Some(start) = at.take() else {
+                return self.reject(is.blame.shape, "the size of a field is not known");
+            };
+            self.rest(s, (field, env), &start, depth + 1, is)?;
+            let size =
+                self.program.shapes.size(field).and_then(|size| under(size, env)).and_then(|t| s.apply(&t));
+            let Some(size) = size else {
+                return self.reject(is.blame.shape, "the size of a field is not known");
+            };
+            // A part of negative size would make room for others that are larger than the object.
+            self.require(&size, is.blame.fact, "a field may have a negative size")?;
+            at = start.add(&size);
+        }
+        Ok(())
+    }
+
+    /// The same for an array. Memory that has an array of such elements there has all shorter ones too: what lies behind
+    /// them belongs to the next part. A longer one is there if words are known for each element that is new.
+    fn array(
+        &mut self,
+        s: &mut Subst,
+        want: (LayoutId, &Env),
+        (n, elem): (&Term, LayoutId),
+        at: &Term,
+        depth: usize,
+        is: &Contents,
+    ) -> Checked {
+        let program = self.program;
+        let mut have = Term::zero();
+        if let Some(same) = self.same_part(want.0, at, &is.have)?
+            && let Layout::Array(m, e) = program.types.layout(same.id)
+        {
+            self.same_layout(s, (elem, want.1), (*e, &same.env), 0, is.blame)?;
+            have = self.term(under(m, &same.env))?;
+        }
+        let n = self.term(under(n, want.1))?;
+        let Some(n) = s.apply(&n) else { return self.unify(s, &n, &have, false, is.blame) };
+        let left = self.term(have.sub(&n))?;
+        if left.as_const() == Some(0) || self.try_prove(&left) {
+            return Ok(());
+        }
+        let (Some(new), Some(size)) = (
+            left.as_const().and_then(|c| usize::try_from(-c).ok()).filter(|new| *new <= limits::HELD),
+            program.shapes.size(elem).and_then(Term::as_const),
+        ) else {
+            return Err(self
+                .fail(is.blame.fact, "the array is longer than what is known to lie there")
+                .goal(&left));
+        };
+        let mut at = self.term(have.scale(size).and_then(|t| t.add(at)))?;
+        for _ in 0..new {
+            self.rest(s, (elem, want.1), &at, depth + 1, is)?;
+            at = self.term(at.offset(size))?;
+        }
+        Ok(())
+    }
+
+    /// The part of `have` that starts at an offset and is of the same kind as `want`.
+    fn same_part(&mut self, want: LayoutId, at: &Term, have: &Lay) -> Checked<Option<Lay>> {
+        let (mut lay, mut off) = (have.clone(), at.clone());
+        for _ in 0..=limits::NESTING {
+            self.spend(2)?;
+            if off.as_const() == Some(0) && self.program.head(lay.id) == self.program.head(want) {
+                return Ok(Some(lay));
+            }
+            match self.inside_of(&lay, &off)? {
+                Some((l, o)) => (lay, off) = (l, o),
+                None => return Ok(None),
+            }
+        }
+        self.reject(Code::Limit, "types are nested too deeply")
+    }
+}

@@ -1,0 +1,116 @@
+//! `split` and `join`: raw owned memory in two pieces, and back in one.
+
+use crate::engine::{Checked, Engine};
+use crate::guide::Guide;
+use crate::state::{Lay, LocId, STATIC, Word};
+use crate::term::Term;
+use crate::types::Mode;
+use crate::verdict::Code;
+use crate::x86::insn::Reg;
+use alloc::rc::Rc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+impl<'a, G: Guide> Engine<'a, G> {
+    /// The object that a register points to, which must be owned, and the offset.
+    fn owned(&self, r: Reg) -> Checked<(LocId, Term)> {
+        match self.get(r) {
+            Word::Ptr(l, e) if l < STATIC && self.loc(l)?.mode == Mode::Own => Ok((l, e)),
+            _ => Err(self.fail(Code::Ghost, "the register does not point to owned memory").reg(r.0)),
+        }
+    }
+
+    /// `split r`: raw owned memory is cut in two where `r` points. `r` and its copies point to the start of the
+    /// second object then, all other pointers into the first.
+    pub fn split_memory(&mut self, r: Reg) -> Checked {
+        let (l, k) = self.owned(r)?;
+        // A word that lies across the cut would be lost, and not be 0.
+        let zeros = self.program.zeros(self.loc(l)?.lay.id) && self.held(l) == 0;
+        let lay = self.forget(l)?;
+        let size = self.size_of(&lay).unwrap_or_default();
+        let left = self.term(size.sub(&k))?;
+        self.require(&k, Code::Ghost, "the cut may lie before the object")?;
+        self.require(&left, Code::Ghost, "the cut may lie behind the object")?;
+        let shapes = &self.program.shapes;
+        let id = if zeros { shapes.zeros() } else { shapes.bytes() };
+        let bytes = |n: &Term| Lay { id, env: Some(Rc::from(vec![n.clone()])) };
+        let (low, high) = (bytes(&k), bytes(&left));
+        let from = self.addr(l)?;
+        let second = self.open(Mode::Own, high)?;
+        self.becomes(l, low);
+        let at = self.addr(second)?;
+        self.assume_equal(&at, &self.term(from.add(&k))?)?;
+        let mut stay = Vec::new();
+        for i in 0..self.held(l) {
+            let Some(held) = self.held_word(l, i) else { break };
+            let room = self.term(k.sub(&held.off).and_then(|t| t.offset(-i128::from(self.word()))))?;
+            let behind = self.term(held.off.sub(&k))?;
+            if self.try_prove(&room) {
+                stay.push(held);
+            } else if self.try_prove(&behind) {
+                self.hold(second, &behind, held.word);
+            }
+        }
+        if let Some(loc) = self.state.locs.get_mut(l as usize) {
+            loc.cells = stay;
+        }
+        self.spend(self.state.parts() as u64)?;
+        for w in self.state.words_mut() {
+            if matches!(w, Word::Ptr(x, e) if *x == l && *e == k) {
+                *w = Word::Ptr(second, Term::zero());
+            }
+        }
+        Ok(())
+    }
+
+    /// `join a, b`: two raw owned objects of which the second starts where the first ends become one. Pointers into
+    /// the second point into the first then.
+    pub fn join_memory(&mut self, a: Reg, b: Reg) -> Checked {
+        let ((l, _), (k, _)) = (self.owned(a)?, self.owned(b)?);
+        if l == k {
+            return self.reject(Code::Ghost, "an object cannot be joined with itself");
+        }
+        let zeros = |e: &Self, l| {
+            Ok::<_, alloc::boxed::Box<crate::verdict::Reject>>(
+                e.program.zeros(e.loc(l)?.lay.id) && e.held(l) == 0,
+            )
+        };
+        let zeros = zeros(self, l)? && zeros(self, k)?;
+        let (first, second) = (self.forget(l)?, self.forget(k)?);
+        let n = self.size_of(&first).unwrap_or_default();
+        let both = self.term(n.add(&self.size_of(&second).unwrap_or_default()))?;
+        let (from, to) = (self.addr(l)?, self.addr(k)?);
+        let gap = self.term(from.add(&n).and_then(|t| t.sub(&to)))?;
+        let why = "the second object is not proved to start where the first one ends";
+        self.require(&gap, Code::Ghost, why)?;
+        self.require(&self.term(gap.neg())?, Code::Ghost, why)?;
+        let room = self.term(Term::from(self.max_object()).sub(&both))?;
+        self.require(&room, Code::Ghost, "together the objects may be larger than any object may be")?;
+        for i in 0..self.held(k) {
+            let Some(held) = self.held_word(k, i) else { break };
+            let off = self.term(held.off.add(&n))?;
+            self.hold(l, &off, held.word);
+        }
+        let shapes = &self.program.shapes;
+        let id = if zeros { shapes.zeros() } else { shapes.bytes() };
+        self.becomes(l, Lay { id, env: Some(Rc::from(vec![both])) });
+        self.spend(self.state.parts() as u64)?;
+        let moved = |e: &Term| e.add(&n).map_or(Word::Any, |e| Word::Ptr(l, e));
+        for w in self.state.words_mut() {
+            if let Word::Ptr(x, e) = w
+                && *x == k
+            {
+                *w = moved(e);
+            }
+        }
+        self.kill(k)
+    }
+
+    fn assume_equal(&mut self, a: &Term, b: &Term) -> Checked {
+        let more = self.term(a.sub(b))?;
+        let less = self.term(b.sub(a))?;
+        self.state.facts.assume(&more);
+        self.state.facts.assume(&less);
+        Ok(())
+    }
+}
