@@ -261,10 +261,7 @@ impl Memory {
         let hidden = |o: &Given| o.mode.permanent() && vague(o) || o.mode == Mode::Own;
         // Memory that comes into being at run time is no object of the file, and words of files own nothing.
         let owner = |o: &Object| matches!(o.kind, ObjectKind::Data(_, l) if program.shapes.linear(l));
-        // Owned memory may have become shared or unchanging, and nobody tells here which.
-        let published = |o: &Given| o.mode == Mode::Own;
-        let hidden =
-            self.objects.iter().any(|o| hidden(o) || published(o)) || program.objects.iter().any(owner);
+        let hidden = self.objects.iter().any(hidden) || program.objects.iter().any(owner);
         if !std::mem::take(&mut self.dirty) || hidden {
             return Ok(());
         }
