@@ -179,8 +179,11 @@ impl<'p> Machine<'p> {
                     self.others_write(object, 64);
                 }
             }
-            if let Some(stop) = self.step(&insn)? {
-                return Ok(stop);
+            match self.step(&insn) {
+                Ok(None) => {}
+                Ok(Some(stop)) => return Ok(stop),
+                Err(what) if what == step::OUTSIDE => return Ok(Stop::Exit),
+                Err(what) => return Err(what),
             }
             let low = self.memory.touched;
             if self.regs[RSP].saturating_add(GAP) < low {

@@ -25,6 +25,9 @@ impl Place {
     }
 }
 
+/// Where a run of a module by itself ends: it calls a function of another one, of which only the type is known.
+pub(super) const OUTSIDE: &str = "the module calls another one";
+
 /// The return address of a function that nobody calls.
 pub(super) const BACK: u64 = 0xbac;
 
@@ -503,6 +506,9 @@ impl Machine<'_> {
 
     fn function_at(&self, target: u64) -> Watched<usize> {
         let found = self.program.functions.binary_search_by_key(&target, |f| f.addr);
+        if self.program.externs.iter().any(|e| e.addr == target) {
+            return Err(OUTSIDE.into());
+        }
         match found {
             Ok(f) if self.program.sig_at(target).is_some() => Ok(f),
             _ => Err(format!("control goes to {target:#x}, which is no function")),
