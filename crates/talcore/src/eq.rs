@@ -31,22 +31,8 @@ pub fn unite_structs(types: &mut Types, mut fuel: u64) {
     for i in 0..types.structs.len() {
         let id = StructId(i as u32);
         let known = alike.entry(outline(types, id)).or_default();
-        let mut same = None;
-        for &other in known.iter() {
-            let most = fuel.min(UNITE_STEPS);
-            let mut left = most;
-            if TypeEq::new(types, &mut left).structs(other, id) {
-                same = Some(other);
-            }
-            fuel = fuel.saturating_sub(most - left + 1);
-            if same.is_some() {
-                break;
-            }
-        }
-        if same.is_none() && known.len() < ALIKE {
-            known.push(id);
-        }
-        united.push(same.unwrap_or(id));
+        let same = |other, left: &mut u64| TypeEq::new(types, left).structs(other, id);
+        united.push(first_alike(known, id, &mut fuel, same));
     }
     for layout in &mut types.layouts {
         if let Layout::Struct(id, _) = layout
@@ -68,30 +54,16 @@ pub fn unite_words(types: &mut Types, mut fuel: u64) -> Arc<[WordId]> {
         let Types { words, layouts, .. } = types;
         let args = match &mut words[i] {
             WordTy::FnAt(_, args) => Some(args),
-            WordTy::Ptr(_, l) => match &mut layouts[l.index()] {
-                Layout::Struct(_, args) => Some(args),
+            WordTy::Ptr(_, l) => match layouts.get_mut(l.index()) {
+                Some(Layout::Struct(_, args)) => Some(args),
                 _ => None,
             },
             _ => None,
         };
         unite_args(args, &united);
         let known = alike.entry(word_outline(types, id)).or_default();
-        let mut same = None;
-        for &other in known.iter() {
-            let most = fuel.min(UNITE_STEPS);
-            let mut left = most;
-            if TypeEq::new(types, &mut left).words(other, id) {
-                same = Some(other);
-            }
-            fuel = fuel.saturating_sub(most - left + 1);
-            if same.is_some() {
-                break;
-            }
-        }
-        if same.is_none() && known.len() < ALIKE {
-            known.push(id);
-        }
-        united.push(same.unwrap_or(id));
+        let same = |other, left: &mut u64| TypeEq::new(types, left).words(other, id);
+        united.push(first_alike(known, id, &mut fuel, same));
     }
     let united: Arc<[WordId]> = united.into();
     for layout in &mut types.layouts {
@@ -108,6 +80,23 @@ fn unite_args(args: Option<&mut Box<[Term]>>, united: &[WordId]) {
             *t = code(*first);
         }
     }
+}
+
+/// The first of those that are `known` which is the same as `id`, or `id`, which is known from then on.
+fn first_alike<T: Copy>(known: &mut Vec<T>, id: T, fuel: &mut u64, same: impl Fn(T, &mut u64) -> bool) -> T {
+    for &other in known.iter() {
+        let most = UNITE_STEPS.min(*fuel);
+        let mut left = most;
+        let found = same(other, &mut left);
+        *fuel = fuel.saturating_sub(most - left + 1);
+        if found {
+            return other;
+        }
+    }
+    if known.len() < ALIKE {
+        known.push(id);
+    }
+    id
 }
 
 /// Steps that comparing two structs may take.

@@ -14,7 +14,7 @@
 //!        | "strings"                                             pointers to strings, then 0
 //!        | "action" "(" set ")"                                  how a signal is handled, with these flags
 //! word   = "int" | "int" "(" term ")" | pointer
-//! owned  = "own" ( "bytes" | "zero" ) "(" term ")"                            memory that belongs to the word's holder alone
+//! owned  = "own" ( "bytes" | "zero" ) "(" term ")"           memory that belongs to the word's holder alone
 //! pointer = "&" "mut"? "[" term "]"                              at least so many raw bytes
 //! set    = NAME-or-number ("|" NAME-or-number)*                  a named set stands for its members
 //! result = "noreturn" | "->" "(" REG ":" answer ")" facts?
