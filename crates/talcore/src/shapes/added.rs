@@ -1,0 +1,162 @@
+//! Layouts and words that no note has, and that states need: what opening, moving and borrowing make of those that
+//! notes have.
+
+use crate::facts::Interval;
+use crate::term::Term;
+use crate::types::{Exists, Layout, LayoutId, Mode, Types, WordId, WordTy};
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// `{ argc: int(v0), argv: [v0]imm cstr, int(0), envp: nullterm of imm cstr }`, over the variables
+/// 0 (the number of arguments) and 1 (the number of environment strings).
+pub(super) fn block(types: &mut Types) -> (LayoutId, WordId) {
+    let layout = |types: &mut Types, l| {
+        types.layouts.push(l);
+        LayoutId(types.layouts.len() as u32 - 1)
+    };
+    let word = |types: &mut Types, w| {
+        types.words.push(w);
+        WordId(types.words.len() as u32 - 1)
+    };
+    let string = layout(types, Layout::Cstr(None));
+    let pointer = word(types, WordTy::Ptr(crate::types::Mode::Imm, string));
+    let maybe = word(types, WordTy::Opt(pointer));
+    let count = word(types, WordTy::Int(Term::var(0)));
+    let zero = word(types, WordTy::Int(Term::zero()));
+    let argc = layout(types, Layout::Cell(count));
+    let arg = layout(types, Layout::Cell(pointer));
+    let argv = layout(types, Layout::Array(Term::var(0), arg));
+    let end = layout(types, Layout::Cell(zero));
+    let envp = layout(types, Layout::NullTerm(Some(Term::var(1)), maybe));
+    (layout(types, Layout::Seq([argc, argv, end, envp].into())), maybe)
+}
+
+/// The modes of borrows that show what is owned by the memory that is borrowed.
+pub const BORROWS: [Mode; 3] = [Mode::Mut, Mode::Read, Mode::Frozen];
+
+/// Appends for each word `opt own L`, also with hidden sizes, the words `opt &mut L`, `opt &L` and `opt &frozen L`.
+pub(super) fn borrowed(types: &mut Types) -> BTreeMap<WordId, [WordId; 3]> {
+    let ids = || types.words.iter().zip(0..);
+    let mut pointers: BTreeMap<(Mode, LayoutId), WordId> = BTreeMap::new();
+    let mut opts: BTreeMap<WordId, WordId> = BTreeMap::new();
+    for (word, id) in ids() {
+        match word {
+            WordTy::Ptr(mode, l) => drop(pointers.entry((*mode, *l)).or_insert(WordId(id))),
+            WordTy::Opt(inner) => drop(opts.entry(*inner).or_insert(WordId(id))),
+            _ => {}
+        }
+    }
+    let owners: Vec<(WordId, WordId)> = ids()
+        .filter_map(|(word, id)| match word {
+            WordTy::Opt(inner) if types.linear(*inner) => Some((WordId(id), *inner)),
+            _ => None,
+        })
+        .collect();
+    let mut out = BTreeMap::new();
+    for (id, inner) in owners {
+        let Some((_, layout)) = types.pointer(inner) else { continue };
+        let hidden = match types.word(inner) {
+            WordTy::Exists(e) => Some(e.clone()),
+            _ => None,
+        };
+        let mut push = |word: WordTy| {
+            types.words.push(word);
+            WordId(types.words.len() as u32 - 1)
+        };
+        let words = BORROWS.map(|mode| {
+            let key = (mode, layout);
+            let word = *pointers.entry(key).or_insert_with(|| push(WordTy::Ptr(mode, layout)));
+            let word = match &hidden {
+                Some(e) => push(WordTy::Exists(Exists { word, ..e.clone() })),
+                None => word,
+            };
+            *opts.entry(word).or_insert_with(|| push(WordTy::Opt(word)))
+        });
+        out.insert(id, words);
+    }
+    out
+}
+
+/// Appends for each layout that applies a struct to the variables 0, 1, 2, ... the one with bytes behind it.
+pub(super) fn longer(types: &mut Types) -> Vec<Option<LayoutId>> {
+    let mut found = vec![None; types.layouts.len()];
+    for (i, slot) in found.iter_mut().enumerate() {
+        let Layout::Struct(_, args) = &types.layouts[i] else { continue };
+        if args.iter().zip(0..).all(|(t, v)| t.as_var() == Some(v)) {
+            let rest = Layout::Bytes(Term::var(args.len() as u32));
+            types.layouts.push(rest);
+            let rest = LayoutId(types.layouts.len() as u32 - 1);
+            types.layouts.push(Layout::Seq([LayoutId(i as u32), rest].into()));
+            *slot = Some(LayoutId(types.layouts.len() as u32 - 1));
+        }
+    }
+    found
+}
+
+/// Appends for each array the one that states have: see [`Shapes::array`]. (Elements that mention variables from outside
+/// are left as they are.)
+pub(super) fn arrays(types: &mut Types) -> Vec<Option<LayoutId>> {
+    let mut found = vec![None; types.layouts.len()];
+    let mut known: BTreeMap<LayoutId, LayoutId> = BTreeMap::new();
+    let mut of: [Option<LayoutId>; 2] = [None; 2];
+    let push = |types: &mut Types, layout| {
+        types.layouts.push(layout);
+        LayoutId(types.layouts.len() as u32 - 1)
+    };
+    for (i, slot) in found.iter_mut().enumerate() {
+        let Layout::Array(_, elem) = types.layouts[i] else { continue };
+        let word = match types.layout(elem) {
+            Layout::Cell(word) => types.word(*word).clone(),
+            Layout::Num(..) => WordTy::Range(Interval::ALL),
+            Layout::Struct(_, args) if args.is_empty() => WordTy::Range(Interval::ALL),
+            _ => continue,
+        };
+        *slot = Some(match word {
+            WordTy::Of(_, linear) => *of[usize::from(linear)].get_or_insert_with(|| {
+                types.words.push(WordTy::Of(Term::var(0), linear));
+                let word = WordId(types.words.len() as u32 - 1);
+                let cell = push(types, Layout::Cell(word));
+                push(types, Layout::Array(Term::var(1), cell))
+            }),
+            _ if scope_of(types, &word, 0) == Some(0) => {
+                *known.entry(elem).or_insert_with(|| push(types, Layout::Array(Term::var(0), elem)))
+            }
+            _ => continue,
+        });
+    }
+    found
+}
+
+/// One past the largest variable of a word type; `None`: who knows.
+fn scope_of(types: &Types, word: &WordTy, depth: usize) -> Option<u32> {
+    match word {
+        WordTy::Int(t) | WordTy::Of(t, _) => Some(t.scope()),
+        WordTy::Range(_) | WordTy::Fn(_) => Some(0),
+        WordTy::FnAt(_, args) => Some(args.iter().map(Term::scope).max().unwrap_or(0)),
+        WordTy::Exists(e) => Some(e.first),
+        WordTy::Ptr(_, l) => match types.layout(*l) {
+            Layout::Struct(_, args) => Some(args.iter().map(Term::scope).max().unwrap_or(0)),
+            Layout::Bytes(t) | Layout::Cstr(Some(t)) => Some(t.scope()),
+            Layout::Cstr(None) => Some(0),
+            _ => None,
+        },
+        WordTy::Opt(w) | WordTy::Res(w) if depth < 2 => scope_of(types, types.word(*w), depth + 1),
+        _ => None,
+    }
+}
+
+/// For each struct the first layout that applies it to the variables 0, 1, 2, ...
+pub(super) fn generic(types: &Types) -> Vec<Option<LayoutId>> {
+    let mut found = vec![None; types.structs.len()];
+    for (i, layout) in types.layouts.iter().enumerate() {
+        if let Layout::Struct(s, args) = layout
+            && args.iter().zip(0..).all(|(t, v)| t.as_var() == Some(v))
+            && let Some(slot) = found.get_mut(s.index())
+            && slot.is_none()
+        {
+            *slot = Some(LayoutId(i as u32));
+        }
+    }
+    found
+}
