@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: damages sources, objects and executables at random, for as long as one likes.
+//! `cargo xtask fuzz`: damages sources, objects and executables at random, and makes programs up, for as long as one
+//! likes.
 
 use crate::Done;
 use crate::tools::{cargo, run as run_command, target};
@@ -7,7 +8,7 @@ use crate::tools::{cargo, run as run_command, target};
 pub(crate) fn run(which: Option<&str>, seconds: u64, seed: u64, round: Option<u64>) -> Done {
     let targets = match which {
         Some(one) => vec![one],
-        None => vec!["source", "object", "executable"],
+        None => vec!["source", "object", "executable", "generated"],
     };
     for one in targets {
         let mut command = cargo(&["run", "--quiet", "--package", "tal-testkit", "--bin", "talfuzz"]);

@@ -1,12 +1,14 @@
-//! Damage at random: sources for the assembler, objects for the linker, executables for the checker.
+//! Damage at random: sources for the assembler, objects for the linker, executables for the checker; and programs
+//! that are made up, whole and damaged.
 //!
-//! A round damages one thing and looks at what becomes of it. Whatever the bytes are, there is a verdict and no panic;
+//! A round damages one thing, or makes one up, and looks at what becomes of it. Whatever the bytes are, there is a verdict and no panic;
 //! what the assembler accepts, the checker accepts; and what the checker accepts breaks no rule in
 //! [the interpreter that watches](crate::interp).
 
 mod bytes;
 mod corpus;
 mod executable;
+mod generated;
 mod object;
 mod source;
 
@@ -16,6 +18,7 @@ use crate::interp::{Claims, Machine};
 use crate::toolchain::{Image, Refusal};
 use fastrand::Rng;
 use std::collections::BTreeMap;
+use talcore::verdict;
 use taldiag::Code;
 
 /// What is damaged.
@@ -27,18 +30,24 @@ pub enum Target {
     Object,
     /// An executable, or a module as it would lie in memory; `talcheck` reads it.
     Executable,
+    /// The text of a module that was [made up](crate::generate); what comes of it is damaged after that.
+    Generated,
 }
 
 impl Target {
     /// All targets, with the names of the command line.
-    pub const ALL: [(&'static str, Target); 3] =
-        [("source", Target::Source), ("object", Target::Object), ("executable", Target::Executable)];
+    pub const ALL: [(&'static str, Target); 4] = [
+        ("source", Target::Source),
+        ("object", Target::Object),
+        ("executable", Target::Executable),
+        ("generated", Target::Generated),
+    ];
 }
 
-/// What a round puts in: one part of a seed, damaged.
+/// What a round puts in: one part of a seed, damaged, or what was made up.
 #[derive(Clone, Debug)]
 pub struct Input {
-    /// The seed, an index into the corpus.
+    /// The seed, an index into the corpus. What was made up has none, and this is 0.
     pub seed: usize,
     /// Which of its modules, objects or images.
     pub part: usize,
@@ -66,6 +75,7 @@ pub fn damage(target: Target, corpus: &Corpus, rng: &mut Rng) -> Input {
         Target::Source => source::damage(corpus, rng),
         Target::Object => object::damage(corpus, rng),
         Target::Executable => executable::damage(corpus, rng),
+        Target::Generated => generated::make(rng),
     }
 }
 
@@ -74,11 +84,25 @@ pub fn damage(target: Target, corpus: &Corpus, rng: &mut Rng) -> Input {
 /// # Errors
 /// What a tool or an accepted program did that it must never do.
 pub fn judge(target: Target, corpus: &Corpus, input: &Input, rng: &mut Rng) -> Result<Outcome, String> {
-    let seed = &corpus.seeds[input.seed];
+    let seed = || &corpus.seeds[input.seed];
     match target {
-        Target::Source => source::judge(seed, input, rng),
-        Target::Object => object::judge(seed, input, rng),
-        Target::Executable => executable::judge(seed, input, rng),
+        Target::Source => source::judge(seed(), input, rng),
+        Target::Object => object::judge(seed(), input, rng),
+        Target::Executable => executable::judge(seed(), input, rng),
+        Target::Generated => generated::judge(input, rng),
+    }
+}
+
+/// The verdict about images of which the assembler has proved each part.
+fn judge_proved(images: &[Image], rng: &mut Rng) -> Result<Outcome, String> {
+    let outcome = judge_images(images, rng)?;
+    let limits = [verdict::Code::Limit, verdict::Code::Fuel].map(|c| Code(c as u16));
+    match outcome {
+        Outcome::Refused(code) if code.0 < 1000 && !limits.contains(&code) => {
+            let why = images.iter().find_map(|i| i.check().err()).map_or(String::new(), |r| r.text);
+            Err(format!("the checker refuses what the assembler accepts:\n{why}"))
+        }
+        _ => Ok(outcome),
     }
 }
 

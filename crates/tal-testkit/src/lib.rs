@@ -5,6 +5,7 @@ pub mod executable;
 pub mod filetest;
 pub mod forge;
 pub mod fuzz;
+pub mod generate;
 pub mod interp;
 pub mod patch;
 pub mod script;

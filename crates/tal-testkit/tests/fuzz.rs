@@ -45,6 +45,15 @@ fn objects() {
     assert_varied(&rounds(Target::Object, 150), 8);
 }
 
+/// Most programs that are made up are accepted, and none of them breaks a rule, damaged or not.
+#[test]
+fn generated() {
+    let counts = rounds(Target::Generated, 120);
+    let run = counts.get(&Outcome::Run).copied().unwrap_or(0);
+    assert!(run > 50, "only {run} of 120 were run: {counts:?}");
+    assert_varied(&counts, 3);
+}
+
 #[test]
 fn executables() {
     assert_varied(&rounds(Target::Executable, 300), 8);

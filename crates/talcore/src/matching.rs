@@ -160,7 +160,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
         }
         if let Some((i, c)) = open {
-            if let Some(t) = divide(&rest, c) {
+            // Intervals may leave the rest one value only, as a jump through a table does.
+            let only = self.state.facts.range(&rest);
+            let only = (only.lo == only.hi).then(|| Term::from(only.lo));
+            if let Some(t) = divide(&rest, c).or_else(|| divide(&only?, c)) {
                 s.terms[i] = Some(t);
                 return Ok(());
             }

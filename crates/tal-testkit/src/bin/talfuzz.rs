@@ -30,11 +30,14 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let name = args.first().map_or("executable", String::as_str);
     let Some(&(_, target)) = Target::ALL.iter().find(|t| t.0 == name) else {
-        eprintln!("there is no target `{name}`: source, object, executable");
+        eprintln!("there is no target `{name}`: source, object, executable, generated");
         return ExitCode::FAILURE;
     };
     let number = |i: usize, default| args.get(i).and_then(|a| a.parse().ok()).unwrap_or(default);
-    let corpus = Corpus::tests(1).and(Corpus::examples(&[]));
+    let corpus = match target {
+        Target::Generated => Corpus { seeds: Vec::new() },
+        _ => Corpus::tests(1).and(Corpus::examples(&[])),
+    };
     if args.get(1).is_some_and(|a| a == "round") {
         let round = number(2, 0);
         let start = Instant::now();
@@ -135,12 +138,12 @@ fn one(target: Target, corpus: &Corpus, round: u64) -> Result<Outcome, (Input, S
 
 /// Writes the input and what is wrong with it.
 fn report(name: &str, corpus: &Corpus, round: u64, input: &Input, what: &str) {
-    let seed = &corpus.seeds[input.seed];
+    let of = match name {
+        "generated" => "made up".to_string(),
+        _ => format!("part {} of {}", input.part, corpus.seeds[input.seed].name),
+    };
     let path: PathBuf = Path::new("target/fuzz").join(format!("{name}-{round}"));
-    let text = format!(
-        "part {} of {}; again: cargo xtask fuzz {name} --round {round}\n{what}\n",
-        input.part, seed.name
-    );
+    let text = format!("{of}; again: cargo xtask fuzz {name} --round {round}\n{what}\n");
     let written = fs::create_dir_all("target/fuzz")
         .and_then(|()| fs::write(&path, &input.bytes))
         .and_then(|()| fs::write(path.with_extension("txt"), &text));

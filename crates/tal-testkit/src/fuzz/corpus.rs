@@ -2,7 +2,7 @@
 
 use super::executable::Map;
 use crate::filetest::cases;
-use crate::toolchain::{Image, Module, images, modules, read};
+use crate::toolchain::{Image, Module, Refusal, images, modules, read};
 use std::fs;
 use std::path::{Path, PathBuf};
 use talasm::driver::Options;
@@ -77,13 +77,31 @@ impl Corpus {
 }
 
 fn seed(name: String, modules: Vec<Module>) -> Seed {
-    let read = read(&modules).unwrap_or_else(|r| panic!("{name}: {}", r.text));
-    let objects: Result<Vec<_>, _> = read.iter().map(|r| r.assemble(&Options::default())).collect();
-    let objects = objects.unwrap_or_else(|r| panic!("{name}: {}", r.text));
-    let interfaces = read.into_iter().map(|r| r.front.interface).collect();
-    let images = images(&modules, objects.clone()).unwrap_or_else(|r| panic!("{name}: {}", r.text));
-    let maps = images.iter().map(|i| Map::of(i).expect("an accepted image")).collect();
-    Seed { name, modules, interfaces, objects, images, maps }
+    Seed::new(name, modules).unwrap_or_else(|(name, r)| panic!("{name}: {}", r.text))
+}
+
+impl Seed {
+    /// Assembles modules and lays them out.
+    ///
+    /// # Errors
+    /// The name, and why they are refused.
+    pub(super) fn new(name: String, modules: Vec<Module>) -> Result<Seed, (String, Refusal)> {
+        let all = || {
+            let read = read(&modules)?;
+            let objects: Vec<_> =
+                read.iter().map(|r| r.assemble(&Options::default())).collect::<Result<_, _>>()?;
+            let images = images(&modules, objects.clone())?;
+            let interfaces = read.into_iter().map(|r| r.front.interface).collect();
+            Ok((objects, images, interfaces))
+        };
+        match all() {
+            Err(refusal) => Err((name, refusal)),
+            Ok((objects, images, interfaces)) => {
+                let maps = images.iter().filter_map(Map::of).collect();
+                Ok(Seed { name, modules, interfaces, objects, images, maps })
+            }
+        }
+    }
 }
 
 /// The modules of a directory.
