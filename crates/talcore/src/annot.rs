@@ -19,7 +19,7 @@
 //!            object that it began in, uleb layout]
 //!           [contents: uleb locations; for each: uleb location (one of exclusive memory), u8 0: it may not be
 //!            used any more; 1: uleb layout, uleb count, terms (its environment); uleb held words, for each
-//!            term (its offset), word]
+//!            term (its offset), word; or 12, 13, 14 as in the frame]
 //!           [registers: uleb set of registers, a word for each]
 //!           [frame: uleb pieces kept, from the return slot down; uleb new pieces; for each: 0 and uleb
 //!            bytes (raw), or a word, or 12, 13, 14: a number of 1, 2, 4 bytes: term]

@@ -1,6 +1,7 @@
 //! The two word sizes of the x86 family.
 
 use crate::types::RegSet;
+use crate::x86::insn::Width;
 
 /// An architecture that the checker knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
@@ -24,6 +25,14 @@ impl Arch {
     /// The size of a machine word in bytes.
     pub const fn word_bytes(self) -> u32 {
         self.word_bits() / 8
+    }
+
+    /// The width of a machine word.
+    pub const fn word_width(self) -> Width {
+        match self {
+            Arch::Amd64 => Width::B8,
+            Arch::Ia32 => Width::B4,
+        }
     }
 
     /// The number of general registers (and of vector registers).

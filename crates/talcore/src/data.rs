@@ -97,6 +97,13 @@ impl Data<'_> {
                 self.word(*word, env, value, at)
             }
             Layout::Num(width, range) => self.number(*width, *range, at),
+            Layout::Exact(width, signed, t) => {
+                let is = self.constant(t, env, at)?;
+                if !Interval::new(is, is).within(&Interval::number(width.bits(), *signed)) {
+                    return self.fail(at, "the number does not fit into its cell");
+                }
+                self.number(*width, Interval { lo: is, hi: is }, at)
+            }
             Layout::Cstr(m) => {
                 let Some(m) = m else { return self.fail(at, "the length of a string must be given") };
                 let m = self.constant(m, env, at)?;

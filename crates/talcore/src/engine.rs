@@ -179,10 +179,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// The width of a word.
     pub fn word_width(&self) -> Width {
-        match self.program.arch.word_bytes() {
-            4 => Width::B4,
-            _ => Width::B8,
-        }
+        self.program.arch.word_width()
     }
 
     /// The words as unsigned numbers.

@@ -40,6 +40,11 @@ impl Interval {
         Interval { lo: -(1i128 << (bits - 1)), hi: (1i128 << (bits - 1)) - 1 }
     }
 
+    /// The numbers of so many bits, with a sign or without.
+    pub const fn number(bits: u32, signed: bool) -> Interval {
+        if signed { Interval::signed(bits) } else { Interval::unsigned(bits) }
+    }
+
     /// Whether all of `self` lies in `other`.
     pub fn within(&self, other: &Interval) -> bool {
         self.lo >= other.lo && self.hi <= other.hi

@@ -18,6 +18,8 @@ pub const FACTS: usize = 256;
 pub const LOCATIONS: usize = 256;
 /// Words that one location of exclusive memory holds beside its layout.
 pub const HELD: usize = 64;
+/// Of raw memory, numbers narrower than words are only remembered below so many: words that come later have room.
+pub const HELD_NUMBERS: usize = 48;
 /// Cells (words and raw areas) of one frame.
 pub const FRAME_CELLS: usize = 1024;
 /// Bytes of one frame.

@@ -26,6 +26,8 @@ pub enum Leaf {
     Cell(WordId, Env),
     /// Exactly one ranged integer cell.
     Num(Width, Interval),
+    /// Exactly one cell of a known number, with a sign or without.
+    Exact(Width, bool, Term),
     /// A string with its first NUL at `m`; the access is at `at` (nothing proved yet).
     Cstr {
         /// Index of the first NUL.
@@ -97,6 +99,12 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Layout::Num(w, range) => {
                     if off.as_const() == Some(0) && *w == width {
                         return Ok(Leaf::Num(*w, *range));
+                    }
+                    return self.raw_read(&whole, width, write);
+                }
+                Layout::Exact(w, signed, t) => {
+                    if off.as_const() == Some(0) && *w == width {
+                        return Ok(Leaf::Exact(*w, *signed, self.term(under(t, &lay.env))?));
                     }
                     return self.raw_read(&whole, width, write);
                 }

@@ -32,6 +32,7 @@
 //!        0x16 layout nullterm: term, uleb word    0x17 layout nullterm, hidden: uleb word
 //!        0x18 layout struct: uleb struct, uleb count, terms
 //!        0x19 layout seq: uleb count, uleb layouts
+//!        0x1a layout exact number: u8 twice the log2 of the width, plus 1 if it has a sign; term
 //!        0x20 sig: see below
 //!   for each struct: uleb facts, terms; uleb fields, uleb layouts
 //!   uleb objects; for each: uleb section (its kind decides whether the object is imm or shared), uleb
@@ -504,6 +505,11 @@ impl<'a> Parser<'a, '_> {
                     parts.push(part);
                 }
                 (Layout::Seq(parts.into()), depth + 1)
+            }
+            0x1a => {
+                let kind = self.r.u8()?;
+                let width = Width::of_bytes(1u32.checked_shl(u32::from(kind / 2))?)?;
+                (Layout::Exact(width, kind % 2 == 1, self.any_term()?), 0)
             }
             _ => return None,
         })

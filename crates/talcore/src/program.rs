@@ -230,6 +230,7 @@ impl<'a> Program<'a> {
             Layout::NullTerm(..) => (5, None),
             Layout::Struct(s, _) => (6, Some(*s)),
             Layout::Seq(_) => (7, None),
+            Layout::Exact(..) => (8, None),
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::facts::{Facts, Interval};
 use crate::limits;
 use crate::term::{Term, Var};
 use crate::types::{LayoutId, Mode, SigId, WordId};
+use crate::x86::insn::Width;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -66,8 +67,8 @@ pub struct Loc {
     pub lay: Lay,
     /// Its address as a variable, once somebody asked for it.
     pub addr: Option<Var>,
-    /// Words that it holds instead of what `lay` says: written by strong updates, or opened by loads. Only in
-    /// [`Mode::Own`] and [`Mode::Uniq`]; they do not overlap.
+    /// Words and numbers that it holds instead of what `lay` says: written by strong updates, or opened by loads. Only
+    /// in [`Mode::Own`] and [`Mode::Uniq`]; they do not overlap.
     pub cells: Vec<Held>,
     /// Whether the memory may still be used. Nothing mentions a location that may not, but for one with a guard.
     pub live: bool,
@@ -95,12 +96,14 @@ pub struct Guard {
     pub range: Interval,
 }
 
-/// A word that is known to lie in memory which nobody else can reach.
+/// A word, or a number that is narrower, that is known to lie in memory which nobody else can reach.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Held {
     /// The offset of its first byte from the location's start.
     pub off: Term,
-    /// The word.
+    /// How many bytes it has: those of a word, or fewer.
+    pub width: Width,
+    /// The word. Of fewer bytes it is a [`Word::Int`] that is congruent to what the bytes are without sign.
     pub word: Word,
 }
 

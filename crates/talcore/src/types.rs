@@ -143,6 +143,8 @@ pub enum Layout {
     Cell(WordId),
     /// A ranged integer cell `u8(lo..hi)` ...: signed if `lo < 0`.
     Num(Width, Interval),
+    /// A number of this width, with a sign (`true`) or without, that is the term: `u32(n)`, `i8(n)`.
+    Exact(Width, bool, Term),
     /// `[n]L`: `n` elements.
     Array(Term, LayoutId),
     /// A null-terminated array of pointer words of this type: the first 0 is at the index `k`,

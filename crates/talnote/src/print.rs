@@ -446,6 +446,11 @@ impl Writer<'_> {
                     self.range(i);
                 }
             }
+            Some(Layout::Exact(width, signed, t)) => {
+                let _ = write!(self.out, "{}{}(", if *signed { 'i' } else { 'u' }, width.bits());
+                self.term(t);
+                self.put(")");
+            }
             Some(Layout::Array(n, element))
                 if matches!(self.p.types.layouts.get(element.index()),
                     Some(Layout::Num(talcore::x86::insn::Width::B1, r)) if *r == talcore::shapes::ZERO) =>

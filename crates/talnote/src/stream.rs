@@ -228,7 +228,13 @@ impl Writer<'_> {
                 wire::count(&mut self.out, l.cells.len());
                 for cell in &l.cells {
                     wire::term(&mut self.out, &cell.off);
-                    self.word(&cell.word)?;
+                    match &cell.word {
+                        Word::Int(t) if cell.width != self.program.arch.word_width() => {
+                            self.out.push(12 + cell.width as u8);
+                            wire::term(&mut self.out, t);
+                        }
+                        word => self.word(word)?,
+                    }
                 }
             }
         }

@@ -432,6 +432,10 @@ impl Nodes<'_> {
                 self.out.extend([0x14, *width as u8]);
                 interval(self.out, i);
             }
+            Layout::Exact(width, signed, t) => {
+                self.out.extend([0x1a, 2 * *width as u8 + u8::from(*signed)]);
+                term(self.out, t);
+            }
             Layout::Array(n, element) => {
                 self.out.push(0x15);
                 term(self.out, n);

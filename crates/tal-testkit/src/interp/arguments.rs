@@ -185,6 +185,12 @@ impl Machine<'_> {
                 let x = self.choose(*range, true) as u64;
                 out.extend(&x.to_le_bytes()[..width.bytes() as usize]);
             }
+            Layout::Exact(width, signed, n) => {
+                let x = value(&under(n, env)?, vars)?;
+                // Not every number fits into the cell.
+                Interval::new(x, x).within(&Interval::number(width.bits(), *signed)).then_some(())?;
+                out.extend(&x.to_le_bytes()[..width.bytes() as usize]);
+            }
             Layout::Array(n, each) => {
                 for _ in 0..size(n)? {
                     self.fill(*each, env, vars, depth, out)?;

@@ -48,6 +48,8 @@ struct Claimed {
     place: String,
     word: Word,
     is: u64,
+    /// Modulo which power of 2 it is congruent to what is said.
+    bits: u32,
 }
 
 /// What the names of a state stand for, as far as it is known.
@@ -56,8 +58,8 @@ struct Meaning<'s> {
     vars: Vars,
     /// The addresses of locations.
     places: Vec<Option<u64>>,
-    /// Which words in memory have been looked at: location and offset.
-    looked: HashSet<(usize, i128)>,
+    /// Which words in memory have been looked at: location, offset and bits.
+    looked: HashSet<(usize, i128, u32)>,
     /// rsp at the function's entry.
     top: u64,
 }
@@ -115,11 +117,12 @@ impl Machine<'_> {
     fn words_of(&mut self, state: &State, top: u64) -> Watched<Vec<Claimed>> {
         let mut all = Vec::new();
         for (r, word) in state.regs.iter().enumerate().filter(|(r, _)| *r != RSP) {
-            all.push(Claimed { place: format!("r{r}"), word: word.clone(), is: self.regs[r] });
+            all.push(Claimed { place: format!("r{r}"), word: word.clone(), is: self.regs[r], bits: 64 });
         }
         let mut read = |at: i64, size: i64, word: &Word| {
             let is = self.memory.read(top.wrapping_add_signed(at), size as usize)?;
-            all.push(Claimed { place: format!("the word at {at} in the frame"), word: word.clone(), is });
+            let place = format!("the word at {at} in the frame");
+            all.push(Claimed { place, word: word.clone(), is, bits: 64 });
             Ok::<(), String>(())
         };
         for slot in &state.frame {
@@ -142,14 +145,16 @@ impl Machine<'_> {
             for held in &loc.cells {
                 let Some(off) = value(&held.off, &m.vars) else { continue };
                 let place = format!("the word at {off} in location {l}");
-                if !m.looked.insert((l, off)) {
+                let bits = held.width.bits();
+                if !m.looked.insert((l, off, bits)) {
                     continue;
                 }
                 let addr = base.wrapping_add(off as u64);
-                let allowed = self.memory.allowed(self.program, self.regs[RSP], addr, 8, false);
+                let size = held.width.bytes();
+                let allowed = self.memory.allowed(self.program, self.regs[RSP], addr, size.into(), false);
                 allowed.map_err(|e| format!("{place}: {e}"))?;
-                let is = self.memory.read(addr, 8)?;
-                all.push(Claimed { place, word: held.word.clone(), is });
+                let is = self.memory.read(addr, size as usize)?;
+                all.push(Claimed { place, word: held.word.clone(), is, bits });
             }
         }
         Ok(all)
@@ -172,7 +177,7 @@ impl Machine<'_> {
                 _ => Ok(()),
             },
             _ => match m.word(program, &w.word) {
-                Some(x) if x != w.is => Err(format!("should be {x:#x}")),
+                Some(x) if (x ^ w.is) << (64 - w.bits) != 0 => Err(format!("should be {x:#x}")),
                 _ => Ok(()),
             },
         }
@@ -266,18 +271,18 @@ impl Meaning<'_> {
         let Some(rest) = rest else { return Ok(()) };
         let x = w.is.wrapping_sub(base).wrapping_sub(rest as u64);
         let x = if c == 1 { x } else { x.wrapping_neg() };
-        self.vars[v as usize] = only(x, self.state.facts.interval(v))
+        self.vars[v as usize] = only(x, self.state.facts.interval(v), w.bits)
             .map_err(|()| format!("{} is {:#x}: variable {v} cannot be that", w.place, w.is))?;
         Ok(())
     }
 }
 
-/// The number in an interval that is congruent to a word, if there is one only; an error if there is none.
-fn only(word: u64, range: Interval) -> Result<Option<i128>, ()> {
+/// The number in an interval that is congruent to a word modulo 2^bits, if there is one only; an error if there is none.
+fn only(word: u64, range: Interval, bits: u32) -> Result<Option<i128>, ()> {
     if range.lo == NEG_INF || range.hi == POS_INF {
         return Ok(None);
     }
-    let all = 1i128 << 64;
+    let all = 1i128 << bits;
     let x = range.lo + (i128::from(word) - range.lo).rem_euclid(all);
     match (x <= range.hi, x + all <= range.hi) {
         (false, _) => Err(()),

@@ -256,7 +256,9 @@ impl Memory {
     pub(crate) fn typed(&mut self, program: &Program<'_>) -> Result<(), String> {
         // Where an argument's size is hidden, its address in a cell could not be judged; nor where it has no bytes.
         let owning = |o: &Given| matches!(o.holds, Holds::Layout(l) if program.shapes.linear(l));
-        let vague = |o: &Given| o.holds == Holds::Hidden || o.bytes.is_empty() || owning(o);
+        // A layout of the signature's variables means something in the function only.
+        let open = |o: &Given| matches!(o.holds, Holds::Layout(l) if program.shapes.scope(l) != Some(0));
+        let vague = |o: &Given| o.holds == Holds::Hidden || o.bytes.is_empty() || owning(o) || open(o);
         // What is owned may have become shared or unchanging for ever, and be kept in an object then.
         let hidden = |o: &Given| o.mode.permanent() && vague(o) || o.mode == Mode::Own;
         // Memory that comes into being at run time is no object of the file, and words of files own nothing.

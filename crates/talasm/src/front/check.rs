@@ -84,7 +84,7 @@ impl Cx<'_> {
                 Some(at == 0 && !matches!(self.table.types.word(w), WordTy::Int(_) | WordTy::Range(_)))
             }
             Layout::NullTerm(..) => Some(at % self.word_bytes() as i128 == 0),
-            Layout::Bytes(_) | Layout::Cstr(_) | Layout::Num(..) => Some(false),
+            Layout::Bytes(_) | Layout::Cstr(_) | Layout::Num(..) | Layout::Exact(..) => Some(false),
             Layout::Array(_, l) => {
                 let each = self.size_of_layout(l)?.subst(env)?.as_const()?;
                 self.pointer_at(l, env, at % each.max(1))
@@ -138,6 +138,13 @@ impl Cx<'_> {
                 let width = w.bytes() as usize;
                 let full = range == Interval::unsigned(w.bits()) || range == Interval::signed(w.bits());
                 if full { Some(()) } else { self.check_number(data, at, width, range) }
+            }
+            Layout::Exact(w, signed, t) => {
+                let n = t.subst(env)?.as_const()?;
+                let is = Interval::new(n, n);
+                let all = Interval::number(w.bits(), signed);
+                let range = if is.within(&all) { is } else { Interval::new(1, 0) };
+                self.check_number(data, at, w.bytes() as usize, range)
             }
             Layout::Array(n, l) => {
                 let each = self.size_of_layout(l)?.subst(env)?.as_const()? as usize;

@@ -301,8 +301,12 @@ impl Cx<'_> {
                 let width = self.word_bytes();
                 self.number(ast, *e, width, vars, blob)
             }
-            (Layout::Num(w, _), InitKind::Expr(e)) => self.number(ast, *e, w.bytes(), vars, blob),
-            (Layout::Cell(_) | Layout::Num(..), InitKind::List(_)) => self.nested_list(ast, i),
+            (Layout::Num(w, _) | Layout::Exact(w, ..), InitKind::Expr(e)) => {
+                self.number(ast, *e, w.bytes(), vars, blob)
+            }
+            (Layout::Cell(_) | Layout::Num(..) | Layout::Exact(..), InitKind::List(_)) => {
+                self.nested_list(ast, i)
+            }
             (Layout::Bytes(_) | Layout::Cstr(_) | Layout::Array(..) | Layout::NullTerm(..), _) => {
                 let start = blob.bytes.len();
                 self.values(ast, &[i], layout, env, vars, blob)?;

@@ -48,7 +48,7 @@ impl Cx<'_> {
             Layout::Bytes(n) => Some(n),
             Layout::Cstr(m) => m?.offset(1),
             Layout::Cell(_) => Some(Term::from(word)),
-            Layout::Num(w, _) => Some(Term::from(w.bytes() as i128)),
+            Layout::Num(w, _) | Layout::Exact(w, ..) => Some(Term::from(w.bytes() as i128)),
             Layout::Array(n, l) => {
                 let each = self.size_of_layout(l)?;
                 match (each.as_const(), n.as_const()) {
@@ -78,7 +78,7 @@ impl Cx<'_> {
             Layout::Bytes(_) | Layout::Cstr(_) => 1,
             Layout::Cell(_) | Layout::NullTerm(..) => self.word_bytes(),
             // Eight-byte numbers are aligned as words on machines with smaller ones.
-            Layout::Num(w, _) => w.bytes().min(self.word_bytes()),
+            Layout::Num(w, _) | Layout::Exact(w, ..) => w.bytes().min(self.word_bytes()),
             Layout::Array(_, l) => self.align_of_layout(l),
             Layout::Struct(s, _) => {
                 let decl = self.struct_decls[s.index()];
@@ -93,7 +93,7 @@ impl Cx<'_> {
     pub(super) fn needs_stable(&mut self, id: LayoutId) -> bool {
         match self.table.types.layout(id).clone() {
             Layout::Cstr(_) | Layout::NullTerm(..) => true,
-            Layout::Bytes(_) | Layout::Cell(_) | Layout::Num(..) => false,
+            Layout::Bytes(_) | Layout::Cell(_) | Layout::Num(..) | Layout::Exact(..) => false,
             Layout::Array(_, l) => self.needs_stable(l),
             Layout::Struct(s, _) => {
                 let decl = self.struct_decls[s.index()];

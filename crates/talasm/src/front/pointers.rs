@@ -175,6 +175,7 @@ impl Cx<'_> {
             Layout::Cstr(t) => most(t.as_slice()),
             Layout::Cell(w) => self.outer_of_word(*w, below),
             Layout::Num(..) => 0,
+            Layout::Exact(_, _, t) => outer_of_term(t, below),
             Layout::Array(n, l) => outer_of_term(n, below).max(self.outer_of_layout(*l, below)),
             Layout::NullTerm(n, w) => most(n.as_slice()).max(self.outer_of_word(*w, below)),
             Layout::Struct(_, args) => most(args),
@@ -192,7 +193,11 @@ impl Cx<'_> {
                 let decl = self.struct_decls[s.index()];
                 self.struct_info(decl).is_some_and(|info| info.fields.iter().any(|f| self.owns(f.layout)))
             }
-            Layout::Bytes(_) | Layout::Cstr(_) | Layout::Num(..) | Layout::NullTerm(..) => false,
+            Layout::Bytes(_)
+            | Layout::Cstr(_)
+            | Layout::Num(..)
+            | Layout::Exact(..)
+            | Layout::NullTerm(..) => false,
         }
     }
 
@@ -238,7 +243,7 @@ impl Cx<'_> {
                 self.struct_info(decl)
                     .is_some_and(|info| info.fields.iter().all(|f| self.any_bytes(f.layout)))
             }
-            Layout::Cstr(_) | Layout::NullTerm(..) => false,
+            Layout::Cstr(_) | Layout::NullTerm(..) | Layout::Exact(..) => false,
         }
     }
 }

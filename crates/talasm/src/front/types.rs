@@ -223,6 +223,7 @@ impl Cx<'_> {
             Layout::Cstr(t) => constant(t),
             Layout::Cell(w) => self.closed_word(*w),
             Layout::Num(..) => true,
+            Layout::Exact(_, _, t) => t.as_const().is_some(),
             Layout::Array(n, l) => n.as_const().is_some() && self.closed_layout(*l),
             Layout::NullTerm(n, w) => constant(n) && self.closed_word(*w),
             Layout::Struct(_, args) => args.iter().all(|t| t.as_const().is_some()),
@@ -540,14 +541,11 @@ impl Cx<'_> {
             [] if signed => Interval::signed(bits),
             [] => Interval::unsigned(bits),
             [Arg::Range(a, z)] => self.range(ast, *a, *z, vars, bits, Some(signed))?,
-            [Arg::Expr(_)] => {
-                self.not_yet(id.span, "tracked integer cells");
-                return None;
-            }
+            [Arg::Expr(_)] => Interval::ALL,
             _ => {
                 let text = self.name(id.name);
-                self.error(1203, format!("`{text}` takes at most a range"))
-                    .at(id.span, format!("`{text}` or `{text}(lo..hi)`"));
+                self.error(1203, format!("`{text}` takes at most a range or a number"))
+                    .at(id.span, format!("`{text}`, `{text}(lo..hi)` or `{text}(n)`"));
                 return None;
             }
         };
@@ -557,6 +555,16 @@ impl Cx<'_> {
                 .at(id.span, "not on this architecture")
                 .help("use `bytes(8)` and access it in halves");
             return None;
+        }
+        if let [Arg::Expr(e)] = args {
+            let t = self.eval_term(ast, *e, vars)?;
+            let all = Interval::number(bits, signed);
+            if let Some(n) = t.as_const().filter(|n| !Interval::new(*n, *n).within(&all)) {
+                self.error(1205, format!("{n} does not fit into {bits} bits"))
+                    .at(ast.expr(*e).span, format!("{}..{}", all.lo, all.hi));
+                return None;
+            }
+            return Some(self.table.layout(Layout::Exact(width, signed, t)));
         }
         Some(self.table.layout(Layout::Num(width, range)))
     }

@@ -7,9 +7,32 @@ use super::join::Join;
 use super::label::{Frame, Label};
 use super::terms::under;
 use std::rc::Rc;
+use talcore::facts::Interval;
 use talcore::state::{Env, Held, Lay, Loc, LocId, STATIC, State, Word};
 use talcore::term::Term;
 use talcore::types::{Layout, LayoutId, Mode, WordId, WordTy};
+use talcore::x86::insn::Width;
+
+/// What a layout has at some place, if it is not raw.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Cell {
+    /// A word of this type.
+    Word(WordId, Env),
+    /// A number of this width and interval.
+    Num(Width, Interval),
+    /// A number of this width, with a sign or without, that is the term.
+    Exact(Width, bool, Term),
+}
+
+impl Cell {
+    /// The width of a number.
+    fn width(&self) -> Option<Width> {
+        match self {
+            Cell::Word(..) => None,
+            Cell::Num(w, _) | Cell::Exact(w, ..) => Some(*w),
+        }
+    }
+}
 
 /// How deep packed memory is looked at.
 const DEEP: usize = 8;
@@ -145,7 +168,7 @@ impl Join<'_, '_> {
             .filter(|c| c.off.as_const().is_none() && elsewhere(label, &label.state, &c.word))
             .filter_map(|c| {
                 let off = self.apply(&c.off)?;
-                let other = a.cells.iter().find(|d| d.off == off)?;
+                let other = a.cells.iter().find(|d| d.off == off && d.width == c.width)?;
                 elsewhere(label, &self.s, &other.word).then(|| (c.off.clone(), off))
             })
             .collect();
@@ -156,8 +179,9 @@ impl Join<'_, '_> {
         let mut cells = Vec::new();
         for cell in &p.cells {
             let off = self.apply(&cell.off)?;
-            if let Some(other) = a.cells.iter().find(|c| c.off == off) {
-                let raw = self.f.raw_at(&lay, &cell.off);
+            let cell_here = |c: &&Held| c.off == off && c.width == cell.width;
+            if let Some(other) = a.cells.iter().find(cell_here) {
+                let raw = self.f.raw_at(&lay, &cell.off, cell.width);
                 if raw
                     && (elsewhere(label, &label.state, &cell.word) || elsewhere(label, &self.s, &other.word))
                 {
@@ -165,36 +189,47 @@ impl Join<'_, '_> {
                     continue;
                 }
                 let word = self.word(label, cell.word.clone(), &other.word);
-                if word != Word::Any || !self.f.raw_at(&lay, &cell.off) {
-                    cells.push(Held { off: cell.off.clone(), word });
+                let number = self.f.narrow(cell.width);
+                if number && !matches!(word, Word::Int(_)) {
+                    // Of the type of its cell, then, or nothing is known of it.
+                    let fits =
+                        self.f.conforms(&label.state, cell, &lay) && self.f.conforms(&self.s, other, &lay);
+                    (raw || fits).then_some(())?;
+                    continue;
+                }
+                if word != Word::Any || !raw {
+                    cells.push(Held { off: cell.off.clone(), width: cell.width, word });
                 }
                 continue;
             }
             self.changed = true;
-            if self.f.raw_at(&lay, &cell.off) {
+            if self.f.raw_at(&lay, &cell.off, cell.width) {
                 continue;
             }
-            if self.f.conforms(&label.state, &cell.word, &lay, &cell.off) {
+            if self.f.conforms(&label.state, cell, &lay) {
                 self.fold_word(Some(&label.state), &cell.word);
                 continue;
             }
-            let other = self.declared(&a.lay, &off)?;
+            let other = self.declared(&a.lay, &off, cell.width)?;
             let word = self.word(label, cell.word.clone(), &other);
-            cells.push(Held { off: cell.off.clone(), word });
+            (!self.f.narrow(cell.width) || matches!(word, Word::Int(_))).then_some(())?;
+            cells.push(Held { off: cell.off.clone(), width: cell.width, word });
         }
         for cell in &a.cells {
             let Some(off) = cell.off.as_const().map(Term::from) else { continue };
-            if p.cells.iter().any(|c| c.off == off) || self.f.raw_at(&a.lay, &off) {
+            let known = p.cells.iter().any(|c| c.off == off && c.width == cell.width);
+            if known || self.f.raw_at(&a.lay, &off, cell.width) {
                 continue;
             }
-            if self.f.conforms(&self.s, &cell.word, &a.lay, &off) {
+            if self.f.conforms(&self.s, &Held { off: off.clone(), ..cell.clone() }, &a.lay) {
                 self.fold_word(None, &cell.word);
                 continue;
             }
             self.changed = true;
-            let here = self.declared(&p.lay, &off)?;
+            let here = self.declared(&p.lay, &off, cell.width)?;
             let word = self.word(label, here, &cell.word);
-            cells.push(Held { off, word });
+            (!self.f.narrow(cell.width) || matches!(word, Word::Int(_))).then_some(())?;
+            cells.push(Held { off, width: cell.width, word });
         }
         Some(Loc { lay, cells, addr: None, ..p.clone() })
     }
@@ -206,10 +241,7 @@ impl Join<'_, '_> {
         out.cells.clear();
         for c in &loc.cells {
             let s = state.unwrap_or(&self.s);
-            if c.off.as_const().is_some()
-                || placed.contains(&c.off)
-                || !self.f.conforms(s, &c.word, &loc.lay, &c.off)
-            {
+            if c.off.as_const().is_some() || placed.contains(&c.off) || !self.f.conforms(s, c, &loc.lay) {
                 out.cells.push(c.clone());
             } else {
                 self.changed |= state.is_some();
@@ -222,7 +254,10 @@ impl Join<'_, '_> {
     /// Both, as structs of other arguments where they hold words at different places.
     fn folded(&mut self, label: &Label, p: &Loc, a: &Loc) -> (Loc, Loc) {
         let same = p.cells.len() == a.cells.len()
-            && p.cells.iter().all(|c| a.cells.iter().any(|d| self.apply(&c.off).as_ref() == Some(&d.off)));
+            && p.cells.iter().all(|c| {
+                let same = |d: &Held| c.width == d.width && self.apply(&c.off).as_ref() == Some(&d.off);
+                a.cells.iter().any(same)
+            });
         if same {
             return (p.clone(), a.clone());
         }
@@ -259,14 +294,24 @@ impl Join<'_, '_> {
         if loc.cells.is_empty() || !args.iter().zip(0..).all(|(t, v)| t.as_var() == Some(v)) {
             return None;
         }
-        let held = |off: &Term| loc.cells.iter().find(|c| c.off == *off).map(|c| &c.word);
+        let held =
+            |off: &Term, w: Width| loc.cells.iter().find(|c| c.off == *off && c.width == w).map(|c| &c.word);
+        let whole = program.arch.word_width();
         let fields = &program.types.strukt(*id).fields;
         let mut new = env.to_vec();
         let mut at = Some(Term::zero());
         for &field in fields {
             let Some(off) = at.take() else { break };
-            if let Layout::Cell(ty) = program.types.layout(field)
-                && let (WordTy::Int(t), Some(Word::Int(h))) = (program.types.word(*ty), held(&off))
+            let number = match program.types.layout(field) {
+                Layout::Cell(ty) => match program.types.word(*ty) {
+                    WordTy::Int(t) => Some((whole, t)),
+                    _ => None,
+                },
+                Layout::Exact(w, _, t) => Some((*w, t)),
+                _ => None,
+            };
+            if let Some((w, t)) = number
+                && let Some(Word::Int(h)) = held(&off, w)
                 && let Some(slot) = t.as_var().and_then(|v| new.get_mut(v as usize))
             {
                 *slot = h.clone();
@@ -281,7 +326,7 @@ impl Join<'_, '_> {
         for &field in fields {
             let off = at.take()?;
             if let Layout::Cell(ty) = program.types.layout(field) {
-                match held(&off) {
+                match held(&off, whole) {
                     Some(w) => {
                         seen += 1;
                         self.f.fits(s, w, *ty, &lay.env, 0).then_some(())?;
@@ -293,6 +338,14 @@ impl Join<'_, '_> {
                         };
                         stays.then_some(())?;
                     }
+                }
+            } else if let Some(cell) = self.f.number_cell(field, &lay.env) {
+                match cell.width().and_then(|w| held(&off, w)) {
+                    Some(w) => {
+                        seen += 1;
+                        self.f.number_fits(s, w, &cell).then_some(())?;
+                    }
+                    None => (self.f.number_cell(field, &loc.lay.env).as_ref() == Some(&cell)).then_some(())?,
                 }
             }
             let size = |env: &Env| under(program.shapes.size(field)?, env);
@@ -347,8 +400,14 @@ impl Join<'_, '_> {
             };
             let fine = match program.types.layout(lay.id) {
                 Layout::Cell(ty) => {
-                    let held = loc.cells.iter().find(|c| c.off == off);
+                    let held = loc.cells.iter().find(|c| c.off == off && !self.f.narrow(c.width));
                     held.is_some_and(|c| self.f.fits(s, &c.word, *ty, &lay.env, 0))
+                }
+                Layout::Num(..) | Layout::Exact(..) => {
+                    self.f.number_cell(lay.id, &lay.env).is_some_and(|cell| {
+                        let held = loc.cells.iter().find(|c| c.off == off && Some(c.width) == cell.width());
+                        held.is_some_and(|c| self.f.number_fits(s, &c.word, &cell))
+                    })
                 }
                 Layout::Struct(id, args) => {
                     let args = args.iter().map(|t| under(t, &lay.env)).collect::<Option<Vec<Term>>>();
@@ -365,8 +424,12 @@ impl Join<'_, '_> {
     }
 
     /// What a load would give where nothing is held, as far as that needs no new location.
-    fn declared(&self, lay: &Lay, off: &Term) -> Option<Word> {
-        let (ty, env) = self.f.cell_at(lay, off)?;
+    fn declared(&self, lay: &Lay, off: &Term, width: Width) -> Option<Word> {
+        let (ty, env) = match self.f.cell_at(lay, off, width)? {
+            Cell::Word(ty, env) => (ty, env),
+            Cell::Exact(_, _, t) => return Some(Word::Int(t)),
+            Cell::Num(..) => return None,
+        };
         match self.f.program.types.word(ty) {
             WordTy::Int(t) => Some(Word::Int(under(t, &env)?)),
             WordTy::Range(_) => Some(Word::Any),
@@ -416,14 +479,19 @@ impl Frame<'_> {
 
     /// The type of the word at an offset: a constant, or one that depends on the index of an array's element. Which
     /// part of a struct is meant by such an offset is guessed.
-    pub(super) fn cell_at(&self, lay: &Lay, off: &Term) -> Option<(WordId, Env)> {
+    pub(super) fn cell_at(&self, lay: &Lay, off: &Term, width: Width) -> Option<Cell> {
         let (mut id, mut env) = (lay.id, lay.env.clone());
         let (mut off, mut index) = (off.konst(), off.offset(-off.konst())?);
         let program = self.program;
         let size_of = |id: LayoutId, env: &Env| under(program.shapes.size(id)?, env)?.as_const();
         loop {
             let fields = match program.types.layout(id) {
-                Layout::Cell(word) if off == 0 && index.as_const() == Some(0) => return Some((*word, env)),
+                Layout::Cell(word) if off == 0 && index.as_const() == Some(0) => {
+                    return (!self.narrow(width)).then_some(Cell::Word(*word, env));
+                }
+                Layout::Num(..) | Layout::Exact(..) if off == 0 && index.as_const() == Some(0) => {
+                    return self.number_cell(id, &env).filter(|c| c.width() == Some(width));
+                }
                 Layout::Array(_, elem) => {
                     let size = size_of(*elem, &env)?;
                     if index.summands().iter().any(|s| i128::from(s.1) % size != 0) {
@@ -454,13 +522,51 @@ impl Frame<'_> {
         }
     }
 
-    pub(super) fn raw_at(&self, lay: &Lay, off: &Term) -> bool {
-        self.program.shapes.raw_size(lay.id).is_some() || self.cell_at(lay, off).is_none()
+    pub(super) fn raw_at(&self, lay: &Lay, off: &Term, width: Width) -> bool {
+        self.program.shapes.raw_size(lay.id).is_some() || self.cell_at(lay, off, width).is_none()
+    }
+
+    /// Whether a width is less than that of a word.
+    pub(super) fn narrow(&self, width: Width) -> bool {
+        width < self.program.arch.word_width()
+    }
+
+    /// A layout that is a number which not any bytes are.
+    fn number_cell(&self, id: LayoutId, env: &Env) -> Option<Cell> {
+        match self.program.types.layout(id) {
+            Layout::Num(w, range) => {
+                self.program.shapes.raw_size(id).is_none().then_some(Cell::Num(*w, *range))
+            }
+            Layout::Exact(w, signed, t) => Some(Cell::Exact(*w, *signed, under(t, env)?)),
+            _ => None,
+        }
     }
 
     /// Whether a word can be packed to the cell at its place.
-    pub(super) fn conforms(&self, s: &State, w: &Word, lay: &Lay, off: &Term) -> bool {
-        self.cell_at(lay, off).is_some_and(|(ty, env)| self.fits(s, w, ty, &env, 0))
+    pub(super) fn conforms(&self, s: &State, held: &Held, lay: &Lay) -> bool {
+        match self.cell_at(lay, &held.off, held.width) {
+            Some(Cell::Word(ty, env)) => self.fits(s, &held.word, ty, &env, 0),
+            Some(number) => self.number_fits(s, &held.word, &number),
+            None => false,
+        }
+    }
+
+    /// The same for cells of numbers.
+    fn number_fits(&self, s: &State, w: &Word, cell: &Cell) -> bool {
+        let (Cell::Num(width, _) | Cell::Exact(width, ..), Word::Int(t)) = (cell, w) else { return false };
+        let low = |c: i128| c.rem_euclid(1 << width.bits());
+        let range = s.facts.range(t);
+        match cell {
+            Cell::Num(_, want) if want.lo < 0 => match t.as_const().map(low) {
+                Some(c) => [c, c - (1 << width.bits())].iter().any(|c| want.lo <= *c && *c <= want.hi),
+                None => range.within(want),
+            },
+            Cell::Num(_, want) => range.within(want),
+            Cell::Exact(_, _, is) => {
+                t == is || t.as_const().map(low).is_some_and(|c| is.as_const().map(low) == Some(c))
+            }
+            Cell::Word(..) => false,
+        }
     }
 
     /// Whether raw memory holds a word for each cell of the struct that a pointer type points to. What the struct's
@@ -473,10 +579,18 @@ impl Frame<'_> {
         for &field in &program.types.strukt(*id).fields {
             let off = Term::from(at);
             let fine = match program.types.layout(field) {
-                Layout::Cell(ty) => loc.cells.iter().find(|c| c.off == off).is_some_and(|c| {
-                    matches!((program.types.word(*ty), &c.word), (WordTy::Int(_), Word::Int(_)))
-                        || self.fits(s, &c.word, *ty, &None, 1)
-                }),
+                Layout::Cell(ty) => {
+                    loc.cells.iter().find(|c| c.off == off && !self.narrow(c.width)).is_some_and(|c| {
+                        matches!((program.types.word(*ty), &c.word), (WordTy::Int(_), Word::Int(_)))
+                            || self.fits(s, &c.word, *ty, &None, 1)
+                    })
+                }
+                Layout::Exact(w, ..) => loc.cells.iter().any(|c| c.off == off && c.width == *w),
+                Layout::Num(w, _) if program.shapes.raw_size(field).is_none() => {
+                    let held = loc.cells.iter().find(|c| c.off == off && c.width == *w);
+                    let cell = self.number_cell(field, &None);
+                    held.zip(cell).is_some_and(|(c, cell)| self.number_fits(s, &c.word, &cell))
+                }
                 _ => program.shapes.raw_size(field).is_some(),
             };
             if !fine {
@@ -521,12 +635,14 @@ impl Frame<'_> {
                     && shapes.raw_size(*id).is_none_or(sized)
                     && loc.mode == *mode
                     && (self.instance(ty, &loc) || self.filled(s, &loc, ty))
-                    && loc.cells.iter().all(|c| {
-                        self.raw_at(&loc.lay, &c.off)
-                            || self.cell_at(&loc.lay, &c.off).is_some_and(|(t, env)| {
-                                self.fits(s, &c.word, t, &env, depth + 1)
-                                    || matches!(types.word(t), WordTy::Int(_))
-                            })
+                    && loc.cells.iter().all(|c| match self.cell_at(&loc.lay, &c.off, c.width) {
+                        _ if shapes.raw_size(loc.lay.id).is_some() => true,
+                        None | Some(Cell::Exact(..)) => true,
+                        Some(Cell::Word(t, env)) => {
+                            self.fits(s, &c.word, t, &env, depth + 1)
+                                || matches!(types.word(t), WordTy::Int(_))
+                        }
+                        Some(number) => self.number_fits(s, &c.word, &number),
                     })
             }
             _ => false,

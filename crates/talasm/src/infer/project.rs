@@ -51,8 +51,7 @@ impl<'a, 'p> Projection<'a, 'p> {
             terms.extend(l.lay.env.iter().flat_map(|e| e.iter().cloned()));
         }
         // Elements at places that no number tells are packed, so they name nothing.
-        let told =
-            |l: &Loc, c: &Held| c.off.as_const().is_some() || !f.conforms(from, &c.word, &l.lay, &c.off);
+        let told = |l: &Loc, c: &Held| c.off.as_const().is_some() || !f.conforms(from, c, &l.lay);
         let held = locs().flat_map(|l| l.cells.iter().filter(move |c| told(l, c)).map(|c| &c.word));
         for w in words(from).chain(held) {
             match w {
@@ -178,16 +177,14 @@ impl<'a, 'p> Projection<'a, 'p> {
             // A label cannot say where an element is whose index has no name.
             let off = match self.place(&cell.off).filter(|_| in_words(self.from, &cell.word)) {
                 Some(off) => off,
-                None if cell.off.as_const().is_none()
-                    && self.f.conforms(self.from, &cell.word, &loc.lay, &cell.off) =>
-                {
+                None if cell.off.as_const().is_none() && self.f.conforms(self.from, cell, &loc.lay) => {
                     continue;
                 }
                 None => self.term(&cell.off),
             };
             let word = self.word(&cell.word, locs);
             if let Some(loc) = locs.get_mut(k as usize) {
-                loc.cells.push(Held { off, word });
+                loc.cells.push(Held { off, width: cell.width, word });
             }
         }
     }

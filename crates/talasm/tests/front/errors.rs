@@ -84,7 +84,7 @@ const CASES: &[(&str, &[u16], &str)] = &[
     ("stretch", &[1201], "fn f[s](rdi: ref s bytes(3))\n  ret\n"),
     ("uses", &[1202], "bss x: u64\nfn f() uses x\n  ret\n"),
     ("owned_static", &[1202], "rodata own x: int = 1\n"),
-    ("tracked_cell", &[1201], "struct s(n) { a: u32(n) }\n"),
+    ("number_too_large", &[1205], "struct s { a: u8(256) }\n"),
     ("stack_result", &[1201], "fn f() -> ([rsp + 8]: int)\n  ret\n"),
     ("stack_uniq", &[1201], "fn f([rsp + 8]: &uniq bytes(3))\n  ret\n"),
     ("annotation_type", &[1201], "fn f(rdi: &[8])\n.a: {rdi: &[8]}\n  ret\n"),

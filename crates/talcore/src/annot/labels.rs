@@ -10,7 +10,7 @@ use crate::shapes::BORROWS;
 use crate::state::{Env, Held, Hole, Lay, STATIC, Slot, State, Word};
 use crate::term::Term;
 use crate::types::{LayoutId, Mode, SigId, WordId, WordTy};
-use crate::x86::insn::Reg;
+use crate::x86::insn::{Reg, Width};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -194,7 +194,11 @@ impl Labels<'_, '_> {
                 for _ in 0..self.r.count(limits::HELD)? {
                     let off = self.r.term(scope.vars)?;
                     let tag = self.r.u8()?;
-                    cells.push(Held { off, word: self.word(tag, scope)? });
+                    let (width, word) = match self.narrow(tag)? {
+                        Some(width) => (width, Word::Int(self.r.term(scope.vars)?)),
+                        None => (self.program.arch.word_width(), self.word(tag, scope)?),
+                    };
+                    cells.push(Held { off, width, word });
                 }
             }
             let loc = s.locs.get_mut(l)?;
@@ -229,16 +233,22 @@ impl Labels<'_, '_> {
             let word = i64::from(self.program.arch.word_bytes());
             let (size, word) = match tag {
                 0 => (self.r.num::<i64>().filter(|n| *n > 0 && *n <= limits::FRAME_BYTES)?, None),
-                12..15 => {
-                    let size = Some(1 << (tag - 12)).filter(|n| *n < word)?;
-                    (size, Some(Word::Int(self.r.term(scope.vars)?)))
-                }
-                tag => (word, Some(self.word(tag, scope)?)),
+                tag => match self.narrow(tag)? {
+                    Some(width) => (width.bytes().into(), Some(Word::Int(self.r.term(scope.vars)?))),
+                    None => (word, Some(self.word(tag, scope)?)),
+                },
             };
             s.depth = s.depth.checked_sub(size).filter(|d| *d >= -limits::FRAME_BYTES)?;
             s.frame.push(Slot { off: s.depth, size, word });
         }
         (s.frame.len() <= limits::FRAME_CELLS).then_some(())
+    }
+
+    /// Which width a number has that is narrower than a word, if the tag says that it is one.
+    fn narrow(&self, tag: u8) -> Option<Option<Width>> {
+        let Some(log2 @ 0..3) = tag.checked_sub(12) else { return Some(None) };
+        let width = Width::of_bytes(1 << log2)?;
+        (width < self.program.arch.word_width()).then_some(Some(width))
     }
 
     fn facts(&mut self, facts: &mut Facts) -> Option<()> {

@@ -33,7 +33,11 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Reads from an object.
     pub fn load_object(&mut self, l: LocId, off: &Term, width: Width) -> Checked<Word> {
         let loc = self.loc(l)?;
-        let held = if loc.exclusive() { self.held_at(l, off, width)? } else { Err(true) };
+        let mut held = if loc.exclusive() { self.held_at(l, off, width)? } else { Err(true) };
+        if let (Ok(word), false) = (&held, self.full(width)) {
+            // Its bytes are congruent to it modulo their width only.
+            held = Ok(Word::Int(self.narrow(width, false, word)?));
+        }
         if self.program.zeros(loc.lay.id) {
             let size = self.size_of(&loc.lay).unwrap_or_default();
             self.inside(off, width, &size)?;
@@ -50,6 +54,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             Leaf::Cell(..) if held == Err(false) => Ok(self.raw_value(width)),
             Leaf::Cell(word, env) if self.program.types.linear(word) => self.move_out(l, off, word, &env),
             Leaf::Cell(word, env) => self.load_word(word, &env),
+            Leaf::Num(..) | Leaf::Exact(..) if held.is_ok() => Ok(held.unwrap_or_default()),
+            // Perhaps it is another number that was put there.
+            Leaf::Num(..) | Leaf::Exact(..) if held == Err(false) => Ok(self.raw_value(width)),
+            Leaf::Exact(w, signed, t) => self.load_exact(w, signed, &t),
             Leaf::Num(w, range) => {
                 // The bits of a signed cell are sign-extended only by `movsx`.
                 let known = if range.lo >= 0 { range } else { Interval::unsigned(w.bits()) };
@@ -77,7 +85,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let loc = self.loc(l)?;
         if loc.exclusive() && loc.cells.len() < limits::HELD {
             let word = self.load_word(ty, env)?;
-            self.hold(l, off, word.clone());
+            self.hold(l, off, self.word_width(), word.clone());
             return Ok(word);
         }
         if loc.mode.borrow() && !loc.exclusive() {
@@ -163,10 +171,12 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.match_word(&mut Subst::identity(), (word, &env), &value, blame)
             }
             Leaf::Num(w, range) => {
-                let t = self.integer(&value)?;
-                let t = self
-                    .num(|n| if range.lo < 0 { n.read_signed(w.bits(), &t) } else { n.read(w.bits(), &t) });
+                let t = self.narrow(w, range.lo < 0, &value)?;
                 self.require_in(&t, range, Code::StoreType, "the value may lie outside the cell's range")
+            }
+            Leaf::Exact(w, signed, t) => {
+                let blame = Blame { shape: Code::StoreType, fact: Code::StoreType };
+                self.match_number(&mut Subst::identity(), (w, signed, &t), &value, blame)
             }
             Leaf::Cstr { .. } | Leaf::NullTerm { .. } => {
                 self.reject(Code::Content, "a string of known length cannot be written")
@@ -341,24 +351,28 @@ impl<'a, G: Guide> Engine<'a, G> {
         let signed = self.signed_cell(i)?;
         let bits = i.src_width.bits();
         let t = match signed {
-            Some(range) if i.op == Op::Movsx => self.fresh(range),
-            _ => self.num(|n| if i.op == Op::Movzx { n.movzx(bits, &t) } else { n.movsx(bits, &t) }),
+            Some(known) => known,
+            None => self.num(|n| if i.op == Op::Movzx { n.movzx(bits, &t) } else { n.movsx(bits, &t) }),
         };
         self.write_arg(i, i.args[0], i.width, t)
     }
 
-    /// The range of a signed integer cell that a `movsx` reads.
-    fn signed_cell(&mut self, i: &Insn) -> Checked<Option<Interval>> {
+    /// The number in a signed integer cell that a `movsx` reads.
+    fn signed_cell(&mut self, i: &Insn) -> Checked<Option<Term>> {
         if i.op != Op::Movsx || i.args[1] != Arg::Mem {
             return Ok(None);
         }
-        if let Place::Object(l, off) = self.place(&i.mem, true)? {
-            let loc = self.loc(l)?;
-            if let Leaf::Num(_, range) = self.leaf(&loc.lay, &off, i.src_width, false)? {
-                return Ok(Some(range).filter(|r| r.lo < 0));
-            }
+        let Place::Object(l, off) = self.place(&i.mem, true)? else { return Ok(None) };
+        let loc = self.loc(l)?;
+        // What is held there, or perhaps is, need not be of the cell's type.
+        if loc.exclusive() && self.held_at(l, &off, i.src_width)? != Err(true) {
+            return Ok(None);
         }
-        Ok(None)
+        Ok(match self.leaf(&loc.lay, &off, i.src_width, false)? {
+            Leaf::Num(_, range) if range.lo < 0 => Some(self.fresh(range)),
+            Leaf::Exact(_, true, t) => Some(t),
+            _ => None,
+        })
     }
 
     /// `xchg`: registers swap their words; with memory both sides are integers or keep the cell's

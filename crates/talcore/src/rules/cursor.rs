@@ -98,10 +98,11 @@ impl<'a, G: Guide> Engine<'a, G> {
     fn new_cursor(&mut self, from: (LocId, &Term), hole: Hole, word: Option<Word>) -> Checked<LocId> {
         let lay = Lay { id: hole.cell, env: Some(Rc::from([])) };
         let c = self.open(Mode::Uniq, lay)?;
+        let width = self.word_width();
         self.spend(self.state.parts() as u64)?;
         if let Some(loc) = self.state.locs.get_mut(c as usize) {
             loc.hole = Some(hole);
-            loc.cells.extend(word.map(|word| Held { off: Term::zero(), word }));
+            loc.cells.extend(word.map(|word| Held { off: Term::zero(), width, word }));
         }
         for w in self.state.words_mut() {
             if matches!(w, Word::Ptr(l, e) if *l == from.0 && e == from.1) {
@@ -165,9 +166,9 @@ impl<'a, G: Guide> Engine<'a, G> {
             let Some(cell) = self.state.locs.get(k as usize).and_then(|l| l.cells.get(i)).cloned() else {
                 break;
             };
-            if cell.off == off {
+            if cell.off == off && cell.width == self.word_width() {
                 held = Some((i, cell.word));
-            } else if !self.meets_not(&off, &cell.off)? {
+            } else if !self.meets_not(&off, &cell)? {
                 return Err(fail);
             }
         }
@@ -181,7 +182,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         self.new_cursor((k, &off), hole, held.map(|h| h.1))?;
         // The rest of the object goes back, with a word in the hole that fits like any other.
-        if !self.hold(k, &off, Word::Int(Term::zero())) {
+        if !self.hold(k, &off, self.word_width(), Word::Int(Term::zero())) {
             return self.reject(Code::Limit, "too many words of one object differ from its type");
         }
         self.match_word(&mut Subst::identity(), (word, &none), &next, GHOST)?;

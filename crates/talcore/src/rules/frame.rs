@@ -88,10 +88,15 @@ impl<'a, G: Guide> Engine<'a, G> {
             Layout::Num(width, range) => {
                 self.in_frame(&Term::from(i128::from(at)), i128::from(width.bytes()))?;
                 let word = self.load_frame(&Term::from(i128::from(at)), *width)?;
-                let t = self.integer(&word)?;
-                let bits = width.bits();
-                let t = self.num(|n| if range.lo < 0 { n.read_signed(bits, &t) } else { n.read(bits, &t) });
+                let t = self.narrow(*width, range.lo < 0, &word)?;
                 self.require_in(&t, *range, blame.fact, "a number in the frame may lie outside its range")?;
+                Ok(i64::from(width.bytes()))
+            }
+            Layout::Exact(width, signed, t) => {
+                self.in_frame(&Term::from(i128::from(at)), i128::from(width.bytes()))?;
+                let word = self.load_frame(&Term::from(i128::from(at)), *width)?;
+                let t = self.term(under(t, env))?;
+                self.match_number(s, (*width, *signed, &t), &word, blame)?;
                 Ok(i64::from(width.bytes()))
             }
             Layout::Array(n, elem) => {
@@ -203,6 +208,13 @@ impl<'a, G: Guide> Engine<'a, G> {
                 // Without sign, as the bytes are.
                 let known = if range.lo >= 0 { *range } else { Interval::unsigned(width.bits()) };
                 let number = Word::Int(self.fresh(known));
+                self.put(at, size, number)?;
+                Ok(size)
+            }
+            Layout::Exact(width, signed, t) => {
+                let size = room(self, i64::from(width.bytes()))?;
+                let t = self.term(under(t, env))?;
+                let number = self.load_exact(*width, *signed, &t)?;
                 self.put(at, size, number)?;
                 Ok(size)
             }

@@ -297,14 +297,20 @@ impl<'a, G: Guide> Engine<'a, G> {
             let Some(off) = s.apply(&cell.off) else {
                 return self.reject(LABEL.shape, "the place of a word in owned memory is not known");
             };
-            let word = self.load_object(actual, &off, self.word_width())?;
+            let held =
+                if self.full(cell.width) { Err(true) } else { self.held_at(actual, &off, cell.width)? };
+            let word = match held {
+                // As it is held: with its sign, if it has one.
+                Ok(word) => word,
+                Err(_) => self.load_object(actual, &off, cell.width)?,
+            };
             if self.packing >= limits::NESTING {
                 return self.reject(Code::Limit, "owned memory is nested too deeply");
             }
             self.packing += 1;
             self.match_label_word(s, label, &cell.word, &word)?;
             self.packing -= 1;
-            matched.push(off);
+            matched.push((off, cell.width));
         }
         self.pack(s, (want.lay.id, &want.lay.env), actual, &matched, LABEL)
     }

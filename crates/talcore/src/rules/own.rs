@@ -1,10 +1,11 @@
 //! Memory that belongs to one function alone (`own`, `&uniq`): strong updates, moves, and giving it away.
 //!
 //! Words are copied freely; the capability is the location in the state. What a location holds is its layout, but
-//! for the *held* words, which stores have put there or loads have opened. When the memory is given away, the held
-//! words are packed: each must have the type of the cell that the wanted layout has at its place.
+//! for the *held* words and numbers, which stores have put there or loads have opened. When the memory is given away, the
+//! held words are packed: each must have the type of the cell that the wanted layout has at its place.
 
 mod kept;
+mod number;
 mod pack;
 mod split;
 mod zeros;
@@ -133,38 +134,37 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.kill(l)
     }
 
-    /// How `width` bytes at `off` lie to a whole word at `held`.
-    fn lies(&mut self, off: &Term, width: Width, held: &Term) -> Checked<Lies> {
-        if off == held {
-            let exactly = i64::from(width.bytes()) == self.word();
-            return Ok(if exactly { Lies::Exactly } else { Lies::Perhaps });
+    /// How `width` bytes at `off` lie to a held word or number.
+    fn lies(&mut self, off: &Term, width: Width, held: &Held) -> Checked<Lies> {
+        if *off == held.off {
+            return Ok(if width == held.width { Lies::Exactly } else { Lies::Perhaps });
         }
         let apart = self.apart(off, &Term::from(i128::from(width.bytes())), held)?;
         Ok(if apart { Lies::Apart } else { Lies::Perhaps })
     }
 
-    /// Whether a whole word at `off` is proved not to meet another one at `held`.
-    pub fn meets_not(&mut self, off: &Term, held: &Term) -> Checked<bool> {
+    /// Whether a whole word at `off` is proved not to meet a held one.
+    pub fn meets_not(&mut self, off: &Term, held: &Held) -> Checked<bool> {
         self.apart(off, &Term::from(i128::from(self.word())), held)
     }
 
-    /// Whether `size` bytes at `off` are proved not to meet a whole word at `held`.
-    fn apart(&mut self, off: &Term, size: &Term, held: &Term) -> Checked<bool> {
-        let behind = self.term(off.sub(held))?;
-        let before = self.term(held.sub(off))?;
-        let behind = self.term(behind.offset(-i128::from(self.word())))?;
+    /// Whether `size` bytes at `off` are proved not to meet a held word or number.
+    fn apart(&mut self, off: &Term, size: &Term, held: &Held) -> Checked<bool> {
+        let behind = self.term(off.sub(&held.off))?;
+        let before = self.term(held.off.sub(off))?;
+        let behind = self.term(behind.offset(-i128::from(held.width.bytes())))?;
         let before = self.term(before.sub(size))?;
         Ok(self.try_prove(&behind) || self.try_prove(&before))
     }
 
-    /// The word that a load of `width` bytes at `off` finds held; `Err` says why there is none: no held word lies
+    /// The word or number that lies held where `width` bytes at `off` are read; `Err` says why there is none: no held word lies
     /// there (true), or one perhaps does.
     pub fn held_at(&mut self, l: LocId, off: &Term, width: Width) -> Checked<Result<Word, bool>> {
         let mut free = true;
         for i in 0..self.held(l) {
             self.spend(2)?;
             let Some(held) = self.held_word(l, i) else { break };
-            match self.lies(off, width, &held.off)? {
+            match self.lies(off, width, &held)? {
                 Lies::Exactly => return Ok(Ok(held.word)),
                 Lies::Apart => {}
                 Lies::Perhaps => free = false,
@@ -181,11 +181,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.state.locs.get(l as usize)?.cells.get(i).cloned()
     }
 
-    /// Remembers a word in exclusive memory; false at the limit.
-    pub fn hold(&mut self, l: LocId, off: &Term, word: Word) -> bool {
+    /// Remembers a word or number in exclusive memory; false at the limit.
+    pub fn hold(&mut self, l: LocId, off: &Term, width: Width, word: Word) -> bool {
         match self.state.locs.get_mut(l as usize) {
             Some(loc) if loc.cells.len() < limits::HELD => {
-                loc.cells.push(Held { off: off.clone(), word });
+                loc.cells.push(Held { off: off.clone(), width, word });
                 true
             }
             _ => false,
@@ -212,21 +212,21 @@ impl<'a, G: Guide> Engine<'a, G> {
             let plain = self.program.shapes.raw_size(lay.id).is_some();
             let remember = !plain || off.as_const().is_some() || !matches!(value, Word::Int(_) | Word::Any);
             if self.full(width) && remember {
-                self.hold(l, off, value);
+                self.hold(l, off, width, value);
+            } else if !self.full(width) && off.as_const().is_some() && self.held(l) < limits::HELD_NUMBERS {
+                self.hold_number(l, off, width, &value)?;
             }
             return Ok(());
         }
-        let Leaf::Cell(ty, env) = leaf else { return self.weak_store(leaf, value) };
+        let Leaf::Cell(ty, env) = leaf else { return self.store_number(l, &lay, off, width, leaf, value) };
         let linear = self.program.types.linear(ty);
         let weak = off.as_const().is_none() && !linear;
         let mut i = 0;
         while let Some(held) = self.held_word(l, i) {
             self.spend(2)?;
-            match self.lies(off, width, &held.off)? {
+            match self.lies(off, width, &held)? {
                 Lies::Exactly => {
-                    if let Some(loc) = self.state.locs.get_mut(l as usize) {
-                        loc.cells.remove(i);
-                    }
+                    self.drop_held(l, i);
                     continue;
                 }
                 Lies::Apart => {}
@@ -239,10 +239,19 @@ impl<'a, G: Guide> Engine<'a, G> {
         if weak {
             return self.weak_store(Leaf::Cell(ty, env), value);
         }
-        if self.hold(l, off, value) {
+        if self.hold(l, off, width, value) {
             return Ok(());
         }
         self.reject(Code::Limit, "too many words of one object differ from its type")
+    }
+
+    /// Forgets the held word or number `i`.
+    fn drop_held(&mut self, l: LocId, i: usize) {
+        if let Some(loc) = self.state.locs.get_mut(l as usize)
+            && i < loc.cells.len()
+        {
+            loc.cells.remove(i);
+        }
     }
 
     /// Forgets what an object holds: only its bytes are left, and the words that are held at known places.
@@ -271,14 +280,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         while let Some(held) = self.held_word(l, i) {
             self.spend(2)?;
             let meets = match access {
-                Some((off, size)) => !self.apart(off, size, &held.off)?,
+                Some((off, size)) => !self.apart(off, size, &held)?,
                 None => true,
             };
-            let word = self.word_width();
-            if meets && matches!(self.leaf(lay, &held.off, word, true)?, Leaf::Raw) {
-                if let Some(loc) = self.state.locs.get_mut(l as usize) {
-                    loc.cells.remove(i);
-                }
+            if meets && matches!(self.leaf(lay, &held.off, held.width, true)?, Leaf::Raw) {
+                self.drop_held(l, i);
             } else {
                 i += 1;
             }

@@ -98,6 +98,13 @@ impl Measure<'_> {
                 let size = Some(Term::from(i128::from(w.bytes())));
                 Info { size, raw: any(bits, range), linear: false, cells: 1 }
             }
+            Layout::Exact(w, ..) => {
+                if w.bits() > self.arch.word_bits() {
+                    return Err("an integer cell wider than a word");
+                }
+                let size = Some(Term::from(i128::from(w.bytes())));
+                Info { size, raw: false, linear: false, cells: 1 }
+            }
             Layout::Array(n, elem) => {
                 let elem = self.layout(*elem, depth + 1)?;
                 match elem.size.as_ref().and_then(|s| s.as_const()) {
@@ -235,6 +242,7 @@ impl Measure<'_> {
             Layout::Cstr(t) => t.as_ref().map_or(0, Term::scope),
             Layout::Cell(w) => self.word_scope(*w, depth + 1)?,
             Layout::Num(..) => 0,
+            Layout::Exact(_, _, t) => t.scope(),
             Layout::Array(n, l) => n.scope().max(self.layout_scope(*l, depth + 1)?),
             Layout::NullTerm(k, w) => k.as_ref().map_or(0, Term::scope).max(self.word_scope(*w, depth + 1)?),
             Layout::Struct(_, args) => args.iter().map(Term::scope).max().unwrap_or(0),

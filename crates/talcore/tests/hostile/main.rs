@@ -5,6 +5,7 @@ mod cursors;
 mod frame;
 mod kept;
 mod lab;
+mod numbers;
 mod owners;
 mod statics;
 mod variables;

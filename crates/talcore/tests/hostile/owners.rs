@@ -95,7 +95,7 @@ fn a_label_cannot_own_what_is_part_of_another_object() {
 fn a_label_may_tell_what_is_held() {
     let held: Label = |entry| {
         let mut label = renamed(entry, 2, 3);
-        label.locs[2].cells = vec![Held { off: Term::zero(), word: pointer(3) }];
+        label.locs[2].cells = vec![Held { off: Term::zero(), width: Width::B8, word: pointer(3) }];
         label
     };
     rejected(two_nodes(Link::SecondInFirst, held), Code::ResultType);
@@ -300,7 +300,8 @@ fn a_label_cannot_make_zeros() {
     let moved: Label = |entry| {
         let mut label = entry.clone();
         let v = label.facts.fresh(Interval::unsigned(64));
-        label.locs[0].cells = vec![Held { off: Term::from(16), word: Word::Int(Term::var(v)) }];
+        label.locs[0].cells =
+            vec![Held { off: Term::from(16), width: Width::B8, word: Word::Int(Term::var(v)) }];
         label
     };
     rejected(attack(true, moved), Code::LabelType);

@@ -8,6 +8,7 @@ use talcore::state::{Held, Word};
 use talcore::term::Term;
 use talcore::types::{Layout, Mode, Sig, WordId, WordTy};
 use talcore::verdict::{Code, Reject};
+use talcore::x86::insn::Width;
 
 /// `bss own x: opt own node`.
 fn lab() -> Lab {
@@ -55,7 +56,8 @@ fn a_label_cannot_fill_a_static_again() {
     let number: Label = |entry| {
         let mut label = entry.clone();
         let v = label.facts.fresh(Interval::unsigned(64));
-        label.locs[0].cells = vec![Held { off: Term::zero(), word: Word::Int(Term::var(v)) }];
+        label.locs[0].cells =
+            vec![Held { off: Term::zero(), width: Width::B8, word: Word::Int(Term::var(v)) }];
         let v = label.facts.fresh(Interval::unsigned(64));
         label.regs[1] = Word::Opt(v, OPT, Some([].into()));
         label

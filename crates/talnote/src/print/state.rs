@@ -126,7 +126,13 @@ impl StatePrinter<'_> {
             for held in &state.locs[l].cells {
                 let off = held.off.sub(&at).unwrap_or_else(|| held.off.clone());
                 let place = place(&base, &off);
-                lines.push(format!("{place}: {}", self.word(state, names, &held.word)));
+                let mut word = self.word(state, names, &held.word);
+                if held.width.bits() < self.word_bits
+                    && let Some(number) = word.strip_prefix("int")
+                {
+                    word = format!("u{}{number}", held.width.bits());
+                }
+                lines.push(format!("{place}: {word}"));
                 if let Word::Ptr(k, e) = &held.word
                     && let Some(base @ None) = bases.get_mut(*k as usize)
                 {
@@ -241,6 +247,7 @@ mod tests {
     use std::rc::Rc;
     use talcore::state::{Held, Lay, Slot};
     use talcore::types::{Layout, LayoutId, Mode};
+    use talcore::x86::insn::Width;
 
     #[test]
     fn a_state_reads_like_a_signature() {
@@ -304,7 +311,7 @@ mod tests {
         let mut own = || s.new_loc(Mode::Own, Lay { id: LayoutId(0), env: None }).unwrap();
         let (outer, inner, lost) = (own(), own(), own());
         let mut hold = |l: u32, off: i128, word| {
-            s.locs[l as usize].cells.push(Held { off: Term::from(off), word });
+            s.locs[l as usize].cells.push(Held { off: Term::from(off), width: Width::B8, word });
         };
         hold(outer, 24, Word::Ptr(inner, Term::zero()));
         hold(inner, 8, Word::Int(Term::from(7)));

@@ -4,25 +4,36 @@
 //! field by field, so that a struct may come into being from raw memory whose cells have been written.
 
 use crate::engine::{Checked, Engine, under};
+use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::limits;
 use crate::matching::{Blame, NO_POINTER, Subst};
-use crate::state::{Env, Lay, LocId};
+use crate::state::{Env, Held, Lay, LocId};
 use crate::term::Term;
 use crate::types::{Layout, LayoutId, WordId, WordTy};
 use crate::verdict::Code;
+use crate::x86::insn::Width;
 use alloc::vec::Vec;
 
 /// What memory that is being packed has.
 struct Contents {
     /// Its layout.
     have: Lay,
-    /// Where words have been matched that replace what the layout says.
-    known: Vec<Term>,
+    /// Where words and numbers have been matched that replace what the layout says.
+    known: Vec<(Term, Width)>,
     /// Elsewhere it is 0.
     zero: bool,
     /// What a mismatch is called.
     blame: Blame,
+}
+
+/// The number that a cell holds by its type: its width and whether it has a sign, unless it is a whole word.
+type Number = (Option<(Width, bool)>, Term);
+
+impl Contents {
+    fn knows(&self, at: &Term, width: Width) -> bool {
+        self.known.iter().any(|k| k.0 == *at && k.1 == width)
+    }
 }
 
 /// What a layout that memory is packed to has at some place.
@@ -30,7 +41,11 @@ enum Wanted {
     /// Raw bytes.
     Raw,
     /// One word.
-    Cell(crate::types::WordId, Env),
+    Cell(WordId, Env),
+    /// One number of a range, of this width.
+    Num(Width, Interval),
+    /// One number that is the term, of this width, with a sign or without.
+    Exact(Width, bool, Term),
 }
 
 impl<'a, G: Guide> Engine<'a, G> {
@@ -41,7 +56,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         s: &mut Subst,
         want: (LayoutId, &Env),
         l: LocId,
-        but: &[Term],
+        but: &[(Term, Width)],
         blame: Blame,
     ) -> Checked {
         let have = self.loc(l)?.lay;
@@ -67,10 +82,11 @@ impl<'a, G: Guide> Engine<'a, G> {
                 break;
             };
             self.spend(4)?;
-            if known.contains(&cell.off) {
+            let place = (cell.off, cell.width);
+            if known.contains(&place) {
                 continue;
             }
-            match self.wanted(s, want, &cell.off, blame)? {
+            match self.wanted(s, want, &place, blame)? {
                 Wanted::Cell(ty, env) => {
                     self.match_word(s, (ty, &env), &cell.word, blame).map_err(|mut e| {
                         if e.why == NO_POINTER {
@@ -78,7 +94,21 @@ impl<'a, G: Guide> Engine<'a, G> {
                         }
                         e
                     })?;
-                    known.push(cell.off);
+                    known.push(place);
+                }
+                Wanted::Num(width, range) => {
+                    let t = self.narrow(width, range.lo < 0, &cell.word)?;
+                    self.require_in(
+                        &t,
+                        range,
+                        blame.fact,
+                        "a number in the memory may lie outside its range",
+                    )?;
+                    known.push(place);
+                }
+                Wanted::Exact(width, signed, t) => {
+                    self.match_number(s, (width, signed, &t), &cell.word, blame)?;
+                    known.push(place);
                 }
                 Wanted::Raw => {}
             }
@@ -98,7 +128,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         want: (LayoutId, &Env),
         l: LocId,
         have: &Lay,
-        known: &mut Vec<Term>,
+        known: &mut Vec<(Term, Width)>,
         blame: Blame,
     ) -> Checked {
         let program = self.program;
@@ -110,23 +140,34 @@ impl<'a, G: Guide> Engine<'a, G> {
         let mut at = Term::zero();
         for &field in &program.types.strukt(*id).fields {
             self.spend(2)?;
-            if let Layout::Cell(ty) = program.types.layout(field)
-                && let WordTy::Int(p) = program.types.word(*ty)
-                && !known.contains(&at)
+            let number = self.number_in(field, &env)?;
+            if let Some((kind, p)) = number
+                && let place = (at.clone(), kind.map_or(self.word_width(), |k| k.0))
+                && !known.contains(&place)
             {
-                let held = self.state.locs.get(l as usize).and_then(|l| l.cells.iter().find(|c| c.off == at));
-                if let Some(word) = held.map(|c| c.word.clone()) {
-                    self.match_word(s, (*ty, &env), &word, blame)?;
-                    known.push(at.clone());
-                } else if program.zeros(have.id) {
-                    let p = self.term(under(p, &env))?;
-                    self.unify(s, &p, &Term::zero(), true, blame)?;
-                } else if let Some(same) = self.same_part(field, &at, have)?
-                    && let Layout::Cell(is) = program.types.layout(same.id)
-                    && let WordTy::Int(a) = program.types.word(*is)
-                {
-                    let (p, a) = (self.term(under(p, &env))?, self.term(under(a, &same.env))?);
-                    self.unify(s, &p, &a, true, blame)?;
+                let here = |c: &&Held| c.off == at && c.width == place.1;
+                let held = self.state.locs.get(l as usize).and_then(|l| l.cells.iter().find(here));
+                match (held.map(|c| c.word.clone()), kind) {
+                    (Some(word), Some((width, signed))) => {
+                        self.match_number(s, (width, signed, &p), &word, blame)?;
+                        known.push(place);
+                    }
+                    (Some(word), None) => {
+                        // As `match_word` takes a cell of an integer.
+                        let t = self.integer(&word)?;
+                        self.unify(s, &p, &t, true, blame)?;
+                        known.push(place);
+                    }
+                    (None, _) if program.zeros(have.id) => {
+                        self.unify(s, &p, &Term::zero(), kind.is_none(), blame)?;
+                    }
+                    (None, _) => {
+                        if let Some(same) = self.same_part(field, &at, have)?
+                            && let Some((_, a)) = self.number_in(same.id, &same.env)?
+                        {
+                            self.unify(s, &p, &a, kind.is_none(), blame)?;
+                        }
+                    }
                 }
             }
             let size = program.shapes.size(field).and_then(|t| under(t, &env)).and_then(|t| s.apply(&t));
@@ -150,6 +191,19 @@ impl<'a, G: Guide> Engine<'a, G> {
         Ok(())
     }
 
+    /// The number that a cell holds by its type.
+    fn number_in(&self, field: LayoutId, env: &Env) -> Checked<Option<Number>> {
+        let program = self.program;
+        Ok(match program.types.layout(field) {
+            Layout::Exact(width, signed, t) => Some((Some((*width, *signed)), self.term(under(t, env))?)),
+            Layout::Cell(ty) => match program.types.word(*ty) {
+                WordTy::Int(t) => Some((None, self.term(under(t, env))?)),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
     fn alive(&mut self, l: LocId, live: bool) {
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
             loc.live = live;
@@ -157,23 +211,37 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// What the layout of a pattern has at the offset of a held word, all of which lies there.
-    fn wanted(&mut self, s: &Subst, want: (LayoutId, &Env), off: &Term, blame: Blame) -> Checked<Wanted> {
+    fn wanted(
+        &mut self,
+        s: &Subst,
+        want: (LayoutId, &Env),
+        (off, width): &(Term, Width),
+        blame: Blame,
+    ) -> Checked<Wanted> {
         let (mut id, mut env, mut off) = (want.0, want.1.clone(), off.clone());
-        let (program, word) = (self.program, i128::from(self.word()));
+        let (program, bytes) = (self.program, i128::from(width.bytes()));
         for _ in 0..=limits::NESTING {
             self.spend(2)?;
             if program.shapes.raw_size(id).is_some() {
                 return Ok(Wanted::Raw);
             }
             let fields = match program.types.layout(id) {
-                Layout::Cell(ty) if off.as_const() == Some(0) => return Ok(Wanted::Cell(*ty, env)),
+                Layout::Cell(ty) if off.as_const() == Some(0) && self.full(*width) => {
+                    return Ok(Wanted::Cell(*ty, env));
+                }
+                Layout::Num(w, range) if off.as_const() == Some(0) && w == width => {
+                    return Ok(Wanted::Num(*w, *range));
+                }
+                Layout::Exact(w, signed, t) if off.as_const() == Some(0) && w == width => {
+                    return Ok(Wanted::Exact(*w, *signed, self.term(under(t, &env))?));
+                }
                 Layout::Array(_, elem) => {
                     let size = program.shapes.size(*elem).and_then(Term::as_const).filter(|c| *c > 0);
                     let Some(size) = size else {
                         return self.reject(blame.shape, "an element's size is hidden");
                     };
                     (id, off) = (*elem, self.split_offset(&off, size)?.1);
-                    if off.as_const().is_none_or(|at| at > size - word) {
+                    if off.as_const().is_none_or(|at| at > size - bytes) {
                         return self.reject(blame.shape, "a word was stored where no single element lies");
                     }
                     continue;
@@ -205,7 +273,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                     Some(size) => {
                         last || size
                             .sub(&rest)
-                            .and_then(|t| t.offset(-word))
+                            .and_then(|t| t.offset(-bytes))
                             .is_some_and(|t| self.try_prove(&t))
                     }
                 };
@@ -241,8 +309,13 @@ impl<'a, G: Guide> Engine<'a, G> {
             return Ok(()); // every content may be forgotten
         }
         let fields = match program.types.layout(want.0) {
-            Layout::Cell(_) if is.known.contains(at) => return Ok(()),
+            Layout::Cell(_) if is.knows(at, self.word_width()) => return Ok(()),
+            Layout::Num(w, _) | Layout::Exact(w, ..) if is.knows(at, *w) => return Ok(()),
             Layout::Cell(ty) if is.zero => return self.zero_word(s, (*ty, want.1), is.blame),
+            Layout::Exact(_, _, t) if is.zero => {
+                let t = self.term(under(t, want.1))?;
+                return self.unify(s, &t, &Term::zero(), false, is.blame);
+            }
             Layout::Num(_, range) if is.zero && crate::shapes::ZERO.within(range) => return Ok(()),
             // All elements are alike, but for those whose words are known.
             Layout::Array(_, elem) if is.zero => {

@@ -43,12 +43,12 @@ impl<'a, G: Guide> Engine<'a, G> {
         let mut stay = Vec::new();
         for i in 0..self.held(l) {
             let Some(held) = self.held_word(l, i) else { break };
-            let room = self.term(k.sub(&held.off).and_then(|t| t.offset(-i128::from(self.word()))))?;
+            let room = self.term(k.sub(&held.off).and_then(|t| t.offset(-i128::from(held.width.bytes()))))?;
             let behind = self.term(held.off.sub(&k))?;
             if self.try_prove(&room) {
                 stay.push(held);
             } else if self.try_prove(&behind) {
-                self.hold(second, &behind, held.word);
+                self.hold(second, &behind, held.width, held.word);
             }
         }
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
@@ -89,7 +89,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         for i in 0..self.held(k) {
             let Some(held) = self.held_word(k, i) else { break };
             let off = self.term(held.off.add(&n))?;
-            self.hold(l, &off, held.word);
+            self.hold(l, &off, held.width, held.word);
         }
         let shapes = &self.program.shapes;
         let id = if zeros { shapes.zeros() } else { shapes.bytes() };

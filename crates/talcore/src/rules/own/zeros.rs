@@ -24,27 +24,31 @@ impl<'a, G: Guide> Engine<'a, G> {
     ) -> Checked<bool> {
         let size = self.size_of(lay).unwrap_or_default();
         self.inside(off, width, &size)?;
-        if !self.full(width) || off.as_const().is_none() {
+        if off.as_const().is_none() || self.held(l) >= limits::HELD_NUMBERS && !self.full(width) {
             return Ok(false);
         }
+        let value = match self.full(width) {
+            true => value.clone(),
+            false => Word::Int(self.narrow(width, false, value)?),
+        };
         let mut old = None;
         for i in 0..self.held(l) {
             self.spend(2)?;
             let Some(held) = self.held_word(l, i) else { break };
-            match self.lies(off, width, &held.off)? {
+            match self.lies(off, width, &held)? {
                 Lies::Exactly => old = Some(i),
                 Lies::Apart => {}
                 Lies::Perhaps => return Ok(false),
             }
         }
-        let zero = matches!(value, Word::Int(t) if t.as_const() == Some(0));
+        let zero = matches!(&value, Word::Int(t) if t.as_const() == Some(0));
         if old.is_none() && !zero && self.held(l) >= limits::HELD {
             return Ok(false);
         }
         if let (Some(i), Some(loc)) = (old, self.state.locs.get_mut(l as usize)) {
             loc.cells.remove(i);
         }
-        Ok(zero || self.hold(l, off, value.clone()))
+        Ok(zero || self.hold(l, off, width, value))
     }
 
     /// Forgets that memory is known to be zeros, before it is written in a way that leaves only raw bytes.
