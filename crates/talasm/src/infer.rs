@@ -11,6 +11,7 @@ mod fix;
 mod join;
 mod label;
 mod node;
+mod nullable;
 mod own;
 mod pin;
 mod project;

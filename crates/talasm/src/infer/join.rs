@@ -9,7 +9,7 @@ use std::rc::Rc;
 use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::state::{Env, Lay, Loc, LocId, STATIC, State, Word};
 use talcore::term::{Term, Var};
-use talcore::types::{Layout, WordId, WordTy};
+use talcore::types::{Layout, WordId};
 
 use super::terms::Name;
 
@@ -507,24 +507,6 @@ impl<'a, 'p> Join<'a, 'p> {
             (Word::Var(x), Word::Var(y)) if x == y => p,
             _ => forget(self),
         }
-    }
-
-    /// The type `opt tau` for a pointer of type `tau` to the start of an object, if the program speaks of it.
-    fn nullable(&self, s: &State, w: &Word) -> Option<(WordId, Env)> {
-        let types = &self.f.program.types;
-        let pointer = match w {
-            Word::Ptr(l, e) if e.as_const() == Some(0) => {
-                let loc = self.holding(s, *l)?;
-                match loc.lay.env.as_ref().is_none_or(|e| e.is_empty()) {
-                    true => WordTy::Ptr(loc.mode, loc.lay.id),
-                    false => return self.hiding(s, *l),
-                }
-            }
-            Word::Fn(sig) => WordTy::Fn(*sig),
-            _ => return None,
-        };
-        let fits = |t: &WordTy| matches!(t, WordTy::Opt(inner) if *types.word(*inner) == pointer);
-        types.words.iter().position(fits).map(|i| (WordId(i as u32), Some(Rc::from([]))))
     }
 
     pub(super) fn optional(&mut self, label: &mut Label, t: &Term) -> Var {

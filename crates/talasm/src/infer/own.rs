@@ -8,6 +8,7 @@ use super::label::{Frame, Label};
 use super::terms::under;
 use std::rc::Rc;
 use talcore::facts::Interval;
+use talcore::shapes::ZERO;
 use talcore::state::{Env, Held, Lay, Loc, LocId, STATIC, State, Word};
 use talcore::term::Term;
 use talcore::types::{Layout, LayoutId, Mode, WordId, WordTy};
@@ -63,44 +64,6 @@ impl Join<'_, '_> {
             }
             _ => true,
         }
-    }
-
-    /// The type of a pointer that hides the arguments of what it points to, if the program speaks of it under `opt`.
-    pub(super) fn hiding(&self, s: &State, l: LocId) -> Option<(WordId, Env)> {
-        let types = &self.f.program.types;
-        let loc = self.holding(s, l)?;
-        let hides = |t: &WordTy| {
-            let WordTy::Opt(inner) = t else { return false };
-            let WordTy::Exists(e) = types.word(*inner) else { return false };
-            e.first == 0 && (self.f.instance(e.word, &loc) || self.f.filled(s, &loc, e.word))
-        };
-        if let Some(i) = types.words.iter().position(hides) {
-            return Some((WordId(i as u32), Some([].into())));
-        }
-        // Raw memory of a size that the arguments tell.
-        let shapes = &self.f.program.shapes;
-        let size =
-            under(shapes.raw_size(loc.lay.id)?, &loc.lay.env).filter(|t| t.scope() <= self.f.vars())?;
-        let sized = |t: &WordTy| {
-            let WordTy::Opt(inner) = t else { return false };
-            let WordTy::Ptr(mode, id) = types.word(*inner) else { return false };
-            *mode == loc.mode && shapes.raw_size(*id) == Some(&size)
-        };
-        let i = types.words.iter().position(sized)?;
-        Some((WordId(i as u32), Some((0..self.f.vars()).map(Term::var).collect())))
-    }
-
-    /// Whether two types of words that may be 0 are written differently and the same under their variables: pointers to
-    /// equally many raw bytes.
-    pub(super) fn alike(&self, (a, env): (WordId, &Env), (b, with): (WordId, &Env)) -> bool {
-        let types = &self.f.program.types;
-        let raw = |ty: WordId, env: &Env| {
-            let WordTy::Opt(inner) = types.word(ty) else { return None };
-            let WordTy::Ptr(mode, id) = types.word(*inner) else { return None };
-            let size = under(self.f.program.shapes.raw_size(*id)?, env)?;
-            (size.scope() <= self.f.vars()).then_some((*mode, size))
-        };
-        raw(a, env).is_some_and(|x| raw(b, with) == Some(x))
     }
 
     /// A location of the label for one of the edge, where one of them is exclusive.
@@ -363,12 +326,12 @@ impl Join<'_, '_> {
         }
         // Raw memory that has been filled becomes what the other edge has; else all of it is forgotten.
         let raw = |lay: &Lay| self.f.program.shapes.raw_size(lay.id).is_some();
-        if raw(&a.lay) && self.packable(&self.s, a, &p.lay) {
+        if raw(&a.lay) && self.packable(&self.s, a, &p.lay) || self.f.cleared(a, &p.lay) {
             return Some(p.lay.clone());
         }
         let closed = a.lay.env.as_ref().is_none_or(|e| e.iter().all(|t| t.scope() <= self.f.vars()));
         self.changed = true;
-        if raw(&p.lay) && closed && self.packable(&label.state, p, &a.lay) {
+        if closed && (raw(&p.lay) && self.packable(&label.state, p, &a.lay) || self.f.cleared(p, &a.lay)) {
             return Some(a.lay.clone());
         }
         if p.mode != Mode::Own {
@@ -463,6 +426,42 @@ impl Frame<'_> {
             out.lay = Lay { id: shapes.bytes(), env: Some([size].into()) };
         }
         out
+    }
+
+    /// Whether memory is all zeros, and a layout one whose cells may be 0.
+    fn cleared(&self, loc: &Loc, lay: &Lay) -> bool {
+        let types = &self.program.types;
+        let mut open = vec![lay.id];
+        let mut seen = 0;
+        while let Some(id) = open.pop() {
+            seen += 1;
+            let fine = match types.layout(id) {
+                Layout::Bytes(_) => true,
+                Layout::Cell(ty) => match types.word(*ty) {
+                    WordTy::Opt(_) => true,
+                    WordTy::Range(r) => ZERO.within(r),
+                    _ => false,
+                },
+                Layout::Num(_, r) => ZERO.within(r),
+                Layout::Array(_, elem) => {
+                    open.push(*elem);
+                    true
+                }
+                Layout::Struct(s, _) => {
+                    open.extend(&types.strukt(*s).fields);
+                    true
+                }
+                Layout::Seq(parts) => {
+                    open.extend(parts.iter());
+                    true
+                }
+                _ => false,
+            };
+            if !fine || seen > 1000 {
+                return false;
+            }
+        }
+        self.program.zeros(loc.lay.id) && loc.cells.is_empty()
     }
 
     /// Whether memory may be an instance of what a pointer type points to: of the same kind, whatever its arguments.

@@ -245,6 +245,8 @@ pub(super) fn concrete(f: &Frame<'_>, s: &State) -> State {
         // What may come back after a call does so before a label, or never.
         Word::Ptr(l, _) if *l < STATIC && s.locs.get(*l as usize).is_some_and(|l| !l.live) => *w = Word::Any,
         Word::Int(t) | Word::Sp(t) | Word::Ptr(_, t) => fixed(t),
+        // What its type does not mention need not be known at the label.
+        Word::Opt(_, ty, env) => *env = f.trimmed(*ty, env),
         _ => {}
     };
     out.regs.iter_mut().for_each(each);

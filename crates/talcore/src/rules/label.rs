@@ -92,7 +92,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// variables that are such numbers are bound first; each is matched again in its turn.
     fn bind_numbers(&mut self, s: &mut Subst, label: &State) -> Checked {
         let placed = |l: &crate::state::Loc| l.cells.iter().any(|c| c.off.scope() > self.rigid_vars as u32);
-        if !label.locs.iter().take(self.rigid_locs).any(placed) {
+        if !label.locs.iter().any(placed) {
             return Ok(());
         }
         let mut pairs = Vec::new();
