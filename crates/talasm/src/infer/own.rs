@@ -617,6 +617,8 @@ impl Frame<'_> {
                 .and_then(|t| self.program.decode(&t, *linear))
                 .is_some_and(|known| self.fits(s, w, known, &Some(Rc::from([])), depth + 1)),
             (WordTy::FnAt(..), Word::Opt(_, other, found)) => ty == *other && env == found,
+            // Whether it is that type for these arguments is seen where it is matched.
+            (WordTy::FnAt(..), Word::Fn(_)) => true,
             (WordTy::Opt(_), Word::Int(t)) if t.as_const() == Some(0) => true,
             (WordTy::Opt(_), Word::Opt(_, other, _)) => ty == *other || types.word(ty) == types.word(*other),
             (WordTy::Opt(inner), _) => self.fits(s, w, *inner, env, depth),
