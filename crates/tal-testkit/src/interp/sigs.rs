@@ -38,13 +38,26 @@ impl Machine<'_> {
         facts: &[Term],
         vars: &mut Vars,
     ) -> Watched<()> {
+        let mut either = Vec::new();
         for &(r, ty) in list {
             if let WordTy::Int(t) = self.program.types.word(ty)
                 && let Some(v) = t.as_var()
                 && let Some(slot) = vars.get_mut(v as usize)
                 && slot.is_none()
             {
-                *slot = Some(number(self.regs[usize::from(r)], ranges[v as usize]));
+                let (word, range) = (self.regs[usize::from(r)], ranges[v as usize]);
+                *slot = Some(number(word, range));
+                if word >> 63 == 1 && holds(range, word.into()) && holds(range, i128::from(word as i64)) {
+                    either.push(v);
+                }
+            }
+        }
+        // A word that may be read in two ways is read as the facts say.
+        while let Some(fact) = facts.iter().find(|f| value(f, vars).is_some_and(|x| x < 0))
+            && let Some(i) = either.iter().position(|v| fact.coefficient(*v) != 0)
+        {
+            if let Some(Some(x)) = vars.get_mut(either.swap_remove(i) as usize) {
+                *x -= 1 << 64;
             }
         }
         for (v, range) in ranges.iter().enumerate() {
