@@ -23,6 +23,28 @@ pub(crate) fn program(name: &str) -> PathBuf {
     }
 }
 
+/// A program that is there to test a module of the library: `drivers/NAME.tal`.
+pub(crate) fn driver(name: &str) -> PathBuf {
+    static BUILT: OnceLock<HashMap<String, Result<PathBuf, String>>> = OnceLock::new();
+    let build_all = || {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let build = |(name, path): (String, PathBuf)| {
+            let program = library().clone().and_then(|library| {
+                let bytes = assemble(&name, &path)?;
+                let main = Input::File(InputFile { name: format!("{name}.o"), bytes });
+                link(&name, &[&[main], &library[..]].concat())
+            });
+            (name, program)
+        };
+        entries(&root.join("tests/examples/drivers")).into_iter().map(build).collect()
+    };
+    match BUILT.get_or_init(build_all).get(name) {
+        Some(Ok(path)) => path.clone(),
+        Some(Err(message)) => panic!("{message}"),
+        None => panic!("there is no driver `{name}`"),
+    }
+}
+
 /// The names of all examples.
 pub(crate) fn names() -> Vec<String> {
     let examples = entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples"));
@@ -31,11 +53,16 @@ pub(crate) fn names() -> Vec<String> {
     programs.map(|(name, _)| name).collect()
 }
 
+/// The modules of the library.
+fn library() -> &'static Result<Vec<Input>, String> {
+    static LIBRARY: OnceLock<Result<Vec<Input>, String>> = OnceLock::new();
+    LIBRARY.get_or_init(|| assemble_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/lib")))
+}
+
 fn build_all() -> HashMap<String, Result<PathBuf, String>> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    let library = assemble_all(&examples.join("lib"));
     let build = |name: String| {
-        let program = match &library {
+        let program = match library() {
             Ok(library) => build(&name, &examples.join(&name), library),
             Err(message) => Err(message.clone()),
         };
@@ -47,10 +74,15 @@ fn build_all() -> HashMap<String, Result<PathBuf, String>> {
 fn build(name: &str, directory: &Path, library: &[Input]) -> Result<PathBuf, String> {
     let mut inputs = assemble_all(directory)?;
     inputs.extend_from_slice(library);
+    link(name, &inputs)
+}
+
+/// Links a program of these modules, which the checker must accept.
+fn link(name: &str, inputs: &[Input]) -> Result<PathBuf, String> {
     let options = tallink::Options { gc_sections: true, ..tallink::Options::default() };
-    let linked = tallink::link(&inputs, &options).map_err(|e| format!("{name} does not link: {e:#?}"))?;
+    let linked = tallink::link(inputs, &options).map_err(|e| format!("{name} does not link: {e:#?}"))?;
     talcheck::check(&linked.image).map_err(|e| format!("{name} is rejected: {e:?}"))?;
-    write_objects(name, &inputs);
+    write_objects(name, inputs);
     let path = output().join(name);
     // Beside its place first: another run of the tests may be executing the old one.
     let beside = output().join(format!("{name}.{}", std::process::id()));

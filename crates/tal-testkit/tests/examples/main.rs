@@ -13,6 +13,7 @@ mod cat;
 mod echo;
 mod freq;
 mod head;
+mod library;
 mod linkers;
 mod ls;
 mod sha256sum;
