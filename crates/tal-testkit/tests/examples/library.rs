@@ -2,6 +2,7 @@
 
 mod bytes;
 mod map;
+mod page;
 mod reader;
 mod table;
 mod vector;
