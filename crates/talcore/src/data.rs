@@ -5,14 +5,15 @@ use crate::facts::Interval;
 use crate::limits;
 use crate::matching::{Blame, Subst};
 use crate::program::{Function, Object, ObjectKind, Program};
-use crate::rules::Place;
+use crate::rules::{Cell, Place};
 use crate::state::{Env, Word};
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, WordId};
+use crate::types::{Layout, LayoutId, WordId, WordTy};
 use crate::verdict::{Code, Reject};
 use crate::walk::NoGuide;
 use crate::x86::insn::Width;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 /// Checks all objects.
 pub fn check_objects(program: &Program<'_>) -> Checked {
@@ -44,12 +45,18 @@ fn check_object(program: &Program<'_>, object: &Object, layout: LayoutId) -> Che
     let fuel = crate::check::fuel_for(file.min(object.size));
     let engine = Engine::blank(program, &nowhere, NoGuide, fuel);
     let end = object.addr.saturating_add(object.size);
-    let mut data = Data { engine, end, file_end: object.addr.saturating_add(file) };
+    let file_end = object.addr.saturating_add(file);
+    let mut data = Data { engine, s: Subst::identity(), end, file_end };
     data.layout(layout, &Some(Rc::from([])), object.addr, 0)
 }
 
+/// What a mismatch is called.
+const DATA: Blame = Blame { shape: Code::Data, fact: Code::Data };
+
 struct Data<'a> {
     engine: Engine<'a, NoGuide>,
+    /// What hidden sizes stand for.
+    s: Subst,
     /// One past the last byte of the object.
     end: u64,
     /// From here on everything is zero.
@@ -62,7 +69,7 @@ impl Data<'_> {
     }
 
     fn constant(&self, t: &Term, env: &Env, at: u64) -> Checked<i128> {
-        match under(t, env).and_then(|t| t.as_const()) {
+        match under(t, env).and_then(|t| self.s.apply(&t)).and_then(|t| t.as_const()) {
             Some(c) => Ok(c),
             None => self.fail(at, "the size of an object is not a constant"),
         }
@@ -152,6 +159,30 @@ impl Data<'_> {
                 self.sequence(&program.types.strukt(*id).fields, &inner, at, depth)
             }
             Layout::Seq(parts) => self.sequence(parts, env, at, depth),
+            Layout::Exists(e) => {
+                let open = self.s.terms.len();
+                let names = self.engine.open_names(&mut self.s, e)?;
+                let env = self.engine.binding(e, env, names)?;
+                // Numbers first: they say what is hidden.
+                let mut cells = Vec::new();
+                self.engine.hidden_cells(e.body, &env, 0, 0, &mut cells)?;
+                for (c, cell) in cells {
+                    let place = u64::try_from(c).ok().and_then(|c| at.checked_add(c));
+                    let Some(place) = place.filter(|p| *p < self.end) else { continue };
+                    match cell {
+                        Cell::Word(ty, env) if matches!(program.types.word(ty), WordTy::Int(_)) => {
+                            self.word(ty, &env, program.initial_word(place).unwrap_or(0), place)?;
+                        }
+                        Cell::Word(..) => {}
+                        Cell::Number(width, signed, t) => {
+                            let is = Term::from(self.value(width, signed, place));
+                            self.engine.unify(&mut self.s, &t, &is, false, DATA)?;
+                        }
+                    }
+                }
+                self.layout(e.body, &env, at, depth + 1)?;
+                self.engine.prove_hidden(&mut self.s, e, &env, open, DATA)
+            }
         }
     }
 
@@ -169,13 +200,17 @@ impl Data<'_> {
         Ok(())
     }
 
-    fn number(&mut self, width: Width, range: Interval, at: u64) -> Checked {
+    /// The number of `width` bytes that lies at an address.
+    fn value(&self, width: Width, signed: bool, at: u64) -> i128 {
         let mut value = 0i128;
         for i in 0..u64::from(width.bytes()) {
             value |= i128::from(self.byte(at + i)) << (8 * i);
         }
-        let signed = if value >> (width.bits() - 1) & 1 == 1 { value - (1 << width.bits()) } else { value };
-        let value = if range.lo < 0 { signed } else { value };
+        if signed && value >> (width.bits() - 1) & 1 == 1 { value - (1 << width.bits()) } else { value }
+    }
+
+    fn number(&mut self, width: Width, range: Interval, at: u64) -> Checked {
+        let value = self.value(width, range.lo < 0, at);
         if value < range.lo || value > range.hi {
             return self.fail(at, "the number lies outside its declared range");
         }
@@ -189,7 +224,6 @@ impl Data<'_> {
             Some(Place::Code(addr)) => self.engine.program.sig_at(addr).map_or(Word::Any, Word::Fn),
             _ => Word::Int(Term::from(i128::from(value))),
         };
-        let blame = Blame { shape: Code::Data, fact: Code::Data };
         let (ty, env) = match self.engine.plain(ty, env) {
             Some(known) => (known, &Some([].into())),
             None => (ty, env),
@@ -197,10 +231,10 @@ impl Data<'_> {
         let number = Word::Int(Term::from(i128::from(value)));
         // A number may happen to look like an address.
         let word = match self.engine.program.types.word(ty) {
-            crate::types::WordTy::Int(_) | crate::types::WordTy::Range(_) => number,
+            WordTy::Int(_) | WordTy::Range(_) => number,
             _ => word,
         };
         self.engine.ip = at;
-        self.engine.match_word(&mut Subst::identity(), (ty, env), &word, blame)
+        self.engine.match_word(&mut self.s, (ty, env), &word, DATA)
     }
 }

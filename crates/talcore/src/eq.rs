@@ -122,6 +122,7 @@ fn outline(types: &Types, id: StructId) -> u64 {
             Layout::NullTerm(..) => mix(14),
             Layout::Struct(..) => mix(15),
             Layout::Seq(parts) => mix(16 + parts.len() as u64),
+            Layout::Exists(e) => mix(8192 + e.vars.len() as u64),
         }
     }
     hash
@@ -150,7 +151,7 @@ fn word_outline(types: &Types, id: WordId) -> u64 {
         hash = hash.wrapping_mul(0x100_0000_01b3) ^ kind_of(types, id);
         id = match types.word(id) {
             WordTy::Opt(inner) | WordTy::Res(inner) => *inner,
-            WordTy::Exists(e) => e.word,
+            WordTy::Exists(e) => e.body,
             _ => break,
         };
     }
@@ -209,7 +210,7 @@ impl<'t, 'f> TypeEq<'t, 'f> {
                 (WordTy::Ptr(m, x), WordTy::Ptr(n, y)) => m == n && e.layouts(*x, *y),
                 (WordTy::Opt(x), WordTy::Opt(y)) | (WordTy::Res(x), WordTy::Res(y)) => e.words(*x, *y),
                 (WordTy::Exists(x), WordTy::Exists(y)) => {
-                    (x.first, &x.vars, &x.facts) == (y.first, &y.vars, &y.facts) && e.words(x.word, y.word)
+                    (x.first, &x.vars, &x.facts) == (y.first, &y.vars, &y.facts) && e.words(x.body, y.body)
                 }
                 (WordTy::Fn(x), WordTy::Fn(y)) => e.sigs(*x, *y),
                 (WordTy::FnAt(s, x), WordTy::FnAt(t, y)) => {
@@ -229,6 +230,9 @@ impl<'t, 'f> TypeEq<'t, 'f> {
             (Layout::NullTerm(n, x), Layout::NullTerm(m, y)) => n == m && e.words(*x, *y),
             (Layout::Struct(s, x), Layout::Struct(t, y)) => {
                 x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| e.args(x, y)) && e.structs(*s, *t)
+            }
+            (Layout::Exists(x), Layout::Exists(y)) => {
+                (x.first, &x.vars, &x.facts) == (y.first, &y.vars, &y.facts) && e.layouts(x.body, y.body)
             }
             (Layout::Seq(x), Layout::Seq(y)) => {
                 x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| e.layouts(*x, *y))

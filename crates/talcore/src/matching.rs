@@ -283,6 +283,12 @@ impl<'a, G: Guide> Engine<'a, G> {
                 }
                 Ok(())
             }
+            (Layout::Exists(p), Layout::Exists(a)) if p.vars == a.vars && p.facts.len() == a.facts.len() => {
+                let (open, known) = (s.terms.len(), self.state.facts.var_count() as u32);
+                let (inside, outside) = self.same_binders(s, (p, pattern.1), (a, actual.1), blame)?;
+                self.same_layout(s, (p.body, &inside), (a.body, &outside), depth + 1, blame)?;
+                self.forget_names(s, open, known, blame)
+            }
             _ => self.reject(bad, "the memory holds something else"),
         }
     }
@@ -320,28 +326,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.same_word(s, (*p, pattern.1), (*a, actual.1), depth + 1, blame)
             }
             (WordTy::Exists(p), WordTy::Exists(a)) if p.vars == a.vars && p.facts.len() == a.facts.len() => {
-                // The same for any values of what they bind.
-                let known = self.state.facts.var_count() as u32;
-                let bound: Vec<Term> = a.vars.iter().map(|range| self.fresh(*range)).collect();
-                let outside = self.binding(a, actual.1, bound.clone())?;
-                let open = s.terms.len();
-                let names = self.open_names(s, p)?;
-                for (slot, t) in s.terms.iter_mut().skip(open).zip(bound) {
-                    *slot = Some(t);
-                }
-                let inside = self.binding(p, pattern.1, names)?;
-                for (f, g) in p.facts.iter().zip(a.facts.iter()) {
-                    let (f, g) = (self.term(under(f, &inside))?, self.term(under(g, &outside))?);
-                    self.unify(s, &f, &g, false, blame)?;
-                }
-                self.same_word(s, (p.word, &inside), (a.word, &outside), depth + 1, blame)?;
-                s.terms.truncate(open);
-                self.spend(open as u64)?;
-                // What is hidden differs from word to word: nothing outside can stand for it.
-                if s.terms.iter().flatten().any(|t| t.scope() > known) {
-                    return self.reject(blame.shape, "what is hidden in one type is not hidden in the other");
-                }
-                Ok(())
+                let (open, known) = (s.terms.len(), self.state.facts.var_count() as u32);
+                let (inside, outside) = self.same_binders(s, (p, pattern.1), (a, actual.1), blame)?;
+                self.same_word(s, (p.body, &inside), (a.body, &outside), depth + 1, blame)?;
+                self.forget_names(s, open, known, blame)
             }
             (WordTy::Fn(p), WordTy::Fn(a)) if self.same_sig(*p, *a)? => Ok(()),
             (WordTy::FnAt(..), WordTy::Fn(_) | WordTy::FnAt(..)) | (WordTy::Fn(_), WordTy::FnAt(..)) => {

@@ -121,6 +121,12 @@ impl<'a, G: Guide> Engine<'a, G> {
                     }
                     return Ok(Leaf::NullTerm { k, index, word: *word, env: lay.env });
                 }
+                // This access alone sees these names: another one may meet other contents.
+                Layout::Exists(e) => {
+                    let env = self.name_hidden(e, &lay.env)?;
+                    lay = Lay { id: e.body, env };
+                    continue;
+                }
                 _ => {}
             }
             match self.part(&lay, &off, blame)? {
@@ -273,6 +279,15 @@ impl<'a, G: Guide> Engine<'a, G> {
                 }
             } else if off.as_const() == Some(0) && program.head(want.0) == program.head(lay.id) {
                 return self.same_layout(s, want, (lay.id, &lay.env), 0, blame);
+            } else if let Layout::Exists(e) = target
+                && off.as_const() == Some(0)
+                && program.head(e.body) == program.head(lay.id)
+            {
+                // Whoever sees the memory as this keeps what it is: a store through an existential is right for all
+                // values of what is hidden.
+                return self.hiding(s, e, want.1, blame, |g, s, env| {
+                    g.same_layout(s, (e.body, env), (lay.id, &lay.env), 0, blame)
+                });
             }
             match self.part(&lay, &off, blame)? {
                 Part::Inside(l, o) => (lay, off) = (l, o),

@@ -33,6 +33,7 @@
 //!        0x18 layout struct: uleb struct, uleb count, terms
 //!        0x19 layout seq: uleb count, uleb layouts
 //!        0x1a layout exact number: u8 twice the log2 of the width, plus 1 if it has a sign; term
+//!        0x1c layout exists: uleb first variable, uleb count, intervals, uleb count, facts, uleb layout
 //!        0x20 sig: see below
 //!   for each struct: uleb facts, terms; uleb fields, uleb layouts
 //!   uleb objects; for each: uleb section (its kind decides whether the object is imm or shared), uleb
@@ -75,6 +76,7 @@ use crate::types::{
     Exists, Kept, Layout, LayoutId, Mode, RegSet, Sig, SigId, Struct, StructId, Types, WordId, WordTy,
 };
 use crate::x86::insn::Width;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -396,6 +398,15 @@ impl<'a> Parser<'a, '_> {
         Some(())
     }
 
+    /// What an existential binds, without what it is about.
+    fn binders(&mut self) -> Option<Exists<()>> {
+        let first = self.r.num()?;
+        let vars = self.r.intervals(limits::BINDERS)?.into();
+        let count = self.r.count(limits::FACTS)?;
+        let facts = (0..count).map(|_| self.any_term()).collect::<Option<_>>()?;
+        Some(Exists { first, vars, facts, body: () })
+    }
+
     fn word_node(&mut self, tag: u8) -> Option<(WordTy, usize)> {
         Some(match tag {
             0 => (WordTy::Int(self.any_term()?), 0),
@@ -420,12 +431,9 @@ impl<'a> Parser<'a, '_> {
                 (WordTy::Res(inner), self.word_depth(inner) + 1)
             }
             7 => {
-                let first = self.r.num()?;
-                let vars = self.r.intervals(limits::BINDERS)?.into();
-                let count = self.r.count(limits::FACTS)?;
-                let facts = (0..count).map(|_| self.any_term()).collect::<Option<_>>()?;
-                let word = self.word_id()?;
-                (WordTy::Exists(Exists { first, vars, facts, word }), self.word_depth(word) + 1)
+                let Exists { first, vars, facts, .. } = self.binders()?;
+                let body = self.word_id()?;
+                (WordTy::Exists(Exists { first, vars, facts, body }), self.word_depth(body) + 1)
             }
             8 => {
                 let linear = self.r.u8().filter(|k| *k < 2)? == 1;
@@ -510,6 +518,12 @@ impl<'a> Parser<'a, '_> {
                 let kind = self.r.u8()?;
                 let width = Width::of_bytes(1u32.checked_shl(u32::from(kind / 2))?)?;
                 (Layout::Exact(width, kind % 2 == 1, self.any_term()?), 0)
+            }
+            0x1c => {
+                let Exists { first, vars, facts, .. } = self.binders()?;
+                let body = self.layout_id()?;
+                let exists = Exists { first, vars, facts, body };
+                (Layout::Exists(Box::new(exists)), self.layout_depth(body) + 1)
             }
             _ => return None,
         })

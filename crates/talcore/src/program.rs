@@ -231,6 +231,7 @@ impl<'a> Program<'a> {
             Layout::Struct(s, _) => (6, Some(*s)),
             Layout::Seq(_) => (7, None),
             Layout::Exact(..) => (8, None),
+            Layout::Exists(_) => (9, None),
         }
     }
 }

@@ -18,6 +18,7 @@ mod structure;
 pub use call::{CALL, Lent, RETURN};
 pub use frame::Loan;
 pub use label::LABEL;
+pub(crate) use own::Cell;
 pub use place::Place;
 
 use crate::arith::{Flags, Num};

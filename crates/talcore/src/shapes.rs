@@ -26,6 +26,7 @@ pub struct Shapes {
     sizes: Vec<Option<Term>>,
     raw: Vec<bool>,
     linear: Vec<bool>,
+    hides: Vec<bool>,
     closed: Vec<bool>,
     scopes: Vec<Option<u32>>,
     borrowed: BTreeMap<WordId, [WordId; 3]>,
@@ -102,11 +103,13 @@ impl Shapes {
         let done = core::mem::take(&mut m.done);
         let sizes = done.iter().map(|i| i.as_ref().and_then(|i| i.size.clone())).collect();
         let raw = done.iter().map(|i| i.as_ref().is_some_and(|i| i.raw)).collect();
+        let hides = done.iter().map(|i| i.as_ref().is_none_or(|i| i.hides)).collect();
         let linear = done.iter().map(|i| i.as_ref().is_none_or(|i| i.linear)).collect();
         Ok(Shapes {
             sizes,
             raw,
             linear,
+            hides,
             closed,
             scopes: core::mem::take(&mut m.layout_scopes),
             borrowed,
@@ -138,6 +141,11 @@ impl Shapes {
     /// Whether memory of this layout owns other memory, so that its words may not be copied out of it freely.
     pub fn linear(&self, id: LayoutId) -> bool {
         self.linear.get(id.index()).copied().unwrap_or(true)
+    }
+
+    /// Whether parts of memory of this layout, or all of it, are existential.
+    pub fn hides(&self, id: LayoutId) -> bool {
+        self.hides.get(id.index()).copied().unwrap_or(true)
     }
 
     /// Whether a word type mentions no variables from outside.

@@ -104,7 +104,7 @@ pub enum WordTy {
     /// [`WordTy::Ptr`] or [`WordTy::Exists`].
     Res(WordId),
     /// `exists x.. {facts}. tau`: a pointer whose type mentions hidden sizes.
-    Exists(Exists),
+    Exists(Exists<WordId>),
     /// `fn sig`: the address of code with this signature.
     Fn(SigId),
     /// A word type variable of the signature: any one-word type, copied but not looked at.
@@ -117,18 +117,18 @@ pub enum WordTy {
     FnAt(SigId, Box<[Term]>),
 }
 
-/// A pointer word with index variables of its own. They are opened when the word is loaded, and witnesses for them
-/// are found by matching when a word is packed.
+/// A pointer word, or a layout, with index variables of its own. They are opened when the word or the memory is
+/// loaded, and witnesses for them are found by matching when it is packed.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Exists {
+pub struct Exists<B> {
     /// The number of the first variable bound here: one more than the largest that is mentioned from outside.
     pub first: u32,
     /// The interval of each.
     pub vars: Box<[Interval]>,
     /// Facts `e >= 0` that hold of them.
     pub facts: Box<[Term]>,
-    /// The pointer, a [`WordTy::Ptr`], over the outer variables below `first` and the bound ones.
-    pub word: WordId,
+    /// The pointer, a [`WordTy::Ptr`], or the layout, over the outer variables below `first` and the bound ones.
+    pub body: B,
 }
 
 /// What lies in a piece of memory. Sizes are in bytes.
@@ -154,6 +154,8 @@ pub enum Layout {
     Struct(StructId, Box<[Term]>),
     /// One after the other, no padding.
     Seq(Box<[LayoutId]>),
+    /// `exists x.. {facts}. L`: memory of a layout `L` for some values of the variables, which its size does not mention.
+    Exists(Box<Exists<LayoutId>>),
 }
 
 /// A nominal struct: fields in order, without implicit padding. Terms in the fields speak of the
@@ -257,7 +259,7 @@ impl Types {
                 WordTy::Opt(_) | WordTy::Res(_) => None,
                 _ => self.pointer(*inner),
             },
-            WordTy::Exists(e) => match self.word(e.word) {
+            WordTy::Exists(e) => match self.word(e.body) {
                 WordTy::Ptr(mode, layout) => Some((*mode, *layout)),
                 _ => None,
             },

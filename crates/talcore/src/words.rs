@@ -91,29 +91,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 _ => self.match_word(s, (*inner, ty.1), word, blame),
             },
             WordTy::Exists(e) => {
-                let open = s.terms.len();
-                let names = self.open_names(s, e)?;
-                let env = self.binding(e, ty.1, names)?;
-                self.match_word(s, (e.word, &env), word, blame)?;
-                for (i, range) in e.vars.iter().enumerate() {
-                    let t = match s.terms.get(open + i) {
-                        Some(Some(t)) => t.clone(),
-                        _ => self.ask_witness(s, open + i, blame)?,
-                    };
-                    self.require_in(
-                        &t,
-                        *range,
-                        blame.fact,
-                        "a hidden size is not proved to be in its interval",
-                    )?;
-                }
-                for fact in &e.facts {
-                    let fact = self.term(under(fact, &env))?;
-                    let goal = self.term(s.apply(&fact))?;
-                    self.require(&goal, blame.fact, "a fact about a hidden size is not proved")?;
-                }
-                s.terms.truncate(open);
-                Ok(())
+                self.hiding(s, e, ty.1, blame, |g, s, env| g.match_word(s, (e.body, env), word, blame))
             }
             WordTy::Ptr(mode, layout) => match word {
                 Word::Ptr(l, e) => self.match_pointer(s, *mode, (*layout, ty.1), *l, e, blame),
@@ -259,6 +237,9 @@ impl<'a, G: Guide> Engine<'a, G> {
             return self.pack(s, want, l, &[], blame);
         }
         if loc.exclusive() && !raw {
+            if self.becomes_named(s, want, l, e, blame)? {
+                return Ok(());
+            }
             if !self.becomes_struct(s, want, l, e, blame)? {
                 self.fold(l, blame)?;
             }
@@ -356,11 +337,14 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// The layout behind a pointer that has just been opened: a hidden length becomes a fresh
-    /// variable `m >= 0`, and the layout one that names it.
-    pub fn opened(&mut self, id: LayoutId, env: &Env) -> Checked<Lay> {
-        let per = match self.program.types.layout(id) {
+    /// variable `m >= 0`, and the layout one that names it. So does what an existential hides, where nobody can change
+    /// it.
+    pub fn opened(&mut self, mode: Mode, id: LayoutId, env: &Env) -> Checked<Lay> {
+        let program = self.program;
+        let per = match program.types.layout(id) {
             Layout::Cstr(None) => 1,
             Layout::NullTerm(None, _) => i128::from(self.word()),
+            Layout::Exists(_) if mode.stable() => return self.without_hidden(Lay { id, env: env.clone() }),
             _ => return Ok(Lay { id, env: env.clone() }),
         };
         let Some(id) = self.program.shapes.opened(id) else {
@@ -387,7 +371,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             WordTy::Ptr(mode, layout) => {
                 let (mode, layout) = (*mode, *layout);
-                let lay = self.opened(layout, env)?;
+                let lay = self.opened(mode, layout, env)?;
                 Word::Ptr(self.open(mode, lay)?, Term::zero())
             }
             WordTy::Opt(_) => {
@@ -403,7 +387,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Word::Opt(self.state.facts.fresh(range), ty, env)
             }
             WordTy::Exists(_) => {
-                let (mode, lay) = self.opened_word(ty, env)?;
+                let (mode, lay) = self.opened_word(ty, env, None)?;
                 Word::Ptr(self.open(mode, lay)?, Term::zero())
             }
             WordTy::Fn(sig) => Word::Fn(*sig),
@@ -424,32 +408,25 @@ impl<'a, G: Guide> Engine<'a, G> {
         })
     }
 
-    /// The mode and the layout behind a pointer word that has just been opened: what it hides gets names.
-    pub fn opened_word(&mut self, ty: WordId, env: &Env) -> Checked<(Mode, Lay)> {
+    /// The mode and the layout behind a pointer word that has just been opened: what it hides gets names. `seen`: the mode
+    /// in which the memory is seen, if it is not that of the pointer.
+    pub fn opened_word(&mut self, ty: WordId, env: &Env, seen: Option<Mode>) -> Checked<(Mode, Lay)> {
         let types = &self.program.types;
         let (ty, env) = match types.word(ty) {
             WordTy::Exists(e) => {
-                self.spend(e.vars.len() as u64 + u64::from(e.first))?;
-                let bound = e.vars.iter().map(|range| self.fresh(*range)).collect();
-                let env = self.binding(e, env, bound)?;
-                for fact in &e.facts {
-                    // A fact that overflows is not known: less is proved.
-                    if let Some(fact) = under(fact, &env) {
-                        self.state.facts.assume(&fact);
-                    }
-                }
-                (e.word, env)
+                let env = self.name_hidden(e, env)?;
+                (e.body, env)
             }
             _ => (ty, env.clone()),
         };
         match types.word(ty) {
-            WordTy::Ptr(mode, layout) => Ok((*mode, self.opened(*layout, &env)?)),
+            WordTy::Ptr(mode, layout) => Ok((*mode, self.opened(seen.unwrap_or(*mode), *layout, &env)?)),
             _ => self.reject(Code::IllFormedType, "a word that is no pointer was opened"),
         }
     }
 
     /// The environment inside an existential: what is outside, and terms for what it binds.
-    pub fn binding(&mut self, e: &Exists, env: &Env, bound: Vec<Term>) -> Checked<Env> {
+    pub fn binding<B>(&mut self, e: &Exists<B>, env: &Env, bound: Vec<Term>) -> Checked<Env> {
         self.spend(u64::from(e.first) + bound.len() as u64)?;
         let mut terms = Vec::with_capacity(e.first as usize + bound.len());
         for v in 0..e.first {
@@ -460,7 +437,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// Open variables of a pattern for what an existential binds; whoever asks for them removes them again.
-    pub fn open_names(&mut self, s: &mut Subst, e: &Exists) -> Checked<Vec<Term>> {
+    pub fn open_names<B>(&mut self, s: &mut Subst, e: &Exists<B>) -> Checked<Vec<Term>> {
         self.spend(e.vars.len() as u64)?;
         let first = s.rigid + s.terms.len() as u32;
         s.terms.resize(s.terms.len() + e.vars.len(), None);

@@ -385,6 +385,7 @@ impl<'p> Seams<'p, '_> {
                 Layout::Array(_, inner) => todo.push(*inner),
                 Layout::Cell(word) => todo.extend(self.types.pointer(*word).map(|p| p.1)),
                 Layout::Seq(parts) => todo.extend(parts.iter().rev().take(MOST)),
+                Layout::Exists(e) => todo.push(e.body),
                 _ => {}
             }
         }

@@ -107,7 +107,7 @@ fn hidden(types: &mut TypeTable, name: &str, low: i128, first: u32) -> WordId {
     let word = types.word(WordTy::Ptr(Mode::Own, inside));
     let facts = [Term::var(first).offset(-low).unwrap()].into();
     let vars = [Interval::new(0, i64::MAX.into())].into();
-    let some = types.word(WordTy::Exists(Exists { first, vars, facts, word }));
+    let some = types.word(WordTy::Exists(Exists { first, vars, facts, body: word }));
     let next = types.word(WordTy::Opt(some));
     let size = types.word(WordTy::Int(Term::var(0)));
     let fields = [size, next].map(|w| types.layout(Layout::Cell(w))).to_vec();

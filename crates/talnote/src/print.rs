@@ -355,7 +355,7 @@ impl Writer<'_> {
                 self.put("res ");
                 self.word(*w);
             }
-            WordTy::Exists(e) => self.exists(e),
+            WordTy::Exists(e) => self.exists(e, |w| w.word(e.body)),
             WordTy::Of(t, _) => self.term(t),
             WordTy::Fn(sig) => self.sig(*sig),
             WordTy::FnAt(sig, args) => {
@@ -367,7 +367,7 @@ impl Writer<'_> {
     }
 
     /// `exists x {1 <= x}. own block(x)`: what it binds gets names of its own, which hide no others.
-    fn exists(&mut self, e: &Exists) {
+    fn exists<B>(&mut self, e: &Exists<B>, body: impl FnOnce(&mut Self)) {
         let outer = |v: u32| match &self.env {
             Some(env) => env.get(v as usize).cloned().unwrap_or_default(),
             None => Term::var(v),
@@ -389,7 +389,7 @@ impl Writer<'_> {
             self.put("}");
         }
         self.put(". ");
-        self.word(e.word);
+        body(self);
         self.hidden -= e.vars.len() as u32;
         self.env = outside;
     }
@@ -481,6 +481,7 @@ impl Writer<'_> {
                 self.list(parts.iter(), |w, part| w.layout(*part));
                 self.put(")");
             }
+            Some(Layout::Exists(e)) => self.exists(e, |w| w.layout(e.body)),
         }
         self.depth -= 1;
     }

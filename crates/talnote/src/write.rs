@@ -4,7 +4,7 @@ use crate::table::{Node, TypeTable};
 use crate::wire::{count, interval, sleb, term, terms, uleb};
 use std::collections::BTreeMap;
 use std::fmt;
-use talcore::types::{Layout, LayoutId, Mode, RegSet, Sig, SigId, WordTy};
+use talcore::types::{Exists, Layout, LayoutId, Mode, RegSet, Sig, SigId, WordTy};
 
 /// The version of the format that this writer writes.
 pub const VERSION: u8 = 3;
@@ -408,12 +408,16 @@ impl Nodes<'_> {
             }
             WordTy::Exists(e) => {
                 self.tagged(0x07, e.first);
-                count(self.out, e.vars.len());
-                e.vars.iter().for_each(|i| interval(self.out, i));
-                terms(self.out, &e.facts);
-                uleb(self.out, e.word.0.into());
+                self.exists(e, e.body.0);
             }
         }
+    }
+
+    fn exists<B>(&mut self, e: &Exists<B>, body: u32) {
+        count(self.out, e.vars.len());
+        e.vars.iter().for_each(|i| interval(self.out, i));
+        terms(self.out, &e.facts);
+        uleb(self.out, body.into());
     }
 
     fn layout(&mut self, l: &Layout) {
@@ -454,6 +458,10 @@ impl Nodes<'_> {
             Layout::Seq(parts) => {
                 self.out.push(0x19);
                 self.ids(parts.iter().map(|p| p.0));
+            }
+            Layout::Exists(e) => {
+                self.tagged(0x1c, e.first);
+                self.exists(e, e.body.0);
             }
         }
     }

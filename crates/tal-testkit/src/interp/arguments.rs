@@ -224,6 +224,8 @@ impl Machine<'_> {
                     self.fill(*field, &env, vars, depth, out)?;
                 }
             }
+            // What it hides would have to be guessed.
+            Layout::Exists(_) => return None,
             Layout::Seq(parts) => {
                 for part in parts {
                     self.fill(*part, env, vars, depth, out)?;

@@ -116,6 +116,8 @@ pub(super) enum TypeKind {
     /// `[n]L`; without a length the initial value tells.
     Array(Option<ExprId>, TypeId),
     Exists(Box<Exists>),
+    /// `seq(L, M)`: one behind the other.
+    Seq(Vec<TypeId>),
     /// Something that was already complained about.
     Error,
 }
@@ -127,7 +129,7 @@ pub(super) struct Exists {
     pub binders: Vec<Binder>,
     /// What holds of them.
     pub facts: Vec<Fact>,
-    /// The pointer that mentions them.
+    /// The pointer or the layout that mentions them.
     pub body: TypeId,
 }
 

@@ -102,6 +102,7 @@ impl Builder {
             | TypeKind::Nullterm(_, t)
             | TypeKind::Array(_, t) => of(t),
             TypeKind::Exists(e) => of(&e.body),
+            TypeKind::Seq(parts) => parts.iter().map(of).max().unwrap_or(0),
             TypeKind::Fn(sig) => sig.params.iter().chain(&sig.results).map(|p| of(&p.ty)).max().unwrap_or(0),
         }
     }

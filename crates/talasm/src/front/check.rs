@@ -5,7 +5,8 @@ use super::data::{Blob, Env, in_bytes};
 use crate::ir::{DataTarget, ImportKind, Place, Section, Span, SymId};
 use talcore::codes::coded;
 use talcore::facts::Interval;
-use talcore::types::{Layout, LayoutId, Mode, WordId, WordTy};
+use talcore::term::Term;
+use talcore::types::{Exists, Layout, LayoutId, Mode, WordId, WordTy};
 
 /// What a symbol is to a pointer in data.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,7 +90,21 @@ impl Cx<'_> {
                 let each = self.size_of_layout(l)?.subst(env)?.as_const()?;
                 self.pointer_at(l, env, at % each.max(1))
             }
-            Layout::Seq(_) => Some(false),
+            Layout::Seq(parts) => {
+                let mut at = at;
+                for part in parts.iter() {
+                    let size = self.size_of_layout(*part)?.subst(env)?.as_const()?;
+                    if at < size {
+                        return self.pointer_at(*part, env, at);
+                    }
+                    at -= size;
+                }
+                Some(false)
+            }
+            Layout::Exists(e) => {
+                let inner = self.inside(&e, env)?;
+                self.pointer_at(e.body, &inner, at)
+            }
             Layout::Struct(s, args) => {
                 let inner: Option<Vec<_>> = args.iter().map(|a| a.subst(env)).collect();
                 let inner = Env::from(inner?);
@@ -185,7 +200,83 @@ impl Cx<'_> {
                 }
                 Some(())
             }
-            Layout::Seq(_) => None,
+            Layout::Seq(parts) => {
+                let mut at = at;
+                for part in parts.iter() {
+                    self.check_layout(data, *part, env, at)?;
+                    at += usize::try_from(self.size_of_layout(*part)?.subst(env)?.as_const()?).ok()?;
+                }
+                Some(())
+            }
+            Layout::Exists(e) => {
+                let inner = self.inside(&e, env)?;
+                let mut found = inner.to_vec();
+                self.hidden_numbers(data, e.body, &inner, at, &mut found);
+                self.check_layout(data, e.body, &Env::from(found), at)
+            }
+        }
+    }
+
+    /// What is known inside of an existential layout: what it hides is 0 as long as nothing else is found.
+    pub(super) fn inside(&self, e: &Exists<LayoutId>, env: &Env) -> Option<Env> {
+        let outer = (0..e.first).map(|v| Term::var(v).subst(env));
+        outer.chain(e.vars.iter().map(|_| Some(Term::zero()))).collect()
+    }
+
+    /// The numbers in the data that say what is hidden.
+    fn hidden_numbers(&mut self, data: &Data, layout: LayoutId, env: &Env, at: usize, found: &mut [Term]) {
+        let fields: Vec<(LayoutId, usize)> = match self.table.types.layout(layout).clone() {
+            Layout::Struct(s, args) => {
+                let decl = self.struct_decls[s.index()];
+                // What it calls its arguments is what is asked for.
+                let Some(info) = self.struct_info(decl) else { return };
+                let Some(inner) = args.iter().map(|a| a.subst(env)).collect::<Option<Vec<_>>>() else {
+                    return;
+                };
+                let mut own = inner.clone();
+                for f in &info.fields {
+                    let offset = f.offset.subst(&inner).and_then(|t| t.as_const());
+                    let Some(offset) = offset.and_then(|o| usize::try_from(o).ok()) else { return };
+                    self.hidden_numbers(data, f.layout, &Env::from(inner.clone()), at + offset, &mut own);
+                }
+                for (arg, (new, old)) in args.iter().zip(own.iter().zip(&inner)) {
+                    if let Some(slot) = arg.as_var().and_then(|v| found.get_mut(v as usize))
+                        && new != old
+                    {
+                        *slot = new.clone();
+                    }
+                }
+                return;
+            }
+            Layout::Cell(w) => {
+                let WordTy::Int(t) = self.table.types.word(w).clone() else { return };
+                if let [(v, c)] = *t.summands() {
+                    let n = data.number(at, self.word_bytes() as usize, false) - t.konst();
+                    let c = i128::from(c);
+                    if let Some(slot) = found.get_mut(v as usize)
+                        && n % c == 0
+                    {
+                        *slot = Term::from(n / c);
+                    }
+                }
+                return;
+            }
+            Layout::Seq(parts) => {
+                let mut all = Vec::new();
+                let mut place = at;
+                for part in parts.iter() {
+                    all.push((*part, place));
+                    let size =
+                        self.size_of_layout(*part).and_then(|t| t.subst(env)).and_then(|t| t.as_const());
+                    let Some(size) = size.and_then(|n| usize::try_from(n).ok()) else { break };
+                    place += size;
+                }
+                all
+            }
+            _ => return,
+        };
+        for (field, at) in fields {
+            self.hidden_numbers(data, field, env, at, found);
         }
     }
 
@@ -234,7 +325,7 @@ impl Cx<'_> {
             ty = self.table.types.word(w).clone();
         }
         if let WordTy::Exists(e) = ty {
-            ty = self.table.types.word(e.word).clone();
+            ty = self.table.types.word(e.body).clone();
         }
         let wanted = match ty {
             WordTy::Range(range) => {

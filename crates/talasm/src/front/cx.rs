@@ -124,6 +124,8 @@ pub(super) struct Cx<'o> {
     pub pending: Vec<DeclId>,
     /// Pointers whose layout is to be checked against their mode when all structs are defined.
     pub stable_checks: Vec<(Mode, LayoutId, Span)>,
+    /// Layouts that hide sizes, to be checked once structs are known.
+    pub hidden_checks: Vec<(LayoutId, Span)>,
     /// What exclusive borrows take and give back, to be compared then.
     pub uniq_checks: Vec<(LayoutId, LayoutId, Span)>,
     pub kinds: HashMap<DeclId, Memo<Rc<[Use]>>>,
@@ -186,6 +188,7 @@ impl<'o> Cx<'o> {
             struct_decls: Vec::new(),
             pending: Vec::new(),
             stable_checks: Vec::new(),
+            hidden_checks: Vec::new(),
             uniq_checks: Vec::new(),
             kinds: HashMap::new(),
             paths: HashMap::new(),

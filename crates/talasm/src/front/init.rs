@@ -324,6 +324,11 @@ impl Cx<'_> {
                 let decl = self.struct_decls[s.index()];
                 self.fields(ast, decl, items, init.span, &Env::from(inner?), vars, blob)
             }
+            (Layout::Exists(e), _) => {
+                // What is hidden is found in the values when the object is checked; sizes do not depend on it.
+                let inner = self.inside(&e, env)?;
+                self.value(ast, i, e.body, &inner, vars, blob)
+            }
             (_, InitKind::Field(name, _)) => self.no_fields(name.span),
             (_, InitKind::Dup(..)) => {
                 self.error(1404, "`dup` repeats elements of an array or bytes")

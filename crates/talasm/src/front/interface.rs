@@ -224,6 +224,7 @@ fn in_type(ast: &Ast, t: TypeId, out: &mut Vec<Name>) {
             e.facts.iter().for_each(|f| in_fact(ast, f, out));
             in_type(ast, e.body, out);
         }
+        TypeKind::Seq(parts) => parts.iter().for_each(|t| in_type(ast, *t, out)),
         TypeKind::Fn(sig) => in_sig(ast, sig, out),
         TypeKind::Error => (),
     }

@@ -91,6 +91,7 @@ impl Cx<'_> {
                 out.extend(inner.into_iter().filter(|u| u.2 == Use::Type && !bound(u.0)));
             }
             TypeKind::Exists(e) => out.extend(self.names_in_exists(ast, e, file)),
+            TypeKind::Seq(parts) => parts.iter().for_each(|t| self.names_in_type(ast, *t, file, out)),
             TypeKind::Error => (),
         }
     }
@@ -108,7 +109,7 @@ impl Cx<'_> {
         out
     }
 
-    /// Names in the facts and the pointer of an existential type.
+    /// Names in the facts and the body of an existential type.
     pub(super) fn names_in_body(&mut self, ast: &Ast, e: &Exists, file: u16) -> Vec<Used> {
         let mut out = Vec::new();
         self.names_in_type(ast, e.body, file, &mut out);

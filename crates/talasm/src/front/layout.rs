@@ -69,6 +69,7 @@ impl Cx<'_> {
                 }
                 Some(sum)
             }
+            Layout::Exists(e) => self.size_of_layout(e.body),
         }
     }
 
@@ -85,6 +86,7 @@ impl Cx<'_> {
                 self.struct_info(decl).map_or(1, |i| i.align)
             }
             Layout::Seq(parts) => parts.iter().map(|p| self.align_of_layout(*p)).max().unwrap_or(1),
+            Layout::Exists(e) => self.align_of_layout(e.body),
         }
     }
 
@@ -101,6 +103,7 @@ impl Cx<'_> {
                 info.is_some_and(|i| i.fields.iter().any(|f| self.needs_stable(f.layout)))
             }
             Layout::Seq(parts) => parts.iter().any(|p| self.needs_stable(*p)),
+            Layout::Exists(e) => self.needs_stable(e.body),
         }
     }
 
@@ -211,9 +214,10 @@ impl Cx<'_> {
         })
     }
 
-    /// The declaration of the struct that a layout is.
+    /// The declaration of the struct that a layout is, with or without hidden arguments.
     pub(super) fn struct_of_layout(&self, id: LayoutId) -> Option<DeclId> {
         match self.table.types.layout(id) {
+            Layout::Exists(e) => self.struct_of_layout(e.body),
             Layout::Struct(s, _) => Some(self.struct_decls[s.index()]),
             _ => None,
         }

@@ -3,6 +3,7 @@
 use super::ast::{Ast, Bound, Exists, TypeId};
 use super::cx::{Binding, Cx, Vars};
 use super::kinds::{Use, Used};
+use super::types::Lowered;
 use crate::ir::Span;
 use talcore::facts::Interval;
 use talcore::limits;
@@ -42,6 +43,65 @@ impl Cx<'_> {
         }
     }
 
+    /// `seq(L, M)`: parts one behind the other, without padding.
+    pub(super) fn seq(&mut self, ast: &Ast, parts: &[TypeId], span: Span, vars: &Vars) -> Option<LayoutId> {
+        if parts.len() > limits::FIELDS {
+            self.error(1010, "too many parts").at(span, format!("at most {}", limits::FIELDS));
+            return None;
+        }
+        let mut layouts = Vec::with_capacity(parts.len());
+        for part in parts {
+            let layout = self.layout(ast, *part, vars)?;
+            layouts.push(layout);
+            if self.size_of_layout(layout).is_none() {
+                if !self.of_broken(layout) {
+                    self.error(1212, "the size of this part is not known")
+                        .at(ast.ty(*part).span, "a size is needed")
+                        .help("give strings a length: `cstr(m)`; or keep a pointer: `imm cstr`");
+                }
+                return None;
+            }
+        }
+        let mut offset = Term::zero();
+        for (layout, part) in layouts.iter().zip(parts) {
+            let align = i128::from(self.align_of_layout(*layout));
+            let aligned =
+                offset.konst() % align == 0 && offset.summands().iter().all(|s| i128::from(s.1) % align == 0);
+            if !aligned {
+                self.error(1206, "this part may be misaligned")
+                    .at(ast.ty(*part).span, format!("must be a multiple of {align} bytes from the start"))
+                    .note("there is no implicit padding");
+                return None;
+            }
+            let size = self.size_of_layout(*layout)?;
+            let Some(sum) = offset.add(&size) else {
+                self.error(1215, "this is larger than any object can be").at(span, "too large");
+                return None;
+            };
+            offset = sum;
+        }
+        Some(self.table.layout(Layout::Seq(layouts.into())))
+    }
+
+    /// The size of memory does not depend on what is hidden in it: whoever looks at it from outside must know it.
+    pub(super) fn check_hidden(&mut self, layout: LayoutId, span: Span) {
+        let Layout::Exists(e) = self.table.types.layout(layout).clone() else { return };
+        let Some(size) = self.size_of_layout(e.body) else {
+            if !self.of_broken(e.body) {
+                self.error(1212, "the size of this memory is not known")
+                    .at(span, "a size is needed")
+                    .help("hide the length of a string behind a pointer: `imm cstr`");
+            }
+            return;
+        };
+        if size.scope() > e.first {
+            self.error(1212, "the size of this memory depends on what is hidden in it")
+                .at(span, "how large is it?")
+                .note("memory that hides sizes has a size that everybody knows")
+                .help("hide the size of what a pointer points to: `exists n. own bytes(n)`");
+        }
+    }
+
     fn maybe_exclusive(&mut self, span: Span) -> Option<WordTy> {
         self.error(1211, "an exclusive borrow is always there")
             .at(span, "`&uniq` memory is given back in any case")
@@ -49,8 +109,8 @@ impl Cx<'_> {
         None
     }
 
-    /// `exists n {facts}. T`: a pointer whose type mentions sizes that are hidden until the word is loaded.
-    pub(super) fn exists(&mut self, ast: &Ast, e: &Exists, vars: &Vars) -> Option<WordTy> {
+    /// `exists n {facts}. T`: a pointer or memory whose type mentions sizes that are hidden until it is loaded.
+    pub(super) fn exists(&mut self, ast: &Ast, e: &Exists, vars: &Vars) -> Option<Lowered> {
         let idents: Vec<_> = e.binders.iter().map(|b| b.ident).collect();
         self.bound_once(&idents)?;
         let used = self.names_in_body(ast, e, vars.file);
@@ -87,26 +147,40 @@ impl Cx<'_> {
                     .at(idents[0].span, format!("at most {}, with those around it", limits::BINDERS));
                 return None;
             }
-            let exists = self.hide(ast, e, vars, &ranges, &used, first)?;
-            let facts = exists.facts.iter().map(|f| outer_of_term(f, first));
-            let needed = facts.max().unwrap_or(0).max(self.outer_of_word(exists.word, first));
+            let (body, facts) = self.hide(ast, e, vars, &used, first)?;
+            let outer = facts.iter().map(|f| outer_of_term(f, first)).max().unwrap_or(0);
+            let needed = outer.max(match body {
+                Lowered::Word(w) => self.outer_of_word(w, first),
+                Lowered::Layout(l) => self.outer_of_layout(l, first),
+            });
             if needed >= first {
-                return Some(WordTy::Exists(exists));
+                let (vars, facts) = (ranges.into(), facts.into());
+                return Some(match body {
+                    Lowered::Word(body) => {
+                        let word = WordTy::Exists(types::Exists { first, vars, facts, body });
+                        Lowered::Word(self.table.word(word))
+                    }
+                    Lowered::Layout(body) => {
+                        let exists = types::Exists { first, vars, facts, body };
+                        let layout = self.table.layout(Layout::Exists(Box::new(exists)));
+                        self.hidden_checks.push((layout, ast.ty(e.body).span));
+                        Lowered::Layout(layout)
+                    }
+                });
             }
             first = needed;
         }
     }
 
-    /// The existential with its variables from `first` on.
+    /// The body and the facts of an existential with its variables from `first` on.
     fn hide(
         &mut self,
         ast: &Ast,
         e: &Exists,
         vars: &Vars,
-        ranges: &[Interval],
         used: &[Used],
         first: u32,
-    ) -> Option<types::Exists> {
+    ) -> Option<(Lowered, Vec<Term>)> {
         let mut inner = vars.clone();
         for (b, v) in e.binders.iter().zip(first..) {
             let binding = match used.iter().find(|u| u.0 == b.ident.name) {
@@ -118,9 +192,10 @@ impl Cx<'_> {
             };
             inner.list.push((b.ident.name, binding));
         }
-        let word = self.word(ast, e.body, &inner)?;
+        let body = self.lower(ast, e.body, &inner)?;
         let facts = self.facts(ast, &e.facts, &inner)?;
         let span = ast.ty(e.body).span;
+        let Lowered::Word(word) = body else { return Some((body, facts)) };
         match self.table.types.word(word) {
             WordTy::Ptr(Mode::Uniq, _) => {
                 self.error(1211, "an exclusive borrow hides no sizes")
@@ -128,7 +203,7 @@ impl Cx<'_> {
                     .help("quantify over the size in the signature: `fn name[n](...)`");
                 None
             }
-            WordTy::Ptr(..) => Some(types::Exists { first, vars: ranges.into(), facts: facts.into(), word }),
+            WordTy::Ptr(..) => Some((body, facts)),
             WordTy::Opt(_) | WordTy::Res(_) => {
                 self.error(1202, "`exists` hides sizes of a pointer that is there")
                     .at(span, "may be no pointer")
@@ -142,8 +217,8 @@ impl Cx<'_> {
                 None
             }
             _ => {
-                self.error(1202, "`exists` is for pointers")
-                    .at(span, "not a pointer")
+                self.error(1202, "`exists` is for pointers and for memory")
+                    .at(span, "neither a pointer nor a struct, an array or the like")
                     .note("it hides sizes that the type of a pointer mentions: `exists n. own bytes(n)`");
                 None
             }
@@ -161,7 +236,7 @@ impl Cx<'_> {
             WordTy::Exists(e) if e.first <= below => e.first,
             WordTy::Exists(e) => {
                 let facts = e.facts.iter().map(|f| outer_of_term(f, below));
-                facts.max().unwrap_or(0).max(self.outer_of_word(e.word, below))
+                facts.max().unwrap_or(0).max(self.outer_of_word(e.body, below))
             }
             WordTy::FnAt(_, args) => args.iter().map(|t| outer_of_term(t, below)).max().unwrap_or(0),
             WordTy::Range(_) | WordTy::Fn(_) | WordTy::Var(_) => 0,
@@ -180,6 +255,11 @@ impl Cx<'_> {
             Layout::NullTerm(n, w) => most(n.as_slice()).max(self.outer_of_word(*w, below)),
             Layout::Struct(_, args) => most(args),
             Layout::Seq(parts) => parts.iter().map(|l| self.outer_of_layout(*l, below)).max().unwrap_or(0),
+            Layout::Exists(e) if e.first <= below => e.first,
+            Layout::Exists(e) => {
+                let facts = e.facts.iter().map(|f| outer_of_term(f, below));
+                facts.max().unwrap_or(0).max(self.outer_of_layout(e.body, below))
+            }
         }
     }
 
@@ -189,6 +269,7 @@ impl Cx<'_> {
             Layout::Cell(w) => self.table.types.linear(w),
             Layout::Array(_, l) => self.owns(l),
             Layout::Seq(parts) => parts.iter().any(|l| self.owns(*l)),
+            Layout::Exists(e) => self.owns(e.body),
             Layout::Struct(s, _) => {
                 let decl = self.struct_decls[s.index()];
                 self.struct_info(decl).is_some_and(|info| info.fields.iter().any(|f| self.owns(f.layout)))
@@ -243,7 +324,7 @@ impl Cx<'_> {
                 self.struct_info(decl)
                     .is_some_and(|info| info.fields.iter().all(|f| self.any_bytes(f.layout)))
             }
-            Layout::Cstr(_) | Layout::NullTerm(..) | Layout::Exact(..) => false,
+            Layout::Cstr(_) | Layout::NullTerm(..) | Layout::Exact(..) | Layout::Exists(_) => false,
         }
     }
 }

@@ -41,6 +41,9 @@ impl Cx<'_> {
         for (mode, layout, span) in std::mem::take(&mut self.stable_checks) {
             self.check_stable(mode, layout, span);
         }
+        for (layout, span) in std::mem::take(&mut self.hidden_checks) {
+            self.check_hidden(layout, span);
+        }
         for (takes, gives, span) in std::mem::take(&mut self.uniq_checks) {
             self.check_uniq(takes, gives, span);
         }

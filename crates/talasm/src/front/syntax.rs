@@ -105,7 +105,6 @@ fn unexpected(b: &mut Builder, text: &str, (l, tok, r): (u32, Tok, u32), expecte
 fn not_yet(tok: Tok) -> Option<&'static str> {
     Some(match tok {
         Tok::Ghost => "ghost steps (`@...`)",
-        Tok::Key(Key::Seq) => "sequences (`seq`)",
         Tok::Key(Key::Union) => "unions",
         _ => return None,
     })
@@ -124,7 +123,7 @@ fn describe(expected: &[String]) -> String {
     let words: Vec<&str> = Key::ALL.iter().map(|k| k.text()).collect();
     let operand = ["path", "string", "(", "-", "+", "~", "table", "sizeof", "offsetof", "number", "name"];
     let sizes = ["byte", "word", "dword", "qword", "xmmword"];
-    let types = ["own", "ref", "imm", "opt", "res", "nullterm", "exists", "fn", "[", "table", "name"];
+    let types = ["own", "ref", "imm", "opt", "res", "nullterm", "exists", "seq", "fn", "[", "table", "name"];
     let prefixes = ["lock", "rep", "repe", "repz", "repne", "repnz", "sys", "table"];
     let operand_words: Vec<&str> = operand.iter().chain(&sizes).copied().collect();
     group(&["name", "local", "sys"], &prefixes, "an instruction");

@@ -80,7 +80,7 @@ impl Cx<'_> {
     }
 
     /// A type of either kind.
-    fn lower(&mut self, ast: &Ast, id: TypeId, vars: &Vars) -> Option<Lowered> {
+    pub(super) fn lower(&mut self, ast: &Ast, id: TypeId, vars: &Vars) -> Option<Lowered> {
         let span = ast.ty(id).span;
         if !self.enter(span) {
             return None;
@@ -150,7 +150,8 @@ impl Cx<'_> {
             }
             TypeKind::Opt(t) => self.opt(ast, *t, vars)?,
             TypeKind::Res(t) => self.res(ast, *t, vars)?,
-            TypeKind::Exists(e) => self.exists(ast, e, vars)?,
+            TypeKind::Exists(e) => return self.exists(ast, e, vars),
+            TypeKind::Seq(parts) => return self.seq(ast, parts, span, vars).map(Lowered::Layout),
             TypeKind::Fn(sig) => {
                 let mut inner = self.closed_part(vars);
                 let given = self.types_of_surroundings(ast, sig, vars, &mut inner);
@@ -228,6 +229,7 @@ impl Cx<'_> {
             Layout::NullTerm(n, w) => constant(n) && self.closed_word(*w),
             Layout::Struct(_, args) => args.iter().all(|t| t.as_const().is_some()),
             Layout::Seq(parts) => parts.iter().all(|l| self.closed_layout(*l)),
+            Layout::Exists(e) => e.first == 0,
         }
     }
 

@@ -582,6 +582,20 @@ impl Label {
                 }
             }
         }
+        // What the label knew of variables that have another value now, said of that value: one after the other, and all
+        // at once.
+        let moved: Vec<(Var, &Term)> =
+            general.iter().filter_map(|g| Some((g.was.as_var()?, &g.term))).collect();
+        if moved.len() <= MOST_PAIRED {
+            for fact in old.state.facts.list() {
+                let mut all = fact.clone();
+                for (v, z) in moved.iter().filter(|(v, _)| fact.coefficient(*v) != 0) {
+                    offer(replace(fact, *v, z));
+                    all = replace(&all, *v, z).unwrap_or(all);
+                }
+                offer(Some(all));
+            }
+        }
         // What the edge itself knows, in the label's variables.
         let names = j.names();
         let kept = |v: Var| v < j.f.vars() || names.contains_key(&v);

@@ -49,7 +49,7 @@ impl Join<'_, '_> {
         let hides = |t: &WordTy| {
             let WordTy::Opt(inner) = t else { return false };
             let WordTy::Exists(e) = types.word(*inner) else { return false };
-            e.first == 0 && (self.f.instance(e.word, &loc) || self.f.filled(s, &loc, e.word))
+            e.first == 0 && (self.f.instance(e.body, &loc) || self.f.filled(s, &loc, e.body))
         };
         if let Some(i) = types.words.iter().position(hides) {
             return Some((WordId(i as u32), Some([].into())));
@@ -75,7 +75,7 @@ impl Join<'_, '_> {
         types.words.iter().zip(0..).find_map(|(word, i)| {
             let WordTy::Opt(inner) = word else { return None };
             let (first, pointer) = match types.word(*inner) {
-                WordTy::Exists(e) => (Some(e.first), e.word),
+                WordTy::Exists(e) => (Some(e.first), e.body),
                 _ => (None, *inner),
             };
             let WordTy::Ptr(mode, id) = types.word(pointer) else { return None };
@@ -127,7 +127,7 @@ impl<'p> Frame<'p> {
         let types = &self.program.types;
         let WordTy::Opt(inner) = types.word(ty) else { return None };
         let (first, hidden, pointer) = match types.word(*inner) {
-            WordTy::Exists(e) => (Some(e.first), Some((&*e.vars, e.facts.len())), e.word),
+            WordTy::Exists(e) => (Some(e.first), Some((&*e.vars, e.facts.len())), e.body),
             _ => (None, None, *inner),
         };
         let WordTy::Ptr(mode, id) = types.word(pointer) else { return None };

@@ -3,9 +3,10 @@
 //! What a label says of such memory is a layout, and words that are held instead of what the layout says. The rules
 //! pack whatever an edge holds to the label's layout, so a label needs to hold only what cannot be packed.
 
-use super::join::Join;
+use super::join::{BUDGET, Join};
 use super::label::{Frame, Label};
-use super::terms::under;
+use super::terms::{divided, under};
+use crate::prove::prove;
 use std::rc::Rc;
 use talcore::facts::Interval;
 use talcore::shapes::ZERO;
@@ -48,6 +49,13 @@ fn elsewhere(label: &Label, s: &State, w: &Word) -> bool {
     };
     let live = s.regs.iter().enumerate().filter(|(r, _)| label.live >> r & 1 == 1).map(|r| r.1);
     live.chain(s.frame.iter().filter_map(|slot| slot.word.as_ref())).any(same)
+}
+
+/// Whether two numbers are known to be equal.
+fn equal(s: &State, a: &Term, b: &Term) -> bool {
+    let Some(d) = a.sub(b) else { return false };
+    let proved = |t: &Term| s.facts.evident(t) || prove(&s.facts, t, BUDGET).is_some();
+    d == Term::zero() || d.as_const().is_none() && proved(&d) && d.neg().is_some_and(|d| proved(&d))
 }
 
 impl Join<'_, '_> {
@@ -275,9 +283,11 @@ impl Join<'_, '_> {
             };
             if let Some((w, t)) = number
                 && let Some(Word::Int(h)) = held(&off, w)
-                && let Some(slot) = t.as_var().and_then(|v| new.get_mut(v as usize))
+                && let [(v, c)] = *t.summands()
+                && let Some(slot) = new.get_mut(v as usize)
+                && let Some(is) = h.offset(-t.konst()).and_then(|h| divided(&h, c.into()))
             {
-                *slot = h.clone();
+                *slot = is;
             }
             at = program.shapes.size(field).and_then(|t| under(t, &loc.lay.env)).and_then(|n| off.add(&n));
         }
@@ -607,7 +617,7 @@ impl Frame<'_> {
             _ if depth > DEEP => false,
             (WordTy::Range(r), Word::Int(t)) => s.facts.range(t).within(r) || r.hi - r.lo >= self.words().hi,
             (WordTy::Range(r), _) => r.hi - r.lo >= self.words().hi,
-            (WordTy::Int(e), Word::Int(t)) => under(e, env).as_ref() == Some(t),
+            (WordTy::Int(e), Word::Int(t)) => under(e, env).is_some_and(|e| equal(s, &e, t)),
             (WordTy::Of(t, linear), Word::Opt(_, other, found)) if matches!(types.word(*other), WordTy::Of(_, kind) if kind == linear) =>
             {
                 let WordTy::Of(u, _) = types.word(*other) else { return false };
@@ -622,7 +632,7 @@ impl Frame<'_> {
             (WordTy::Opt(_), Word::Int(t)) if t.as_const() == Some(0) => true,
             (WordTy::Opt(_), Word::Opt(_, other, _)) => ty == *other || types.word(ty) == types.word(*other),
             (WordTy::Opt(inner), _) => self.fits(s, w, *inner, env, depth),
-            (WordTy::Exists(e), _) => self.fits(s, w, e.word, env, depth),
+            (WordTy::Exists(e), _) => self.fits(s, w, e.body, env, depth),
             (WordTy::Fn(sig), Word::Fn(other)) => self.program.same_sig(*sig, *other),
             (WordTy::Ptr(mode, id), Word::Ptr(l, e)) => {
                 let Some(loc) = self.holding(s, *l) else { return false };
@@ -630,7 +640,7 @@ impl Frame<'_> {
                 let sized = |raw: &Term| {
                     let is = shapes.size(loc.lay.id).and_then(|t| under(t, &loc.lay.env));
                     // Where a size is hidden it is found when the word is packed.
-                    under(raw, env).is_none_or(|want| Some(want) == is)
+                    under(raw, env).is_none_or(|want| is.is_some_and(|is| equal(s, &want, &is)))
                 };
                 e.as_const() == Some(0)
                     && shapes.raw_size(*id).is_none_or(sized)

@@ -1,6 +1,7 @@
 //! Loads, stores and moves.
 
 use super::call::Lent;
+use super::own::Around;
 use super::place::Place;
 use crate::arith::Flags;
 use crate::engine::{Checked, Engine};
@@ -9,7 +10,7 @@ use crate::guide::Guide;
 use crate::limits;
 use crate::matching::{Blame, Subst};
 use crate::memory::Leaf;
-use crate::state::{Env, LocId, Word};
+use crate::state::{Env, Lay, LocId, Word};
 use crate::term::Term;
 use crate::types::{LayoutId, Mode, WordId, WordTy};
 use crate::verdict::Code;
@@ -32,11 +33,24 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Reads from an object.
     pub fn load_object(&mut self, l: LocId, off: &Term, width: Width) -> Checked<Word> {
-        let loc = self.loc(l)?;
-        let mut held = if loc.exclusive() { self.held_at(l, off, width)? } else { Err(true) };
-        if let (Ok(word), false) = (&held, self.full(width)) {
-            // Its bytes are congruent to it modulo their width only.
-            held = Ok(Word::Int(self.narrow(width, false, word)?));
+        let mut loc = self.loc(l)?;
+        let mut held = Err(true);
+        if loc.exclusive() {
+            let around = self.open_around(l, off, width)?;
+            held = self.held_at(l, off, width)?;
+            if let (Ok(word), false) = (&held, self.full(width)) {
+                // Its bytes are congruent to it modulo their width only.
+                held = Ok(Word::Int(self.narrow(width, false, word)?));
+            }
+            if around != Around::Plain {
+                if let Ok(word) = held {
+                    return Ok(word);
+                }
+                if around == Around::Closed {
+                    return self.load_closed(&loc.lay, off, width, held == Err(true));
+                }
+            }
+            loc = self.loc(l)?;
         }
         if self.program.zeros(loc.lay.id) {
             let size = self.size_of(&loc.lay).unwrap_or_default();
@@ -79,6 +93,16 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
     }
 
+    /// Loads from a part of exclusive memory that hides sizes and cannot be opened. `free`: no held word lies there. Then
+    /// it is as if others might write the memory.
+    fn load_closed(&mut self, lay: &Lay, off: &Term, width: Width, free: bool) -> Checked<Word> {
+        match self.leaf(lay, off, width, false)? {
+            Leaf::Cell(word, env) if free && !self.program.types.linear(word) => self.load_word(word, &env),
+            Leaf::Num(_, range) if range.lo >= 0 => Ok(Word::Int(self.fresh(range))),
+            _ => Ok(self.raw_value(width)),
+        }
+    }
+
     /// Loads a word that owns memory. From exclusive memory the capability comes with it, and the cell holds the
     /// address from then on; elsewhere it is a number.
     fn move_out(&mut self, l: LocId, off: &Term, ty: WordId, env: &Env) -> Checked<Word> {
@@ -106,7 +130,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 None => Ok(Word::Int(self.fresh(self.word_range()))),
             };
         }
-        let (_, lay) = self.opened_word(ty, env)?;
+        let (_, lay) = self.opened_word(ty, env, Some(mode))?;
         Ok(Word::Ptr(self.open(mode, lay)?, Term::zero()))
     }
 

@@ -185,11 +185,18 @@ impl<'a, G: Guide> Engine<'a, G> {
             let (Some((_, want)), Word::Ptr(l, _)) = (types.pointer(ty), self.get(Reg(r))) else { continue };
             let Ok(loc) = self.loc(l) else { continue };
             self.spend(8)?;
+            let (mut want, mut outer) = (want, u32::MAX);
+            while let Layout::Exists(e) = types.layout(want) {
+                (want, outer) = (e.body, outer.min(e.first));
+            }
             match (types.layout(want), types.layout(loc.lay.id)) {
                 (Layout::Struct(a, want), Layout::Struct(b, have)) if a == b => {
                     for (p, t) in want.iter().zip(have.iter()) {
                         self.spend(1 + sig.params.len() as u64)?;
-                        let open = p.as_var().filter(|v| sig.params.iter().any(|p| wanted(p.1) == Some(*v)));
+                        let open = p
+                            .as_var()
+                            .filter(|v| *v < outer)
+                            .filter(|v| sig.params.iter().any(|p| wanted(p.1) == Some(*v)));
                         if let Some(slot @ None) = open.and_then(|v| s.terms.get_mut(v as usize)) {
                             *slot = under(t, &loc.lay.env);
                         }
@@ -271,6 +278,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 loc.cells.clear();
                 loc.lay = lay;
             }
+            self.unfold(l)?;
         }
         self.loans_return(&s, CALL)?;
         self.come_back(sig, &s)

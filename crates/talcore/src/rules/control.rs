@@ -238,7 +238,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let word = match types.word(*inner) {
             WordTy::Fn(sig) => Word::Fn(*sig),
             WordTy::Ptr(..) | WordTy::Exists(_) => {
-                let (mode, lay) = self.opened_word(*inner, &env)?;
+                let (mode, lay) = self.opened_word(*inner, &env, None)?;
                 let size = self.size_of(&lay);
                 let l = self.open(mode, lay)?;
                 // The value is the address.

@@ -73,6 +73,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                 }
                 Layout::Struct(s, _) => &program.types.strukt(*s).fields[..],
                 Layout::Seq(fields) => fields,
+                Layout::Exists(e) => {
+                    id = e.body;
+                    continue;
+                }
                 _ => return Ok(None),
             };
             let mut found = None;

@@ -7,6 +7,7 @@
 //! could leave there what the first one takes for a pointer.
 
 use super::call::Lent;
+use super::own::Cell;
 use crate::engine::{Checked, Engine, under};
 use crate::facts::Interval;
 use crate::guide::Guide;
@@ -14,8 +15,9 @@ use crate::limits;
 use crate::matching::{Blame, Subst};
 use crate::state::{Env, Word};
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, Mode};
+use crate::types::{Layout, LayoutId, Mode, WordTy};
 use crate::verdict::Code;
+use alloc::vec::Vec;
 
 /// Memory of the frame that a call may write and leaves behind with a layout.
 #[derive(Clone, Debug)]
@@ -122,6 +124,35 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.fields_match(s, mode, (fields, &env), at, depth, blame)
             }
             Layout::Seq(fields) => self.fields_match(s, mode, (fields, env), at, depth, blame),
+            Layout::Exists(e) => {
+                let mut size = 0;
+                self.hiding(s, e, env, blame, |g, s, env| {
+                    // Numbers first: they say what is hidden.
+                    let mut cells = Vec::new();
+                    g.hidden_cells(e.body, env, 0, 0, &mut cells)?;
+                    for (c, cell) in cells {
+                        let width = match &cell {
+                            Cell::Word(ty, _) if !matches!(program.types.word(*ty), WordTy::Int(_)) => {
+                                continue;
+                            }
+                            Cell::Word(..) => g.word_width(),
+                            Cell::Number(width, ..) => *width,
+                        };
+                        let place = Term::from(i128::from(at).saturating_add(c));
+                        g.in_frame(&place, i128::from(width.bytes()))?;
+                        let word = g.load_frame(&place, width)?;
+                        match cell {
+                            Cell::Word(ty, env) => g.match_word(s, (ty, &env), &word, blame)?,
+                            Cell::Number(width, signed, t) => {
+                                g.match_number(s, (width, signed, &t), &word, blame)?;
+                            }
+                        }
+                    }
+                    size = g.cells_match(s, mode, (e.body, env), at, depth + 1, blame)?;
+                    Ok(())
+                })?;
+                Ok(size)
+            }
             _ => self.reject(blame.shape, "frame memory cannot be lent as this"),
         }
     }
@@ -233,6 +264,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.fields_become((&program.types.strukt(*strukt).fields, &env), at, end, depth, blame)
             }
             Layout::Seq(fields) => self.fields_become((fields, env), at, end, depth, blame),
+            Layout::Exists(e) => {
+                let env = self.name_hidden(e, env)?;
+                self.cells_become((e.body, &env), at, end, depth + 1, blame)
+            }
             _ => self.reject(blame.shape, "frame memory cannot be given back as this"),
         }
     }

@@ -4,6 +4,7 @@
 //! for the *held* words and numbers, which stores have put there or loads have opened. When the memory is given away, the
 //! held words are packed: each must have the type of the cell that the wanted layout has at its place.
 
+mod hidden;
 mod kept;
 mod number;
 mod pack;
@@ -24,6 +25,8 @@ use crate::x86::insn::Width;
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
+pub(super) use hidden::Around;
+pub(crate) use hidden::Cell;
 
 /// How an access lies to a word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,6 +113,10 @@ impl<'a, G: Guide> Engine<'a, G> {
         let program = self.program;
         let known = |t: &Term| s.apply(&under(t, want.1)?);
         let lay = match program.types.layout(want.0) {
+            Layout::Exists(e) => {
+                let outer = (0..e.first).map(|v| known(&Term::var(v))).collect();
+                Some(want.0).zip(outer)
+            }
             Layout::Struct(id, args) => program.shapes.generic(*id).zip(args.iter().map(known).collect()),
             Layout::Bytes(n) => Some(program.shapes.bytes()).zip(known(n).map(|n| vec![n])),
             _ if program.shapes.scope(want.0) == Some(0) => Some((want.0, Vec::new())),
@@ -119,7 +126,8 @@ impl<'a, G: Guide> Engine<'a, G> {
             return self.reject(blame.shape, "owned memory of this type cannot become shared or unchanging");
         };
         let addr = self.addr(l)?.as_var();
-        let new = self.open(mode, Lay { id, env: Some(env.into()) })?;
+        let lay = self.opened(mode, id, &Some(env.into()))?;
+        let new = self.open(mode, lay)?;
         if let Some(loc) = self.state.locs.get_mut(new as usize) {
             loc.addr = addr;
         }
@@ -177,7 +185,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         if l >= STATIC { 0 } else { self.state.locs.get(l as usize).map_or(0, |loc| loc.cells.len()) }
     }
 
-    fn held_word(&self, l: LocId, i: usize) -> Option<Held> {
+    pub(in crate::rules) fn held_word(&self, l: LocId, i: usize) -> Option<Held> {
         self.state.locs.get(l as usize)?.cells.get(i).cloned()
     }
 
@@ -195,6 +203,20 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Writes to exclusive memory: a strong update. A whole word at a constant offset is remembered with its type;
     /// elements of arrays keep the declared one unless it owns memory.
     pub fn store_exclusive(&mut self, l: LocId, off: &Term, width: Width, value: Word) -> Checked {
+        let around = self.open_around(l, off, width)?;
+        if around != Around::Plain
+            && let Some(loc) = self.state.locs.get(l as usize)
+            && let Some(i) = loc.cells.iter().position(|c| c.off == *off && c.width == width)
+        {
+            // What is held does not overlap: only this changes.
+            self.drop_held(l, i);
+            self.hold_number(l, off, width, &value)?;
+            return Ok(());
+        }
+        if around == Around::Closed {
+            let why = "sizes are hidden where the store goes, and other words that were stored or loaded may lie there";
+            return self.reject(Code::Straddle, why);
+        }
         let mut lay = self.loc(l)?.lay;
         if matches!(self.program.types.layout(lay.id), Layout::Cstr(_)) {
             lay = self.forget(l)?;
@@ -294,6 +316,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Makes exclusive memory hold what its own layout says, so that it can be lent.
     pub fn fold(&mut self, l: LocId, blame: Blame) -> Checked {
+        self.unfold(l)?;
         if self.held(l) == 0 {
             return Ok(());
         }

@@ -42,7 +42,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         for &addr in &sig.uses {
             self.spend(8)?;
             let id = self.declared_static(addr)?;
-            self.open(Mode::Uniq, Lay { id, env: Some(Rc::from([])) })?;
+            let lay = self.opened(Mode::Uniq, id, &Some(Rc::from([])))?;
+            self.open(Mode::Uniq, lay)?;
         }
         Ok(())
     }
@@ -65,6 +66,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 loc.cells.clear();
                 loc.lay = lay;
             }
+            self.unfold(l)?;
         }
         Ok(())
     }

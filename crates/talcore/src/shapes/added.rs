@@ -68,7 +68,7 @@ pub(super) fn borrowed(types: &mut Types) -> BTreeMap<WordId, [WordId; 3]> {
             let key = (mode, layout);
             let word = *pointers.entry(key).or_insert_with(|| push(WordTy::Ptr(mode, layout)));
             let word = match &hidden {
-                Some(e) => push(WordTy::Exists(Exists { word, ..e.clone() })),
+                Some(e) => push(WordTy::Exists(Exists { body: word, ..e.clone() })),
                 None => word,
             };
             *opts.entry(word).or_insert_with(|| push(WordTy::Opt(word)))
@@ -110,6 +110,7 @@ pub(super) fn arrays(types: &mut Types) -> Vec<Option<LayoutId>> {
             Layout::Cell(word) => types.word(*word).clone(),
             Layout::Num(..) => WordTy::Range(Interval::ALL),
             Layout::Struct(_, args) if args.is_empty() => WordTy::Range(Interval::ALL),
+            Layout::Exists(e) if e.first == 0 => WordTy::Range(Interval::ALL),
             _ => continue,
         };
         *slot = Some(match word {
@@ -139,6 +140,7 @@ fn scope_of(types: &Types, word: &WordTy, depth: usize) -> Option<u32> {
             Layout::Struct(_, args) => Some(args.iter().map(Term::scope).max().unwrap_or(0)),
             Layout::Bytes(t) | Layout::Cstr(Some(t)) => Some(t.scope()),
             Layout::Cstr(None) => Some(0),
+            Layout::Exists(e) => Some(e.first),
             _ => None,
         },
         WordTy::Opt(w) | WordTy::Res(w) if depth < 2 => scope_of(types, types.word(*w), depth + 1),

@@ -5,7 +5,7 @@ use crate::arch::Arch;
 use crate::facts::Interval;
 use crate::limits;
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, Mode, Sig, StructId, Types, WordId, WordTy};
+use crate::types::{Exists, Layout, LayoutId, Mode, Sig, StructId, Types, WordId, WordTy};
 use alloc::vec::Vec;
 
 /// What is known of a layout.
@@ -17,6 +17,8 @@ pub(super) struct Info {
     pub(super) raw: bool,
     /// It has cells that own other memory.
     pub(super) linear: bool,
+    /// It has parts that are existential.
+    pub(super) hides: bool,
     /// Cells of the unfolded layout.
     pub(super) cells: usize,
 }
@@ -77,15 +79,17 @@ impl Measure<'_> {
         let word = i128::from(self.arch.word_bytes());
         let types = self.types;
         let info = match types.layout(id) {
-            Layout::Bytes(n) => Info { size: Some(n.clone()), raw: true, linear: false, cells: 1 },
+            Layout::Bytes(n) => {
+                Info { size: Some(n.clone()), raw: true, linear: false, hides: false, cells: 1 }
+            }
             Layout::Cstr(m) => {
                 let size = m.as_ref().map(|m| m.offset(1).ok_or("a size is too large")).transpose()?;
-                Info { size, raw: false, linear: false, cells: 1 }
+                Info { size, raw: false, linear: false, hides: false, cells: 1 }
             }
             Layout::Cell(w) => {
                 self.storable(*w)?;
                 let raw = matches!(types.word(*w), WordTy::Range(r) if any(self.arch.word_bits(), r));
-                Info { size: Some(Term::from(word)), raw, linear: types.linear(*w), cells: 1 }
+                Info { size: Some(Term::from(word)), raw, linear: types.linear(*w), hides: false, cells: 1 }
             }
             Layout::Num(w, range) => {
                 let bits = w.bits();
@@ -96,14 +100,14 @@ impl Measure<'_> {
                     return Err("the range of an integer cell does not fit its width");
                 }
                 let size = Some(Term::from(i128::from(w.bytes())));
-                Info { size, raw: any(bits, range), linear: false, cells: 1 }
+                Info { size, raw: any(bits, range), linear: false, hides: false, cells: 1 }
             }
             Layout::Exact(w, ..) => {
                 if w.bits() > self.arch.word_bits() {
                     return Err("an integer cell wider than a word");
                 }
                 let size = Some(Term::from(i128::from(w.bytes())));
-                Info { size, raw: false, linear: false, cells: 1 }
+                Info { size, raw: false, linear: false, hides: false, cells: 1 }
             }
             Layout::Array(n, elem) => {
                 let elem = self.layout(*elem, depth + 1)?;
@@ -128,7 +132,7 @@ impl Measure<'_> {
                 }
                 let size =
                     k.as_ref().map(|k| k.offset(1).and_then(|n| n.scale(word)).ok_or("a size is too large"));
-                Info { size: size.transpose()?, raw: false, linear: false, cells: 1 }
+                Info { size: size.transpose()?, raw: false, linear: false, hides: false, cells: 1 }
             }
             Layout::Struct(id, args) => {
                 if types.structs.get(id.index()).is_none_or(|s| s.params as usize != args.len()) {
@@ -139,6 +143,18 @@ impl Measure<'_> {
                 Info { size: Some(size), ..body }
             }
             Layout::Seq(parts) => self.sequence(parts, depth)?,
+            Layout::Exists(e) => {
+                let body = self.layout(e.body, depth + 1)?;
+                // Whoever looks at the memory from outside must know where it ends.
+                match &body.size {
+                    None => return Err("a hidden length inside a layout"),
+                    Some(size) if size.scope() > e.first => {
+                        return Err("the size of memory mentions a variable that is hidden in it");
+                    }
+                    // Not any bytes are a value of it: something is claimed of them, or nothing was hidden.
+                    Some(_) => Info { raw: false, hides: true, ..body },
+                }
+            }
         };
         if info.cells > limits::FRAME_CELLS * 4 {
             return Err("a layout has too many cells");
@@ -161,7 +177,7 @@ impl Measure<'_> {
     }
 
     fn sequence(&mut self, parts: &[LayoutId], depth: usize) -> Result<Info, Bad> {
-        let mut sum = Info { size: Some(Term::zero()), raw: true, linear: false, cells: 0 };
+        let mut sum = Info { size: Some(Term::zero()), raw: true, linear: false, hides: false, cells: 0 };
         for part in parts {
             let part = self.layout(*part, depth + 1)?;
             let (a, b) =
@@ -170,6 +186,7 @@ impl Measure<'_> {
                 size: Some(a.add(b).ok_or("a size is too large")?),
                 raw: sum.raw && part.raw,
                 linear: sum.linear || part.linear,
+                hides: sum.hides || part.hides,
                 cells: sum.cells.saturating_add(part.cells),
             };
         }
@@ -186,8 +203,8 @@ impl Measure<'_> {
                 WordTy::Ptr(..) | WordTy::Fn(_) | WordTy::Exists(_) => self.storable(*inner),
                 _ => Err("`opt` of a word that is no pointer"),
             },
-            WordTy::Exists(e) => match self.types.word(e.word) {
-                WordTy::Ptr(..) => self.storable(e.word),
+            WordTy::Exists(e) => match self.types.word(e.body) {
+                WordTy::Ptr(..) => self.storable(e.body),
                 _ => Err("`exists` of a word that is no pointer"),
             },
             _ => Ok(()),
@@ -211,12 +228,8 @@ impl Measure<'_> {
             WordTy::Ptr(_, l) => self.layout_scope(*l, depth + 1)?,
             WordTy::Opt(w) | WordTy::Res(w) => self.word_scope(*w, depth + 1)?,
             WordTy::Exists(e) => {
-                let all = e.first.checked_add(e.vars.len() as u32).filter(|n| *n as usize <= limits::BINDERS);
-                let all = all.ok_or("an existential binds too many variables")?;
-                if self.word_scope(e.word, depth + 1)? > all || e.facts.iter().any(|f| f.scope() > all) {
-                    return Err("an existential mentions a variable that it does not bind");
-                }
-                e.first
+                let inside = self.word_scope(e.body, depth + 1)?;
+                bound(e, inside)?
             }
             WordTy::FnAt(sig, args) => {
                 if self.types.sigs.get(sig.index()).is_none_or(|s| s.vars.len() < args.len() || s.start) {
@@ -246,6 +259,10 @@ impl Measure<'_> {
             Layout::Array(n, l) => n.scope().max(self.layout_scope(*l, depth + 1)?),
             Layout::NullTerm(k, w) => k.as_ref().map_or(0, Term::scope).max(self.word_scope(*w, depth + 1)?),
             Layout::Struct(_, args) => args.iter().map(Term::scope).max().unwrap_or(0),
+            Layout::Exists(e) => {
+                let inside = self.layout_scope(e.body, depth + 1)?;
+                bound(e, inside)?
+            }
             Layout::Seq(parts) => {
                 let mut scope = 0;
                 for p in parts {
@@ -367,13 +384,23 @@ impl Measure<'_> {
                 WordTy::Ptr(..) | WordTy::Exists(_) => self.sig_word(sig, *inner, scope),
                 _ => Err("`res` of a word that is no pointer"),
             },
-            WordTy::Exists(e) => match self.types.word(e.word) {
+            WordTy::Exists(e) => match self.types.word(e.body) {
                 WordTy::Ptr(mode, _) if *mode != Mode::Uniq => Ok(()),
                 _ => Err("`exists` of a word that is no pointer, or of an exclusive borrow"),
             },
             _ => Ok(()),
         }
     }
+}
+
+/// The scope of an existential whose body has the scope `inside`.
+fn bound<B>(e: &Exists<B>, inside: u32) -> Result<u32, Bad> {
+    let all = e.first.checked_add(e.vars.len() as u32).filter(|n| *n as usize <= limits::BINDERS);
+    let all = all.ok_or("an existential binds too many variables")?;
+    if inside > all || e.facts.iter().any(|f| f.scope() > all) {
+        return Err("an existential mentions a variable that it does not bind");
+    }
+    Ok(e.first)
 }
 
 fn any(bits: u32, range: &Interval) -> bool {

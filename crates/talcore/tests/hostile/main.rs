@@ -3,6 +3,7 @@
 
 mod cursors;
 mod frame;
+mod hidden;
 mod kept;
 mod lab;
 mod numbers;

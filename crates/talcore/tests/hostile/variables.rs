@@ -379,7 +379,7 @@ fn closures_keep_code_and_environment_together() {
         let mut lab = Lab::default();
         let layout = closure(&mut lab);
         let own = lab.word(WordTy::Ptr(Mode::Own, layout));
-        let hidden = Exists { first: 0, vars: [Interval::ALL].into(), facts: [].into(), word: own };
+        let hidden = Exists { first: 0, vars: [Interval::ALL].into(), facts: [].into(), body: own };
         let hidden = lab.word(WordTy::Exists(hidden));
         let any = lab.any();
         let body = code(|a| {
@@ -395,7 +395,7 @@ fn closures_keep_code_and_environment_together() {
         let mut lab = Lab::default();
         let layout = closure(&mut lab);
         let own = lab.word(WordTy::Ptr(Mode::Own, layout));
-        let hidden = Exists { first: 0, vars: [Interval::ALL].into(), facts: [].into(), word: own };
+        let hidden = Exists { first: 0, vars: [Interval::ALL].into(), facts: [].into(), body: own };
         let hidden = lab.word(WordTy::Exists(hidden));
         let raw = lab.bytes(Mode::Own, Term::from(16));
         let wanted = lab.bytes(Mode::Shared, Term::from(8));

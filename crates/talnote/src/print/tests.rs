@@ -131,13 +131,13 @@ fn existentials_capture_no_names() {
     let inner = t.layout(Layout::Bytes(linear(0, &[(0, 1), (1, 1), (2, 1)])));
     let inner = t.word(WordTy::Ptr(Mode::Own, inner));
     let vars: Box<[Interval]> = [Interval::new(0, i64::MAX.into())].into();
-    let inner = WordTy::Exists(Exists { first: 2, vars: vars.clone(), facts: [].into(), word: inner });
+    let inner = WordTy::Exists(Exists { first: 2, vars: vars.clone(), facts: [].into(), body: inner });
     let inner = t.word(inner);
     let cell = t.layout(Layout::Cell(inner));
     let array = t.layout(Layout::Array(Term::var(1), cell));
     let pointer = t.word(WordTy::Ptr(Mode::Own, array));
     let facts = [linear(0, &[(0, -1), (1, 1)])].into();
-    let outer = t.word(WordTy::Exists(Exists { first: 1, vars, facts, word: pointer }));
+    let outer = t.word(WordTy::Exists(Exists { first: 1, vars, facts, body: pointer }));
     let args = t.layout(Layout::Struct(z, [Term::var(0), Term::var(0)].into()));
     let args = t.word(WordTy::Ptr(Mode::Own, args));
     let n = Interval::new(0, i64::MAX.into());

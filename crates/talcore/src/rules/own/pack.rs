@@ -8,23 +8,25 @@ use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::limits;
 use crate::matching::{Blame, NO_POINTER, Subst};
-use crate::state::{Env, Held, Lay, LocId};
+use crate::state::{Env, Held, Lay, LocId, Word};
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, WordId, WordTy};
+use crate::types::{Exists, Layout, LayoutId, WordId, WordTy};
 use crate::verdict::Code;
 use crate::x86::insn::Width;
 use alloc::vec::Vec;
 
 /// What memory that is being packed has.
-struct Contents {
+pub(super) struct Contents {
     /// Its layout.
-    have: Lay,
+    pub(super) have: Lay,
     /// Where words and numbers have been matched that replace what the layout says.
-    known: Vec<(Term, Width)>,
+    pub(super) known: Vec<(Term, Width)>,
+    /// Where existential parts begin that have been matched.
+    pub(super) closed: Vec<Term>,
     /// Elsewhere it is 0.
-    zero: bool,
+    pub(super) zero: bool,
     /// What a mismatch is called.
-    blame: Blame,
+    pub(super) blame: Blame,
 }
 
 /// The number that a cell holds by its type: its width and whether it has a sign, unless it is a whole word.
@@ -37,7 +39,7 @@ impl Contents {
 }
 
 /// What a layout that memory is packed to has at some place.
-enum Wanted {
+pub(super) enum Wanted<'a> {
     /// Raw bytes.
     Raw,
     /// One word.
@@ -46,6 +48,8 @@ enum Wanted {
     Num(Width, Interval),
     /// One number that is the term, of this width, with a sign or without.
     Exact(Width, bool, Term),
+    /// An existential part, which begins there.
+    Hidden(&'a Exists<LayoutId>, Env, Term),
 }
 
 impl<'a, G: Guide> Engine<'a, G> {
@@ -59,10 +63,17 @@ impl<'a, G: Guide> Engine<'a, G> {
         but: &[(Term, Width)],
         blame: Blame,
     ) -> Checked {
-        let have = self.loc(l)?.lay;
+        self.unfold(l)?;
         if self.packing >= limits::NESTING {
             return self.reject(Code::Limit, "owned memory is nested too deeply");
         }
+        if let Layout::Exists(e) = self.program.types.layout(want.0) {
+            self.packing += 1;
+            self.hiding(s, e, want.1, blame, |g, s, env| g.pack(s, (e.body, env), l, but, blame))?;
+            self.packing -= 1;
+            return Ok(());
+        }
+        let have = self.loc(l)?.lay;
         self.packing += 1;
         // A cell must not hold the memory that it lies in.
         self.alive(l, false);
@@ -76,6 +87,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         let mut known = but.to_vec();
         self.pack_numbers(s, want, l, &have, &mut known, blame)?;
         let held = self.state.locs.get(l as usize).map_or(0, |loc| loc.cells.len());
+        let zero = self.program.zeros(have.id);
+        let mut is = Contents { have, known, closed: Vec::new(), zero, blame };
         for i in 0..held {
             // Packing one word may end the capability of the next one, so each is looked up in its turn.
             let Some(cell) = self.state.locs.get(l as usize).and_then(|loc| loc.cells.get(i)).cloned() else {
@@ -83,41 +96,52 @@ impl<'a, G: Guide> Engine<'a, G> {
             };
             self.spend(4)?;
             let place = (cell.off, cell.width);
-            if known.contains(&place) {
+            if is.known.contains(&place) {
                 continue;
             }
             match self.wanted(s, want, &place, blame)? {
-                Wanted::Cell(ty, env) => {
-                    self.match_word(s, (ty, &env), &cell.word, blame).map_err(|mut e| {
-                        if e.why == NO_POINTER {
-                            e.why = "a cell of the memory does not hold what its type says: it was moved out, or given away";
-                        }
-                        e
-                    })?;
-                    known.push(place);
+                Wanted::Hidden(e, env, start) => self.pack_hidden(s, (e, &env), &start, l, &mut is)?,
+                wanted => {
+                    if self.match_held(s, wanted, &cell.word, blame)? {
+                        is.known.push(place);
+                    }
                 }
-                Wanted::Num(width, range) => {
-                    let t = self.narrow(width, range.lo < 0, &cell.word)?;
-                    self.require_in(
-                        &t,
-                        range,
-                        blame.fact,
-                        "a number in the memory may lie outside its range",
-                    )?;
-                    known.push(place);
-                }
-                Wanted::Exact(width, signed, t) => {
-                    self.match_number(s, (width, signed, &t), &cell.word, blame)?;
-                    known.push(place);
-                }
-                Wanted::Raw => {}
             }
         }
-        let zero = self.program.zeros(have.id);
-        self.rest(s, want, &Term::zero(), 0, &Contents { have, known, zero, blame })?;
+        self.rest(s, want, &Term::zero(), 0, &is)?;
         self.alive(l, true);
         self.packing -= 1;
         Ok(())
+    }
+
+    /// Matches a held word or number with what the layout has at its place; false: raw bytes.
+    pub(super) fn match_held(
+        &mut self,
+        s: &mut Subst,
+        wanted: Wanted<'a>,
+        word: &Word,
+        blame: Blame,
+    ) -> Checked<bool> {
+        match wanted {
+            Wanted::Cell(ty, env) => {
+                self.match_word(s, (ty, &env), word, blame).map_err(|mut e| {
+                    if e.why == NO_POINTER {
+                        e.why = "a cell of the memory does not hold what its type says: it was moved out, or given away";
+                    }
+                    e
+                })?;
+            }
+            Wanted::Num(width, range) => {
+                let t = self.narrow(width, range.lo < 0, word)?;
+                self.require_in(&t, range, blame.fact, "a number in the memory may lie outside its range")?;
+            }
+            Wanted::Exact(width, signed, t) => self.match_number(s, (width, signed, &t), word, blame)?,
+            Wanted::Raw => return Ok(false),
+            Wanted::Hidden(..) => {
+                return self.reject(blame.shape, "a word was stored where sizes are hidden twice");
+            }
+        }
+        Ok(true)
     }
 
     /// The numbers of a struct that is packed go first: they say which arguments it has, while memory may be larger than
@@ -211,14 +235,14 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// What the layout of a pattern has at the offset of a held word, all of which lies there.
-    fn wanted(
+    pub(super) fn wanted(
         &mut self,
         s: &Subst,
         want: (LayoutId, &Env),
-        (off, width): &(Term, Width),
+        (at, width): &(Term, Width),
         blame: Blame,
-    ) -> Checked<Wanted> {
-        let (mut id, mut env, mut off) = (want.0, want.1.clone(), off.clone());
+    ) -> Checked<Wanted<'a>> {
+        let (mut id, mut env, mut off) = (want.0, want.1.clone(), at.clone());
         let (program, bytes) = (self.program, i128::from(width.bytes()));
         for _ in 0..=limits::NESTING {
             self.spend(2)?;
@@ -235,6 +259,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Layout::Exact(w, signed, t) if off.as_const() == Some(0) && w == width => {
                     return Ok(Wanted::Exact(*w, *signed, self.term(under(t, &env))?));
                 }
+                Layout::Exists(e) => return Ok(Wanted::Hidden(e, env, self.term(at.sub(&off))?)),
                 Layout::Array(_, elem) => {
                     let size = program.shapes.size(*elem).and_then(Term::as_const).filter(|c| *c > 0);
                     let Some(size) = size else {
@@ -292,7 +317,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// Matches what no held word has replaced: the part of the pattern that starts `at` bytes into the object.
-    fn rest(
+    pub(super) fn rest(
         &mut self,
         s: &mut Subst,
         want: (LayoutId, &Env),
@@ -319,7 +344,13 @@ impl<'a, G: Guide> Engine<'a, G> {
             Layout::Num(_, range) if is.zero && crate::shapes::ZERO.within(range) => return Ok(()),
             // All elements are alike, but for those whose words are known.
             Layout::Array(_, elem) if is.zero => {
-                let all = Contents { have: is.have.clone(), known: Vec::new(), zero: true, blame: is.blame };
+                let all = Contents {
+                    have: is.have.clone(),
+                    known: Vec::new(),
+                    closed: Vec::new(),
+                    zero: true,
+                    blame: is.blame,
+                };
                 return self.rest(s, (*elem, want.1), at, depth + 1, &all);
             }
             Layout::Cstr(_) | Layout::NullTerm(..) | Layout::Num(..) if is.zero => {
@@ -342,6 +373,16 @@ impl<'a, G: Guide> Engine<'a, G> {
                 return self.fields(s, (&program.types.strukt(*id).fields, &env), at, depth, is);
             }
             Layout::Seq(fields) => fields,
+            Layout::Exists(_) if is.closed.contains(at) => return Ok(()),
+            Layout::Exists(e) => {
+                if !is.zero
+                    && let Some(same) = self.same_part(want.0, at, &is.have)?
+                {
+                    return self.same_layout(s, want, (same.id, &same.env), 0, is.blame);
+                }
+                return self
+                    .hiding(s, e, want.1, is.blame, |g, s, env| g.rest(s, (e.body, env), at, depth + 1, is));
+            }
             Layout::Array(n, elem) => return self.array(s, want, (n, *elem), at, depth, is),
             _ => {
                 let Some(same) = self.same_part(want.0, at, &is.have)? else {
@@ -442,9 +483,15 @@ impl<'a, G: Guide> Engine<'a, G> {
             if off.as_const() == Some(0) && self.program.head(lay.id) == self.program.head(want) {
                 return Ok(Some(lay));
             }
-            match self.inside_of(&lay, &off)? {
-                Some((l, o)) => (lay, off) = (l, o),
-                None => return Ok(None),
+            let ranged = matches!(self.program.types.layout(want), Layout::Num(..));
+            match (self.inside_of(&lay, &off)?, self.program.types.layout(lay.id)) {
+                (Some((l, o)), _) => (lay, off) = (l, o),
+                // What lies there is for one of many values of what is hidden; but ranges mention none of them.
+                (None, Layout::Exists(e)) if ranged => {
+                    let env = self.name_hidden(e, &lay.env)?;
+                    lay = Lay { id: e.body, env };
+                }
+                (None, _) => return Ok(None),
             }
         }
         self.reject(Code::Limit, "types are nested too deeply")
