@@ -65,7 +65,7 @@ fn diagnostics(list: Vec<Problem>, front: &Front) -> Vec<Diagnostic> {
 }
 
 fn read(name: &str, text: &str, others: &[&Object], sources: &mut Sources) -> Result<Front, Vec<Diagnostic>> {
-    let abi = Abi::amd64(&mut Types::default());
+    let abi = Abi::of(talcore::arch::Arch::Amd64, &mut Types::default());
     let main = format!("{name}.tal");
     let files = Memory { main: (&main, text), others };
     let options = front::Options { arch: Arch::Amd64, defines: Vec::new(), include: Vec::new(), sys: &abi };

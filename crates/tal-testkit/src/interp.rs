@@ -33,6 +33,7 @@ pub use memory::Memory;
 use fastrand::Rng;
 use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, NasmFormatter};
 use std::collections::{HashMap, VecDeque};
+use talcore::arch::Arch;
 use talcore::program::Program;
 
 /// What stopped a run.
@@ -111,6 +112,11 @@ const GAP: u64 = talcore::limits::PROBE_DEBT as u64 + 4096;
 type Watched<T> = Result<T, String>;
 
 impl<'p> Machine<'p> {
+    /// Whether the interpreter has the program's architecture: it knows AMD64 only.
+    pub fn knows(program: &Program<'_>) -> bool {
+        program.arch == Arch::Amd64
+    }
+
     /// At the entry point, with these arguments. `seed` decides what the kernel answers.
     pub fn new(program: &'p Program<'p>, args: &[&[u8]], seed: u64) -> Machine<'p> {
         let mut rng = Rng::with_seed(seed);

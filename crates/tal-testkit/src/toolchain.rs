@@ -67,6 +67,12 @@ pub fn policy(modules: &[Module]) -> Policy {
     if modules.iter().any(asks) { Policy::Speculative } else { Policy::Architectural }
 }
 
+/// What a module is written for: AMD64 unless it says otherwise.
+fn arch(text: &str) -> Arch {
+    let ia32 = text.lines().any(|line| line.split(';').next().is_some_and(|l| l.trim() == "arch ia32"));
+    if ia32 { Arch::Ia32 } else { Arch::Amd64 }
+}
+
 /// Reads modules in order: each may use those before it.
 ///
 /// # Errors
@@ -86,14 +92,11 @@ pub fn read(modules: &[Module]) -> Result<Vec<Read>, Refusal> {
 
 impl Read {
     fn new(loader: &dyn Loader, path: &Path) -> Result<Read, Refusal> {
-        let abi = Abi::amd64(&mut Types::default());
+        let arch = arch(&String::from_utf8_lossy(&loader.load(path).unwrap_or_default()));
+        let abi = Abi::of(arch, &mut Types::default());
         let mut sources = Sources::new();
-        let options = front::Options {
-            arch: Arch::Amd64,
-            defines: Vec::new(),
-            include: Vec::new(),
-            sys: &abi as &dyn SysNumbers,
-        };
+        let options =
+            front::Options { arch, defines: Vec::new(), include: Vec::new(), sys: &abi as &dyn SysNumbers };
         let front = front::parse_module(&mut sources, loader, path, &options)
             .map_err(|all| refusal("talasm", &sources, &all))?;
         Ok(Read { front, sources, name: path.with_extension("o").display().to_string() })

@@ -38,7 +38,7 @@ fn every_typed_call_is_called() {
             *count.entry(name.to_string()).or_default() += 1;
         }
     }
-    let abi = Abi::amd64(&mut Types::default());
+    let abi = Abi::of(talcore::arch::Arch::Amd64, &mut Types::default());
     for e in abi.iter() {
         let forms = abi.entries_for(e.number).count();
         let calls = count.get(e.name).copied().unwrap_or(0);

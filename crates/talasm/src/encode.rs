@@ -20,14 +20,15 @@ use crate::problem::Problem;
 use relax::Kind;
 use select::{Field, Selector};
 use table::Entry;
+use talcore::arch::Arch;
 use talcore::guide::Ghost;
 
 /// How a place in the bytes depends on an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RelocKind {
-    /// A word of 8 bytes: the address.
+    /// 8 bytes: the address.
     Abs64,
-    /// 4 bytes, zero-extended: the address.
+    /// 4 bytes: the address, zero-extended on AMD64.
     Abs32,
     /// 4 bytes, sign-extended: the address.
     Abs32S,
@@ -41,6 +42,14 @@ impl RelocKind {
     /// The bytes that are filled in.
     pub const fn bytes(self) -> usize {
         if matches!(self, RelocKind::Abs64) { 8 } else { 4 }
+    }
+
+    /// The one that fills in a word with an address.
+    pub const fn word(arch: Arch) -> RelocKind {
+        match arch {
+            Arch::Amd64 => RelocKind::Abs64,
+            Arch::Ia32 => RelocKind::Abs32,
+        }
     }
 }
 
@@ -146,7 +155,7 @@ const TOO_LARGE: u16 = 1310;
 
 /// Encodes a module.
 pub fn encode(module: &Module) -> Result<Encoded, Vec<Problem>> {
-    let mut a = Assembler { module, selector: Selector::new(), problems: Vec::new() };
+    let mut a = Assembler { module, selector: Selector::new(module.arch), problems: Vec::new() };
     let drafts: Vec<Draft> = module.functions.iter().map(|f| a.function(f)).collect();
     let raw = a.selector.take_buffer();
     let mut problems = a.problems;
@@ -272,7 +281,7 @@ impl Assembler<'_> {
         }
     }
 
-    /// `mov eax, number` and `call [rip + gate]`.
+    /// `mov eax, number` and `call [gate]`, relative to the instruction on AMD64.
     fn sys(&mut self, number: u32, noreturn: bool, item: u32, d: &mut Draft) {
         d.insns.push((self.selector.position(), item));
         self.selector.bytes(&[0xb8]);
@@ -280,7 +289,10 @@ impl Assembler<'_> {
         let insn = d.insns.len() as u32;
         d.insns.push((self.selector.position(), item));
         self.selector.bytes(&[0xff, 0x15]);
-        self.field(RelocKind::Pc32, Target::Gate, -4, insn, d);
+        match self.module.arch {
+            Arch::Amd64 => self.field(RelocKind::Pc32, Target::Gate, -4, insn, d),
+            Arch::Ia32 => self.field(RelocKind::Abs32, Target::Gate, 0, insn, d),
+        }
         if noreturn {
             d.insns.push((self.selector.position(), item));
             self.selector.bytes(&[0x0f, 0x0b]);
@@ -294,7 +306,8 @@ impl Assembler<'_> {
     }
 
     fn instr(&mut self, i: &Instr, d: &mut Draft) -> Result<(), Box<Problem>> {
-        let Some(row) = table::find(&i.mnemonic) else { return Err(Box::new(unknown(i))) };
+        let arch = self.module.arch;
+        let Some(row) = table::find(arch, &i.mnemonic) else { return Err(Box::new(unknown(arch, i))) };
         let prefix = prefix_byte(i, row)?;
         let insn = d.insns.len() as u32 - 1;
         match (&row.entry, i.operands.as_slice()) {
@@ -385,7 +398,7 @@ fn prefix_byte(i: &Instr, row: &table::Row) -> Result<Option<u8>, Box<Problem>> 
     }
 }
 
-fn unknown(i: &Instr) -> Problem {
+fn unknown(arch: Arch, i: &Instr) -> Problem {
     let name = &i.mnemonic;
     if matches!(name.as_str(), "syscall" | "sysenter" | "int") {
         return Problem::new(UNKNOWN_INSTRUCTION, i.span, format!("`{name}` cannot be used in checked code"))
@@ -401,7 +414,7 @@ fn unknown(i: &Instr) -> Problem {
         .note("`talcheck --list-instructions` prints the list");
     }
     let problem = Problem::new(UNKNOWN_INSTRUCTION, i.span, format!("there is no instruction `{name}`"));
-    match nearest(name, &table::mnemonics()) {
+    match nearest(name, &table::mnemonics(arch)) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem,
     }

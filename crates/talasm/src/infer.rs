@@ -64,9 +64,9 @@ pub fn run(
     let note = note.encode(types).map_err(|e| vec![report::whole(e.to_string())])?;
     let mut desc = note.bytes;
     let words = image.words();
-    let size = usize::from(note.words.len() > 1).max(1) * 8;
+    let size = module.arch.word_bytes() as usize;
     for ((at, _), value) in note.words.iter().zip(&words) {
-        desc[*at..*at + size.min(8)].copy_from_slice(&value.to_le_bytes()[..size.min(8)]);
+        desc[*at..*at + size].copy_from_slice(&value.to_le_bytes()[..size]);
     }
     // The descriptor lies behind the header and the owner's name.
     let length = u32::from_le_bytes([desc[4], desc[5], desc[6], desc[7]]) as usize;
@@ -78,14 +78,9 @@ pub fn run(
         write: matches!(s.kind, SectionKind::Data | SectionKind::Bss),
         exec: s.kind == SectionKind::Code,
     });
-    let program = load_module(
-        talcore::arch::Arch::Amd64,
-        segments.collect(),
-        &[(0, desc)],
-        (image.gate, image.restorer),
-    )
-    .map_err(|r| vec![report::data(module, image, &r)])?
-    .under(options.policy);
+    let program = load_module(module.arch, segments.collect(), &[(0, desc)], (image.gate, image.restorer))
+        .map_err(|r| vec![report::data(module, image, &r)])?
+        .under(options.policy);
     let by_addr: HashMap<u64, usize> =
         program.functions.iter().enumerate().map(|(i, f)| (f.addr, i)).collect();
 

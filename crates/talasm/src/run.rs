@@ -16,7 +16,6 @@ use taldiag::{Code, Diagnostic, FileId, Sources};
 
 const CANNOT_READ: Code = Code(1009);
 const CANNOT_WRITE: Code = Code(1013);
-const NOT_YET: Code = Code(1014);
 const TOO_MANY: Code = Code(1011);
 /// How many errors are shown.
 const MOST: usize = 100;
@@ -49,9 +48,13 @@ pub fn run(cli: &Cli) -> ExitCode {
 fn assemble(cli: &Cli, sources: &mut Sources) -> Result<(), Failure> {
     let output = output(cli)?;
     let main = Main::read(&cli.input)?;
-    let abi = Abi::amd64(&mut Types::default());
+    let arch = match cli.target {
+        ObjectFormat::Elf64 => Arch::Amd64,
+        ObjectFormat::Elf32 => Arch::Ia32,
+    };
+    let abi = Abi::of(arch, &mut Types::default());
     let options = front::Options {
-        arch: Arch::Amd64,
+        arch,
         defines: cli.defines.clone(),
         include: cli.include.clone(),
         sys: &abi as &dyn SysNumbers,
@@ -98,12 +101,6 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 /// Where the object goes.
 fn output(cli: &Cli) -> Result<PathBuf, Failure> {
-    if cli.target == ObjectFormat::Elf32 {
-        return Err(Failure::Usage(
-            Diagnostic::error(NOT_YET, "objects for IA-32 (elf32) cannot be written yet")
-                .help("leave out `-f elf32`: AMD64 is what works"),
-        ));
-    }
     let no_overwriting = |path: PathBuf| {
         let same = |p: &Path| p == cli.input && p.as_os_str() != "-";
         let others = [cli.listing.as_deref(), cli.emit_interface.as_deref()];

@@ -20,7 +20,7 @@ impl Loader for Text {
 
 fn parse(text: &str) -> Front {
     let mut sources = Sources::new();
-    let abi = Abi::amd64(&mut Types::default());
+    let abi = Abi::of(talcore::arch::Arch::Amd64, &mut Types::default());
     let options = Options { arch: Arch::Amd64, defines: vec![], include: vec![], sys: &abi };
     parse_module(&mut sources, &Text(text.into()), Path::new("x.tal"), &options).unwrap_or_else(|errors| {
         panic!("{}\n{text}", Renderer::new("test", Format::Short).render(&sources, &errors))

@@ -39,9 +39,7 @@ fn struct_names(file: &[u8]) -> Vec<String> {
     let Ok(elf) = elf::read(file) else { return names };
     // The interface table of the kernel comes first, as when the program is loaded.
     let mut types = talcore::types::Types::default();
-    if elf.arch == Arch::Amd64 {
-        talcore::abi::Abi::amd64(&mut types);
-    }
+    talcore::abi::Abi::of(elf.arch, &mut types);
     for &(at, desc) in &elf.notes {
         let first = types.structs.len();
         let Ok(note) = note::read(desc, at, &mut types) else { return names };

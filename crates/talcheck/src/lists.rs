@@ -41,7 +41,7 @@ pub(crate) fn instructions() -> String {
 
 /// The system calls that are typed: number, name, manual page and type, one form on a line.
 pub(crate) fn syscalls() -> String {
-    let abi = Abi::amd64(&mut Types::default());
+    let abi = Abi::of(talcore::arch::Arch::Amd64, &mut Types::default());
     let mut entries: Vec<_> = abi.iter().collect();
     // A stable sort: the forms of one call stay in the order in which they are tried.
     entries.sort_by_key(|e| e.number);
@@ -61,7 +61,7 @@ pub(crate) fn syscalls() -> String {
 /// The system calls that are typed, as lines of C: `KML_SYSCALL(number, name)`. The kernel's own list of what a
 /// verified program may ask for is made of it.
 pub(crate) fn kernel() -> String {
-    let abi = Abi::amd64(&mut Types::default());
+    let abi = Abi::of(talcore::arch::Arch::Amd64, &mut Types::default());
     let mut calls: Vec<_> = abi.iter().map(|e| (e.number, e.name)).collect();
     calls.sort_unstable();
     calls.dedup_by_key(|c| c.0);

@@ -3,7 +3,8 @@
 mod untyped;
 
 use std::fmt::Write as _;
-use talcore::abi::{AMD64, Abi, Entry};
+use talcore::abi::{Abi, Entry, table};
+use talcore::arch::Arch;
 use talcore::types::Types;
 use untyped::UNTYPED;
 
@@ -18,7 +19,7 @@ fn one_line(e: &Entry) -> String {
 /// The page `docs/syscalls.md`.
 #[must_use]
 pub fn render_markdown() -> String {
-    let abi = Abi::amd64(&mut Types::default());
+    let abi = Abi::of(Arch::Amd64, &mut Types::default());
     let mut names: Vec<_> = abi.iter().map(|e| e.number).collect();
     names.dedup();
     let untyped: usize = UNTYPED.iter().map(|g| g.calls.len()).sum();
@@ -80,7 +81,7 @@ other bits than these.
 fn definitions() -> String {
     let mut out = String::new();
     let mut inside = false;
-    for line in AMD64.lines() {
+    for line in table(Arch::Amd64).lines() {
         let starts = line.starts_with("const ") || line.starts_with("set ");
         inside = starts || (inside && line.starts_with("    "));
         if inside {
@@ -94,7 +95,7 @@ fn definitions() -> String {
 /// All calls that the lists know: number, name, and whether the call has a type. In order of numbers.
 #[must_use]
 pub fn all() -> Vec<(u32, &'static str, bool)> {
-    let abi = Abi::amd64(&mut Types::default());
+    let abi = Abi::of(Arch::Amd64, &mut Types::default());
     let typed = abi.iter().map(|e| (e.number, e.name, true));
     let others = UNTYPED.iter().flat_map(|g| g.calls).map(|&(n, name)| (n, name, false));
     let mut all: Vec<_> = typed.chain(others).collect();

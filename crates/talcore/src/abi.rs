@@ -1,19 +1,20 @@
 //! The trusted interface: the kernel's system calls with their types.
 //!
-//! One readable table per architecture (`abi/linux-amd64.tali`) is part of the checker. A call
+//! One readable table per architecture (`abi/linux-amd64.tali`, `abi/linux-ia32.tali`) is part of the checker. A call
 //! through the gate with a constant number in the accumulator is typed by the first entry of
 //! that number whose keys fit; a number without an entry is rejected. The table *is* policy: a
 //! wrong entry is a hole. What makes an entry right is written at the top of the table, and what
 //! can be checked mechanically is checked by the parser.
 //!
 //! The table is parsed when it is loaded. A table that does not parse answers an [`AbiError`],
-//! and [`Abi::amd64`] then has no entries at all, which rejects every system call; a test shows
+//! and [`Abi::of`] then has no entries at all, which rejects every system call; a test shows
 //! that it parses.
 
-mod arch;
+mod conventions;
 mod lex;
 mod parse;
 
+use crate::arch::Arch;
 use crate::facts::Interval;
 use crate::term::{Term, Var};
 use crate::types::{RegSet, Types, WordId};
@@ -21,8 +22,13 @@ use crate::x86::insn::Reg;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// The text of the table for AMD64.
-pub const AMD64: &str = include_str!("abi/linux-amd64.tali");
+/// The text of the table for an architecture.
+pub const fn table(arch: Arch) -> &'static str {
+    match arch {
+        Arch::Amd64 => include_str!("abi/linux-amd64.tali"),
+        Arch::Ia32 => include_str!("abi/linux-ia32.tali"),
+    }
+}
 
 /// What an argument register must hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -152,6 +158,11 @@ pub struct Abi {
     /// What the kernel passes to a signal handler: a register, and the number of bytes that its word points to and
     /// that may be read; 0 for the number of the signal.
     pub handler: &'static [(Reg, u32)],
+    /// The registers that a system call may look at.
+    pub inputs: RegSet,
+    /// The flags that an action must have whose handler is a function: the frame that the kernel makes is then the one
+    /// that the restorer takes away.
+    pub handler_flags: u64,
 }
 
 /// Why a table does not parse: at which byte, and what was expected.
@@ -164,9 +175,9 @@ pub struct AbiError {
 }
 
 impl Abi {
-    /// The table for AMD64; its types are appended to `types`.
-    pub fn amd64(types: &mut Types) -> Abi {
-        Abi::parse(AMD64, types).unwrap_or_default()
+    /// The table for an architecture; its types are appended to `types`.
+    pub fn of(arch: Arch, types: &mut Types) -> Abi {
+        Abi::parse(table(arch), types).unwrap_or_default()
     }
 
     /// Reads a table; its types are appended to `types`, each once.

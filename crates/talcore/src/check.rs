@@ -84,10 +84,7 @@ fn assemble<'a>(
     module: bool,
 ) -> Result<Program<'a>, Box<Reject>> {
     let mut types = Types::default();
-    let abi = match arch {
-        Arch::Amd64 => Abi::amd64(&mut types),
-        Arch::Ia32 => Abi::default(),
-    };
+    let abi = Abi::of(arch, &mut types);
     let mut notes = Vec::with_capacity(descs.len());
     let mut bases = Vec::with_capacity(descs.len());
     for &(at, desc) in descs {

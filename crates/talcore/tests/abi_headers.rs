@@ -5,20 +5,28 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use talcore::abi::{AMD64, Abi, ParamKind};
+use talcore::abi::{Abi, ParamKind, table};
+use talcore::arch::Arch;
 use talcore::types::{Layout, Types, WordTy};
 
 fn amd64() -> (Abi, Types) {
     let mut types = Types::default();
-    let abi = Abi::parse(AMD64, &mut types).expect("the table parses");
+    let abi = Abi::parse(table(Arch::Amd64), &mut types).expect("the table parses");
     (abi, types)
 }
 
 #[test]
 fn numbers_are_the_kernels() {
-    let places = ["/usr/include/asm/unistd_64.h", "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"];
-    let Some(header) = places.iter().find_map(|p| std::fs::read_to_string(p).ok()) else {
-        eprintln!("skipped: no kernel headers for AMD64");
+    for (arch, header) in [(Arch::Amd64, "unistd_64.h"), (Arch::Ia32, "unistd_32.h")] {
+        numbers_of(arch, header);
+    }
+}
+
+fn numbers_of(arch: Arch, header: &str) {
+    let places = ["/usr/include/asm", "/usr/include/x86_64-linux-gnu/asm"];
+    let Some(header) = places.iter().find_map(|p| std::fs::read_to_string(format!("{p}/{header}")).ok())
+    else {
+        eprintln!("skipped: no kernel headers for {arch:?}");
         return;
     };
     let kernel: BTreeMap<&str, u32> = header
@@ -26,7 +34,7 @@ fn numbers_are_the_kernels() {
         .filter_map(|l| l.strip_prefix("#define __NR_")?.split_once(' '))
         .filter_map(|(name, n)| Some((name, n.trim().parse().ok()?)))
         .collect();
-    let (abi, _) = amd64();
+    let abi = Abi::parse(table(arch), &mut Types::default()).expect("the table parses");
     for e in abi.iter() {
         assert_eq!(kernel.get(e.name), Some(&e.number), "{}", e.name);
     }
@@ -64,7 +72,8 @@ fn check(includes: &[&str], assertions: &str) {
 
 #[test]
 fn constants_are_the_headers() {
-    let text: String = AMD64.lines().filter(|l| !l.starts_with(';')).map(|l| format!("{l} ")).collect();
+    let text: String =
+        table(Arch::Amd64).lines().filter(|l| !l.starts_with(';')).map(|l| format!("{l} ")).collect();
     let mut assertions = String::new();
     let mut count = 0;
     for list in text.split(" const ").skip(1) {

@@ -29,7 +29,7 @@ pub enum Fixup {
     None,
     /// `S + A`, eight bytes.
     Abs64,
-    /// `S + A`, four bytes, zero-extended by the instruction: must be in `[0, 2^32)`.
+    /// `S + A`, four bytes, zero-extended by the instruction where words are longer: must be in `[0, 2^32)`.
     Abs32,
     /// `S + A`, four bytes, sign-extended by the instruction: must be in `[-2^31, 2^31)`.
     Abs32Signed,
@@ -71,6 +71,16 @@ pub struct Arch {
     pub restorer: &'static [u8],
 }
 
+impl Arch {
+    /// What the checker calls it.
+    pub const fn core(&self) -> talcore::arch::Arch {
+        match self.class {
+            Class::Elf32 => talcore::arch::Arch::Ia32,
+            Class::Elf64 => talcore::arch::Arch::Amd64,
+        }
+    }
+}
+
 /// AMD64.
 pub static AMD64: Arch = Arch {
     name: "AMD64",
@@ -85,6 +95,52 @@ pub static AMD64: Arch = Arch {
     // mov eax, 15 (rt_sigreturn); syscall
     restorer: &[0xb8, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05],
 };
+
+/// IA-32.
+pub static IA32: Arch = Arch {
+    name: "IA-32",
+    class: Class::Elf32,
+    machine: elf::EM_386,
+    note: talnote::write::Arch::Ia32,
+    fixup: ia32_fixup,
+    word_fixup: Fixup::Abs32,
+    trap: 0xcc,
+    // int 0x80; ret
+    stub: &[0xcd, 0x80, 0xc3],
+    // mov eax, 173 (rt_sigreturn); int 0x80
+    restorer: &[0xb8, 0xad, 0x00, 0x00, 0x00, 0xcd, 0x80],
+};
+
+/// The architectures that can be linked.
+pub static ARCHS: [&Arch; 2] = [&AMD64, &IA32];
+
+fn ia32_fixup(kind: u32) -> Result<Fixup, &'static str> {
+    match elf::RelocationType(kind) {
+        elf::R_386_NONE => Ok(Fixup::None),
+        elf::R_386_32 => Ok(Fixup::Abs32),
+        elf::R_386_PC32 | elf::R_386_PLT32 => Ok(Fixup::Pc32),
+        elf::R_386_GOT32 | elf::R_386_GOT32X | elf::R_386_GOTOFF | elf::R_386_GOTPC => {
+            Err("it goes through a global offset table, which a static typed program does not have")
+        }
+        elf::R_386_TLS_TPOFF
+        | elf::R_386_TLS_IE
+        | elf::R_386_TLS_GOTIE
+        | elf::R_386_TLS_LE
+        | elf::R_386_TLS_GD
+        | elf::R_386_TLS_LDM => {
+            Err("thread-local storage needs a segment register, which typed code never uses")
+        }
+        elf::R_386_8 | elf::R_386_16 | elf::R_386_PC8 | elf::R_386_PC16 => {
+            Err("an address does not fit in one or two bytes")
+        }
+        elf::R_386_COPY
+        | elf::R_386_GLOB_DAT
+        | elf::R_386_JMP_SLOT
+        | elf::R_386_RELATIVE
+        | elf::R_386_IRELATIVE => Err("it is for a dynamic linker"),
+        _ => Err("only R_386_32, PC32 and PLT32 are supported"),
+    }
+}
 
 fn amd64_fixup(kind: u32) -> Result<Fixup, &'static str> {
     match elf::RelocationType(kind) {
@@ -148,6 +204,23 @@ pub fn relocation_name(machine: elf::Machine, kind: u32) -> String {
             elf::R_X86_64_PC64 => "R_X86_64_PC64",
             elf::R_X86_64_SIZE32 => "R_X86_64_SIZE32",
             elf::R_X86_64_SIZE64 => "R_X86_64_SIZE64",
+            _ => "",
+        },
+        (elf::EM_386, k) => match k {
+            elf::R_386_32 => "R_386_32",
+            elf::R_386_PC32 => "R_386_PC32",
+            elf::R_386_PLT32 => "R_386_PLT32",
+            elf::R_386_GOT32 => "R_386_GOT32",
+            elf::R_386_GOT32X => "R_386_GOT32X",
+            elf::R_386_GOTOFF => "R_386_GOTOFF",
+            elf::R_386_GOTPC => "R_386_GOTPC",
+            elf::R_386_TLS_LE => "R_386_TLS_LE",
+            elf::R_386_TLS_IE => "R_386_TLS_IE",
+            elf::R_386_TLS_GD => "R_386_TLS_GD",
+            elf::R_386_8 => "R_386_8",
+            elf::R_386_16 => "R_386_16",
+            elf::R_386_PC8 => "R_386_PC8",
+            elf::R_386_PC16 => "R_386_PC16",
             _ => "",
         },
         _ => "",

@@ -1,5 +1,6 @@
 //! The command line: which files to link, with flags that people know from `ld`.
 
+use crate::arch::{AMD64, Arch, IA32};
 use crate::diag::{self, Diagnostic};
 use crate::{Input, InputFile, Options, gate, link, recheck};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
@@ -49,12 +50,35 @@ struct Args {
     /// Only write the object with the gate and the stubs, for use with other linkers
     #[arg(long = "gate-object", value_name = "FILE")]
     gate_object: Option<PathBuf>,
+    /// What is linked: elf_x86_64 or elf_i386. Without it the first object tells; --gate-object writes the one of AMD64
+    #[arg(short = 'm', value_name = "EMULATION")]
+    emulation: Option<Emulation>,
     /// Print how long each phase took
     #[arg(long = "stats")]
     stats: bool,
     /// How to print errors: human, short, json, sarif, github
     #[arg(long = "format", value_name = "FORMAT", default_value = "human")]
     format: Format,
+}
+
+/// The names that other linkers have for architectures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+enum Emulation {
+    /// AMD64.
+    #[value(name = "elf_x86_64")]
+    Amd64,
+    /// IA-32.
+    #[value(name = "elf_i386")]
+    Ia32,
+}
+
+impl Emulation {
+    fn arch(self) -> &'static Arch {
+        match self {
+            Emulation::Amd64 => &AMD64,
+            Emulation::Ia32 => &IA32,
+        }
+    }
 }
 
 /// The command line, for manual pages.
@@ -109,7 +133,8 @@ fn report(errors: &[Diagnostic], format: Format, status: u8) -> u8 {
 fn run(args: &Args, matches: &ArgMatches) -> Result<(), Failure> {
     let cannot_write = |path: &Path, e: std::io::Error| Failure::File(vec![file_error(path, "written", &e)]);
     if let Some(path) = &args.gate_object {
-        write_file(path, gate::object_bytes(), 0o644).map_err(|e| cannot_write(path, e))?;
+        let arch = args.emulation.map_or(&AMD64, Emulation::arch);
+        write_file(path, gate::object_bytes(arch), 0o644).map_err(|e| cannot_write(path, e))?;
         if args.files.is_empty() && args.libraries.is_empty() {
             return Ok(());
         }
@@ -120,6 +145,7 @@ fn run(args: &Args, matches: &ArgMatches) -> Result<(), Failure> {
     stats.phase("read", format_args!("{bytes} bytes"));
     let options = Options {
         entry: args.entry.clone(),
+        arch: args.emulation.map(Emulation::arch),
         gc_sections: args.gc_sections,
         strip: args.strip,
         map: args.map.is_some(),

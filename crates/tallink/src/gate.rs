@@ -3,7 +3,7 @@
 //! tallink adds it to its inputs; `tallink --gate-object gate.o` writes it to a file so that
 //! other linkers can make the same program.
 
-use crate::arch::{AMD64, Arch};
+use crate::arch::{Arch, Class};
 use object::write::{Object, Relocation, Symbol, SymbolSection};
 use object::{
     Architecture, BinaryFormat, Endianness, RelocationFlags, SectionFlags, SectionKind, SymbolFlags,
@@ -26,15 +26,24 @@ pub const NAME: &str = "<gate>";
 /// Offset of the restorer in the code section, and the section's alignment.
 const RESTORER_AT: u64 = 16;
 
-/// The object as an ELF relocatable; always the same bytes.
-pub fn object_bytes() -> &'static [u8] {
-    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| build(&AMD64).expect("the gate's object is constant and can be written"))
+/// The object of an architecture as an ELF relocatable; always the same bytes.
+pub fn object_bytes(arch: &Arch) -> &'static [u8] {
+    static AMD64: OnceLock<Vec<u8>> = OnceLock::new();
+    static IA32: OnceLock<Vec<u8>> = OnceLock::new();
+    let bytes = match arch.class {
+        Class::Elf64 => &AMD64,
+        Class::Elf32 => &IA32,
+    };
+    bytes.get_or_init(|| build(arch).expect("the gate's object is constant and can be written"))
 }
 
 fn build(arch: &Arch) -> object::write::Result<Vec<u8>> {
     let word = arch.class.word();
-    let mut out = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+    let (architecture, r_type) = match arch.class {
+        Class::Elf64 => (Architecture::X86_64, elf::R_X86_64_64),
+        Class::Elf32 => (Architecture::I386, elf::R_386_32),
+    };
+    let mut out = Object::new(BinaryFormat::Elf, architecture, Endianness::Little);
 
     // The names are those that every linker's default script puts to .rodata and .text.
     let slot = out.add_section(Vec::new(), b".rodata.tal_gate".to_vec(), SectionKind::ReadOnlyData);
@@ -74,7 +83,7 @@ fn build(arch: &Arch) -> object::write::Result<Vec<u8>> {
 
     // Section symbols, so that no other definition can come between.
     let (slot_base, text_base) = (out.section_symbol(slot), out.section_symbol(text));
-    let flags = RelocationFlags::Elf { r_type: elf::R_X86_64_64 };
+    let flags = RelocationFlags::Elf { r_type };
     let address = |offset, symbol| Relocation { offset, symbol, addend: 0, flags };
     out.add_relocation(slot, address(0, text_base))?;
     for (&(at, _), base) in note.words.iter().zip([slot_base, text_base]) {

@@ -13,7 +13,7 @@ use std::fmt::Write;
 use talcore::eq::{same_layout, same_sig};
 use talcore::note::{self, Note, NoteImportKind, NoteObject};
 use talcore::types::{Layout, LayoutId, Mode, Sig, SigId, StructId, Types, WordId};
-use talnote::print::Printer;
+use talnote::print::{Printer, register};
 
 /// Steps that comparing two types may take; running out counts as a difference.
 const STEPS: u64 = 1 << 16;
@@ -259,7 +259,8 @@ impl<'p> Seams<'p, '_> {
         used: Spot,
         defined: Spot,
     ) -> Diagnostic {
-        let printer = Printer { structs: &self.struct_names, ..Printer::new(&self.types) };
+        let word_bits = self.program.objects[0].arch.core().word_bits();
+        let printer = Printer { structs: &self.struct_names, word_bits, ..Printer::new(&self.types) };
         let wanted = match kind {
             NoteImportKind::Function(sig) => printer.sig(sig),
             NoteImportKind::Imm(layout) => format!("imm {}", printer.layout(layout)),
@@ -298,6 +299,7 @@ impl<'p> Seams<'p, '_> {
     /// What differs between two signatures, register by register.
     fn differences(&self, printer: &Printer, a: SigId, b: SigId) -> Vec<String> {
         let (a, b) = (self.types.sig(a), self.types.sig(b));
+        let arch = self.program.objects[0].arch.core();
         let mut notes = Vec::new();
         let back = |sig: &Sig, r: u8| {
             let given = sig.gives_back.iter().find(|g| g.0 == r);
@@ -310,7 +312,7 @@ impl<'p> Seams<'p, '_> {
             for r in 0..16u8 {
                 let (x, y) = (find(a, r), find(b, r));
                 if x != y {
-                    let register = talnote::print::REGISTERS_64[usize::from(r)];
+                    let register = register(arch, r.into());
                     notes.push(format!("the import {what} {x} in {register}, the definition {y}"));
                 }
             }
@@ -325,7 +327,7 @@ impl<'p> Seams<'p, '_> {
         for r in 0..16u8 {
             let (x, y) = (back(a, r), back(b, r));
             if x != y {
-                let register = talnote::print::REGISTERS_64[usize::from(r)];
+                let register = register(arch, r.into());
                 notes.push(format!("the import has {x} given back in {register}, the definition {y}"));
             }
         }

@@ -27,6 +27,7 @@ pub use diag::Diagnostic;
 pub use layout::Segment;
 pub use module::{Import, Module, link_module};
 
+use arch::Arch;
 use diag::show;
 use layout::Layout;
 use live::Live;
@@ -57,6 +58,8 @@ pub enum Input {
 pub struct Options {
     /// The symbol at which the program starts.
     pub entry: String,
+    /// What the inputs must be for, if that is not left to them.
+    pub arch: Option<&'static Arch>,
     /// Leave out what the entry does not need.
     pub gc_sections: bool,
     /// Leave out symbols and debugging information.
@@ -67,7 +70,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { entry: "_start".to_string(), gc_sections: false, strip: false, map: false }
+        Options { entry: "_start".to_string(), arch: None, gc_sections: false, strip: false, map: false }
     }
 }
 
@@ -106,6 +109,12 @@ struct Plan<'a> {
 
 fn plan<'a>(inputs: &'a [Input], options: &Options) -> Result<Plan<'a>, Vec<Diagnostic>> {
     let program = Program::load(inputs)?;
+    if let (Some(want), Some(first)) = (options.arch, program.objects.first())
+        && want.machine != first.arch.machine
+    {
+        let message = format!("the object is for {}, and {} was asked for", first.arch.name, want.name);
+        return Err(vec![Diagnostic::new(diag::NOT_AN_OBJECT, &first.name, message)]);
+    }
     let (entry, start) = find_entry(&program, &options.entry).map_err(|e| vec![e])?;
     let live = if options.gc_sections {
         let mut roots = vec![start];

@@ -4,7 +4,7 @@
 //! symbols are valid, symbol values lie inside their sections, relocations lie inside their
 //! sections and do not overlap, and everything together is no larger than the file.
 
-use crate::arch::{AMD64, Arch, Fixup, relocation_name};
+use crate::arch::{ARCHS, Arch, Class, Fixup, relocation_name};
 use crate::diag::{self, Diagnostic, Spot, show};
 use object::LittleEndian;
 use object::elf;
@@ -149,10 +149,8 @@ pub(crate) fn parse<'a>(name: &str, data: &'a [u8]) -> Result<Object<'a>, Diagno
         return Err(wrong("the object is big-endian; the architectures of TAL are little-endian"));
     }
     match ident[4] {
-        c if c == elf::ELFCLASS64.0 => {
-            Reader::<elf::FileHeader64<LittleEndian>>::open(name, data, &[&AMD64])?.object()
-        }
-        c if c == elf::ELFCLASS32.0 => Err(wrong("32-bit objects cannot be linked yet")),
+        c if c == elf::ELFCLASS64.0 => Reader::<elf::FileHeader64<LittleEndian>>::open(name, data)?.object(),
+        c if c == elf::ELFCLASS32.0 => Reader::<elf::FileHeader32<LittleEndian>>::open(name, data)?.object(),
         _ => Err(wrong("the object has an unknown ELF class")),
     }
 }
@@ -171,13 +169,19 @@ struct Reader<'a, 'n, Elf: FileHeader<Endian = LittleEndian>> {
 const LE: LittleEndian = LittleEndian;
 
 impl<'a, 'n, Elf: FileHeader<Endian = LittleEndian>> Reader<'a, 'n, Elf> {
-    fn open(name: &'n str, data: &'a [u8], archs: &[&'static Arch]) -> Result<Self, Diagnostic> {
+    fn open(name: &'n str, data: &'a [u8]) -> Result<Self, Diagnostic> {
         let malformed = |e: object::read::Error| Diagnostic::new(diag::MALFORMED, name, e.to_string());
         let header = Elf::parse(data).map_err(malformed)?;
-        let Some(arch) = archs.iter().find(|a| a.machine == header.e_machine(LE)) else {
-            let message = format!("the object is for machine {}, not for AMD64", header.e_machine(LE).0);
+        let class = if header.is_class_64() { Class::Elf64 } else { Class::Elf32 };
+        let Some(arch) = ARCHS.iter().find(|a| a.machine == header.e_machine(LE)) else {
+            let message =
+                format!("the object is for machine {}, neither AMD64 nor IA-32", header.e_machine(LE).0);
             return Err(Diagnostic::new(diag::NOT_AN_OBJECT, name, message));
         };
+        if arch.class != class {
+            let message = format!("the object is for {}, but its ELF class is the other one", arch.name);
+            return Err(Diagnostic::new(diag::NOT_AN_OBJECT, name, message));
+        }
         if header.e_type(LE) != elf::ET_REL {
             let what = match header.e_type(LE) {
                 elf::ET_EXEC => "an executable",

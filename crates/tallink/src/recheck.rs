@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use talcore::types::Types;
 use talcore::verdict::{Accept, Reject};
 use taldiag::{Code, codes};
-use talnote::print::{Printer, REGISTERS_64};
+use talnote::print::{Printer, register};
 
 /// Checks the image that [`crate::link`] made of these inputs; what it contains.
 ///
@@ -46,9 +46,10 @@ fn explain(inputs: &[Input], options: &Options, reject: &Reject) -> Diagnostic {
             error = error.near(at, "on the way to here");
         }
         error.notes.extend(untyped(&plan.program, &plan.live));
-    }
-    if let Some(register) = reject.reg.and_then(|r| REGISTERS_64.get(usize::from(r))) {
-        error = error.note(format!("the register is {register}"));
+        if let Some(r) = reject.reg {
+            let arch = plan.program.objects[0].arch.core();
+            error = error.note(format!("the register is {}", register(arch, r.into())));
+        }
     }
     if let Some(goal) = &reject.goal {
         let types = Types::default();

@@ -1,6 +1,7 @@
 //! Which objects take part, and what each name means.
 
 use crate::Input;
+use crate::arch::AMD64;
 use crate::archive::Archive;
 use crate::diag::{self, Diagnostic, Spot, show};
 use crate::gate;
@@ -266,7 +267,8 @@ impl<'a> Program<'a> {
         let defined =
             |name: &str| self.global(name.as_bytes()).is_some_and(|g| self.globals[g as usize].def.is_some());
         if !defined(gate::GATE) {
-            self.add_bytes(gate::NAME.to_string(), gate::object_bytes());
+            let arch = self.objects.first().map_or(&AMD64, |o| o.arch);
+            self.add_bytes(gate::NAME.to_string(), gate::object_bytes(arch));
         }
     }
 }

@@ -84,7 +84,7 @@ fn an_index_that_lies_does_no_harm() {
 
 #[test]
 fn a_gate_in_an_archive_is_used() {
-    let gate = archive(&[("gate.o", tallink::gate::object_bytes().to_vec())], &[]);
+    let gate = archive(&[("gate.o", tallink::gate::object_bytes(&tallink::arch::AMD64).to_vec())], &[]);
     let inputs = [exit_named("_start").input("a.o"), input("libgate.a", gate)];
     let out = link_with(&inputs, &Options { map: true, ..Options::default() });
     let map = out.map.unwrap();

@@ -182,7 +182,10 @@ fn wrong_use_and_unreadable_files() {
 fn gate_object() {
     let dir = directory();
     ends(dir.path(), &["--gate-object", "gate.o"], 0, "");
-    assert!(std::fs::read(dir.path().join("gate.o")).unwrap() == tallink::gate::object_bytes());
+    assert!(
+        std::fs::read(dir.path().join("gate.o")).unwrap()
+            == tallink::gate::object_bytes(&tallink::arch::AMD64)
+    );
     ends(dir.path(), &["-o", "prog", "hello.o", "gate.o"], 0, "");
 }
 

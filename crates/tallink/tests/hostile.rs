@@ -99,7 +99,7 @@ fn random_changes() {
     let seeds = [
         rich(),
         typed("hello\n", 7).bytes(),
-        tallink::gate::object_bytes().to_vec(),
+        tallink::gate::object_bytes(&tallink::arch::AMD64).to_vec(),
         archive(&members, &[("exit_with", 1), ("there", 0)]),
         archive(&members, &[]),
     ];

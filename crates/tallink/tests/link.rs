@@ -189,11 +189,11 @@ fn notes_keep_what_they_describe() {
 #[test]
 fn the_gate_object_is_added_once() {
     let mut inputs = program();
-    inputs.push(input("gate.o", tallink::gate::object_bytes().to_vec()));
+    inputs.push(input("gate.o", tallink::gate::object_bytes(&tallink::arch::AMD64).to_vec()));
     let image = link(&inputs).image;
     let file = ElfFile64::<LittleEndian>::parse(&*image).unwrap();
     assert_eq!(file.symbols().filter(|s| s.name() == Ok("__tal_gate")).count(), 1);
-    inputs.push(input("gate2.o", tallink::gate::object_bytes().to_vec()));
+    inputs.push(input("gate2.o", tallink::gate::object_bytes(&tallink::arch::AMD64).to_vec()));
     assert!(errors(&inputs).contains("`__tal_gate` is defined more than once"));
 }
 

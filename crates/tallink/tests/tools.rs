@@ -16,7 +16,7 @@ fn tool(dir: &Path, name: &str, args: &[&str]) -> String {
 fn write_objects(dir: &Path) {
     std::fs::write(dir.join("hello.o"), hello("hello\n", 7).bytes()).unwrap();
     std::fs::write(dir.join("exit.o"), exit_with().bytes()).unwrap();
-    std::fs::write(dir.join("gate.o"), tallink::gate::object_bytes()).unwrap();
+    std::fs::write(dir.join("gate.o"), tallink::gate::object_bytes(&tallink::arch::AMD64)).unwrap();
 }
 
 fn linked(dir: &Path) {

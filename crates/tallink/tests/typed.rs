@@ -107,7 +107,7 @@ fn modules_that_do_not_fit() {
         write("a.o", &a.bytes());
         write("b.o", &b.bytes());
         write("c.o", &leave(255).bytes());
-        write("gate.o", tallink::gate::object_bytes());
+        write("gate.o", tallink::gate::object_bytes(&tallink::arch::AMD64));
         let ld = |other: &str| {
             let mut ld = Command::new("ld");
             let args = ["-static", "-o", "prog", "a.o", other, "gate.o"];

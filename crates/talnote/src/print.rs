@@ -7,6 +7,7 @@ pub mod state;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use talcore::arch::Arch;
 use talcore::codes::coded;
 use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::term::{Term, Var};
@@ -16,6 +17,12 @@ use talcore::types::{Exists, Layout, LayoutId, Mode, Sig, SigId, StructId, Types
 pub const LIMIT: usize = 4096;
 /// How deep types are printed.
 const DEPTH: usize = 64;
+
+/// The name of a whole general register, by its hardware number.
+pub fn register(arch: Arch, number: usize) -> &'static str {
+    let names: &[&str] = if arch == Arch::Amd64 { &REGISTERS_64 } else { &REGISTERS_32 };
+    names.get(number).copied().unwrap_or("?")
+}
 
 /// Hardware names of the general registers of AMD64, by number.
 pub const REGISTERS_64: [&str; 16] = [

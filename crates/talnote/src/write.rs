@@ -23,6 +23,15 @@ pub enum Arch {
     Ia32 = 2,
 }
 
+impl From<talcore::arch::Arch> for Arch {
+    fn from(arch: talcore::arch::Arch) -> Arch {
+        match arch {
+            talcore::arch::Arch::Amd64 => Arch::Amd64,
+            talcore::arch::Arch::Ia32 => Arch::Ia32,
+        }
+    }
+}
+
 impl Arch {
     /// The size of a machine word in bytes; address words have this size, and so has the
     /// note's alignment.

@@ -157,7 +157,7 @@ pub(crate) fn changed(name: &str, from: &str, to: &str) -> Result<Vec<u8>, Strin
 /// Assembles one source; its interface goes where others look for it.
 fn assemble(name: &str, path: &Path) -> Result<Vec<u8>, String> {
     let interfaces = output().join("interfaces");
-    let abi = Abi::amd64(&mut Types::default());
+    let abi = Abi::of(talcore::arch::Arch::Amd64, &mut Types::default());
     let options = front::Options {
         arch: Arch::Amd64,
         defines: Vec::new(),

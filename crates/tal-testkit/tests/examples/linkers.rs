@@ -27,7 +27,8 @@ fn links_everything(linker: &str) {
     }
     let folder = tempfile::tempdir().expect("a directory");
     let gate = folder.path().join("gate.o");
-    std::fs::write(&gate, tallink::gate::object_bytes()).expect("the gate's object can be written");
+    std::fs::write(&gate, tallink::gate::object_bytes(&tallink::arch::AMD64))
+        .expect("the gate's object can be written");
     for name in build::names() {
         let theirs = folder.path().join(&name);
         let mut command = Command::new(linker);

@@ -37,7 +37,8 @@ const TEXT: usize = 0;
 
 /// The debugging sections of a module. `directory` is where relative paths of sources start.
 pub fn build(module: &Module, encoded: &Encoded, directory: &str) -> gimli::write::Result<Vec<DebugSection>> {
-    let encoding = Encoding { format: Format::Dwarf32, version: 4, address_size: 8 };
+    let address_size = module.arch.word_bytes() as u8;
+    let encoding = Encoding { format: Format::Dwarf32, version: 4, address_size };
     let mut dwarf = DwarfUnit::new(encoding);
     dwarf.unit.line_program = line_table(module, encoded, encoding, directory);
     describe(module, encoded, &mut dwarf, directory);

@@ -18,7 +18,7 @@ pub fn build(
     types: &TypeTable,
     streams: Vec<Vec<u8>>,
 ) -> NoteBuilder {
-    let arch = Arch::Amd64;
+    let arch = Arch::from(module.arch);
     let mut note = NoteBuilder::new(arch);
     note.sections = image.sections.iter().map(|s| NoteSection { kind: s.kind, size: s.size }).collect();
     let section = |kind: SectionKind| image.section(kind).unwrap_or(0) as u32;

@@ -1,4 +1,4 @@
-//! The object file: an ordinary ELF64 relocatable.
+//! The object file: an ordinary ELF relocatable.
 
 use super::dwarf::{self, DebugSection};
 use crate::encode::{Encoded, FUNCTION_ALIGN, Reloc, RelocKind, TRAP, Target};
@@ -8,6 +8,7 @@ use object::{
     Architecture, BinaryFormat, Endianness, RelocationFlags, SectionFlags, SectionKind, SymbolFlags,
     SymbolKind, SymbolScope, elf,
 };
+use talcore::arch::Arch;
 use talnote::write::{self as note, WordRef};
 
 /// The undefined symbols that the linker provides.
@@ -54,7 +55,11 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn new(input: &'a Input<'a>) -> Writer<'a> {
-        let mut object = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+        let architecture = match input.module.arch {
+            Arch::Amd64 => Architecture::X86_64,
+            Arch::Ia32 => Architecture::I386,
+        };
+        let mut object = Object::new(BinaryFormat::Elf, architecture, Endianness::Little);
         let mut add = |name: &str, kind| object.add_section(Vec::new(), name.into(), kind);
         let text = add(".text", SectionKind::Text);
         let encoded = input.encoded;
@@ -187,14 +192,24 @@ impl<'a> Writer<'a> {
             Target::Text => self.object.section_symbol(self.text),
             Target::Gate => self.gate(),
         };
-        let r_type = match r.kind {
-            RelocKind::Abs64 => elf::R_X86_64_64,
-            RelocKind::Abs32 => elf::R_X86_64_32,
-            RelocKind::Abs32S => elf::R_X86_64_32S,
-            RelocKind::Pc32 => elf::R_X86_64_PC32,
-            RelocKind::Plt32 => elf::R_X86_64_PLT32,
-        };
-        self.add_relocation(section, r.at.into(), symbol, r.addend, r_type)
+        self.add_relocation(section, r.at.into(), symbol, r.addend, self.relocation_type(r.kind))
+    }
+
+    fn relocation_type(&self, kind: RelocKind) -> elf::RelocationType {
+        match (self.input.module.arch, kind) {
+            (_, RelocKind::Abs64) => elf::R_X86_64_64,
+            (Arch::Amd64, RelocKind::Abs32) => elf::R_X86_64_32,
+            (Arch::Amd64, RelocKind::Abs32S) => elf::R_X86_64_32S,
+            (Arch::Amd64, RelocKind::Pc32) => elf::R_X86_64_PC32,
+            (Arch::Amd64, RelocKind::Plt32) => elf::R_X86_64_PLT32,
+            (Arch::Ia32, RelocKind::Abs32 | RelocKind::Abs32S) => elf::R_386_32,
+            (Arch::Ia32, RelocKind::Pc32 | RelocKind::Plt32) => elf::R_386_PC32,
+        }
+    }
+
+    /// The relocation that fills in a word with an address.
+    fn word_type(&self) -> elf::RelocationType {
+        self.relocation_type(RelocKind::word(self.input.module.arch))
     }
 
     fn add_relocation(
@@ -213,7 +228,8 @@ impl<'a> Writer<'a> {
         let id = self.object.add_section(Vec::new(), b".note.tal".to_vec(), SectionKind::Note);
         *self.object.section_flags_mut(id) =
             SectionFlags::Elf { sh_type: elf::SHT_NOTE, sh_flags: elf::SHF_ALLOC };
-        self.object.set_section_data(id, self.input.note.bytes.as_slice(), 8);
+        let align = self.input.module.arch.word_bytes().into();
+        self.object.set_section_data(id, self.input.note.bytes.as_slice(), align);
         for &(offset, word) in &self.input.note.words {
             let symbol = match word {
                 WordRef::Section(i) => {
@@ -230,7 +246,7 @@ impl<'a> Writer<'a> {
                     self.symbol(self.input.module.imports[import as usize].sym)
                 }
             };
-            self.add_relocation(id, offset as u64, symbol, 0, elf::R_X86_64_64)?;
+            self.add_relocation(id, offset as u64, symbol, 0, self.word_type())?;
         }
         // Its presence says that the stack need not be executable.
         self.object.add_section(Vec::new(), b".note.GNU-stack".to_vec(), SectionKind::Other);
@@ -256,7 +272,8 @@ impl<'a> Writer<'a> {
                     },
                 };
                 let symbol = self.object.section_symbol(target);
-                let r_type = if r.size == 8 { elf::R_X86_64_64 } else { elf::R_X86_64_32 };
+                let kind = if r.size == 8 { RelocKind::Abs64 } else { RelocKind::Abs32 };
+                let r_type = self.relocation_type(kind);
                 self.add_relocation(id, r.at, symbol, r.addend, r_type)?;
             }
         }

@@ -3,6 +3,7 @@
 use super::{DataSection, FunctionCode, MAX_BYTES, Reloc, RelocKind, TOO_LARGE, Target};
 use crate::ir::{DataTarget, Module, Object, Section};
 use crate::problem::Problem;
+use talcore::arch::Arch;
 
 /// The sections in the order of [`super::Encoded::data`].
 pub(super) const ORDER: [Section; 3] = [Section::Rodata, Section::Data, Section::Bss];
@@ -37,13 +38,18 @@ pub(super) fn lay_out(
             section.bytes.extend_from_slice(&object.bytes);
             section.bytes.resize(end as usize, 0);
         }
-        section.relocs.extend(relocs(object, start, functions));
+        section.relocs.extend(relocs(module.arch, object, start, functions));
         offsets.push(start);
     }
     (sections, offsets)
 }
 
-fn relocs(object: &Object, start: u64, functions: &[FunctionCode]) -> impl Iterator<Item = Reloc> {
+fn relocs(
+    arch: Arch,
+    object: &Object,
+    start: u64,
+    functions: &[FunctionCode],
+) -> impl Iterator<Item = Reloc> {
     object.relocs.iter().map(move |r| {
         let (target, addend) = match r.target {
             DataTarget::Sym(sym) => (Target::Sym(sym), r.addend),
@@ -53,6 +59,6 @@ fn relocs(object: &Object, start: u64, functions: &[FunctionCode]) -> impl Itera
                 (Target::Text, i64::from(at) + r.addend)
             }
         };
-        Reloc { at: start as u32 + r.at, kind: RelocKind::Abs64, target, addend }
+        Reloc { at: start as u32 + r.at, kind: RelocKind::word(arch), target, addend }
     })
 }

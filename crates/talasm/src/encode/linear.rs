@@ -40,8 +40,8 @@ impl<'m> Linearizer<'m> {
             problems.push(
                 Problem::new(TOO_FAR, d.branches[i].span, format!("`{}` is too far for this jump", target.0))
                     .near(target.1, "the label")
-                    .note("`jrcxz` reaches 127 bytes at most")
-                    .help("use `test rcx, rcx` and `jz`"),
+                    .note("jumps that test the counter reach 127 bytes at most")
+                    .help("use `test` and `jz`"),
             );
         }
         if !self.complete || !problems.is_empty() {

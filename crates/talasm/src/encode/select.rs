@@ -5,6 +5,7 @@ use super::{RelocKind, WRONG_OPERANDS};
 use crate::ir::{Instr, MemOp, Operand, Prefix, RegOp, SymId};
 use crate::problem::Problem;
 use iced_x86::{Code, Encoder, Instruction, OpKind, Register};
+use talcore::arch::Arch;
 
 const AMBIGUOUS_SIZE: u16 = 1303;
 const TOO_BIG: u16 = 1304;
@@ -22,13 +23,14 @@ pub(super) struct Field {
 
 /// Encodes instructions one after the other into a buffer.
 pub(super) struct Selector {
+    arch: Arch,
     encoder: Encoder,
     position: u32,
 }
 
 impl Selector {
-    pub(super) fn new() -> Selector {
-        Selector { encoder: Encoder::new(64), position: 0 }
+    pub(super) fn new(arch: Arch) -> Selector {
+        Selector { arch, encoder: Encoder::new(arch.word_bits()), position: 0 }
     }
 
     /// How many bytes the buffer has.
@@ -86,8 +88,9 @@ impl Selector {
                     symbol = Some((*sym, *addend, Where::Immediate(form.ops[n])));
                 }
                 Operand::Mem(mem) => {
-                    let rip = !absolute && mem.base.is_none() && mem.index.is_none();
-                    set_memory(&mut ins, slot, mem, rip)?;
+                    let alone = mem.base.is_none() && mem.index.is_none();
+                    let rip = alone && !absolute && self.arch == Arch::Amd64;
+                    set_memory(self.arch, &mut ins, slot, mem, rip)?;
                     symbol = mem.sym.map(|sym| (sym, mem.disp, Where::Memory { rip })).or(symbol);
                 }
                 // No form takes one of these.
@@ -107,7 +110,8 @@ impl Selector {
                 Field { offset, kind: RelocKind::Pc32, sym, addend }
             }
             Where::Memory { rip: false } => {
-                Field { offset: offsets.displacement_offset() as u32, kind: RelocKind::Abs32S, sym, addend }
+                let kind = if self.arch == Arch::Amd64 { RelocKind::Abs32S } else { RelocKind::Abs32 };
+                Field { offset: offsets.displacement_offset() as u32, kind, sym, addend }
             }
             Where::Immediate(spec) => {
                 let kind = if spec & X32 != 0 { RelocKind::Abs32S } else { RelocKind::Abs32 };
@@ -304,7 +308,14 @@ fn set_immediate(ins: &mut Instruction, slot: u32, spec: Props, value: i128) {
 
 const RSP: u8 = 4;
 
-fn set_memory(ins: &mut Instruction, slot: u32, mem: &MemOp, rip: bool) -> Result<(), Box<Problem>> {
+fn set_memory(
+    arch: Arch,
+    ins: &mut Instruction,
+    slot: u32,
+    mem: &MemOp,
+    rip: bool,
+) -> Result<(), Box<Problem>> {
+    let first = if arch == Arch::Amd64 { Register::RAX } else { Register::EAX };
     let wrong = |message: &str| Problem::new(BAD_ADDRESS, mem.span, message);
     let (mut base, mut index) = (mem.base, mem.index);
     match (base, index) {
@@ -316,7 +327,8 @@ fn set_memory(ins: &mut Instruction, slot: u32, mem: &MemOp, rip: bool) -> Resul
     }
     if let Some((r, scale)) = index {
         if r == RSP {
-            return Err(Box::new(wrong("rsp cannot be an index").help("copy it to another register first")));
+            let message = "the stack pointer cannot be an index";
+            return Err(Box::new(wrong(message).help("copy it to another register first")));
         }
         if !matches!(scale, 1 | 2 | 4 | 8) {
             let message = format!("an index cannot be multiplied by {scale}");
@@ -324,16 +336,18 @@ fn set_memory(ins: &mut Instruction, slot: u32, mem: &MemOp, rip: bool) -> Resul
                 wrong(&message).help("the factors are 1, 2, 4 and 8; use `imul` or `lea` first"),
             ));
         }
-        ins.set_memory_index(Register::RAX + u32::from(r));
+        ins.set_memory_index(first + u32::from(r));
         ins.set_memory_index_scale(u32::from(scale));
     }
-    if i32::try_from(mem.disp).is_err() {
+    // On IA-32 addresses have 32 bits, of which a displacement gives all.
+    let unsigned = arch == Arch::Ia32 && u32::try_from(mem.disp).is_ok();
+    if i32::try_from(mem.disp).is_err() && !unsigned {
         let message = format!("the displacement {} does not fit in 32 bits", mem.disp);
         return Err(Box::new(wrong(&message).help("add the constant to a register first")));
     }
     set_kind(ins, slot, OpKind::Memory);
     match base {
-        Some(r) => ins.set_memory_base(Register::RAX + u32::from(r)),
+        Some(r) => ins.set_memory_base(first + u32::from(r)),
         None if rip && mem.sym.is_some() => {
             ins.set_memory_base(Register::RIP);
             ins.set_memory_displ_size(8);
@@ -341,12 +355,15 @@ fn set_memory(ins: &mut Instruction, slot: u32, mem: &MemOp, rip: bool) -> Resul
         }
         None => {}
     }
+    let full = arch.word_bytes();
     if mem.sym.is_some() {
         // The field is filled in by a relocation and must have 4 bytes.
-        ins.set_memory_displ_size(8);
+        ins.set_memory_displ_size(full);
     } else {
-        ins.set_memory_displ_size(u32::from(mem.disp != 0));
-        ins.set_memory_displacement64(mem.disp as u64);
+        let alone = base.is_none() && index.is_none() && arch == Arch::Ia32;
+        ins.set_memory_displ_size(if alone { full } else { u32::from(mem.disp != 0) });
+        let disp = if arch == Arch::Ia32 { u64::from(mem.disp as u32) } else { mem.disp as u64 };
+        ins.set_memory_displacement64(disp);
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! The instructions that TAL source may use, by mnemonic, with their forms in order of preference:
-//! shorter encodings first.
+//! shorter encodings first. One list has the forms of both architectures.
 //!
 //! Nothing here is trusted: what is emitted is decoded and judged by `talcore` like anybody's code.
 
@@ -7,6 +7,7 @@ use super::form::*;
 use iced_x86::Code;
 use std::collections::HashMap;
 use std::sync::LazyLock;
+use talcore::arch::Arch;
 use talcore::x86::insn::Cond;
 
 /// What a mnemonic means to the encoder.
@@ -21,7 +22,7 @@ pub(super) enum Entry {
     Call(Vec<Form>),
     /// A conditional jump.
     Jcc(Cond),
-    /// `jrcxz`.
+    /// `jrcxz`, `jecxz`.
     Jcxz,
 }
 
@@ -45,13 +46,13 @@ pub(super) struct Row {
 }
 
 /// The row of a mnemonic in lower case.
-pub(super) fn find(mnemonic: &str) -> Option<&'static Row> {
-    TABLE.get(mnemonic)
+pub(super) fn find(arch: Arch, mnemonic: &str) -> Option<&'static Row> {
+    table(arch).get(mnemonic)
 }
 
 /// All mnemonics, sorted.
-pub(super) fn mnemonics() -> Vec<&'static str> {
-    let mut names: Vec<&str> = TABLE.keys().map(String::as_str).collect();
+pub(super) fn mnemonics(arch: Arch) -> Vec<&'static str> {
+    let mut names: Vec<&str> = table(arch).keys().map(String::as_str).collect();
     names.sort_unstable();
     names
 }
@@ -91,7 +92,7 @@ pub(super) const CONDITIONS: [(&str, Cond); 30] = [
 ];
 
 /// Instructions without operands.
-const FIXED: [(&str, &[u8], Prefixes); 41] = [
+const FIXED: [(&str, &[u8], Prefixes); 42] = [
     ("movsb", &[0xa4], Prefixes::Rep),
     ("movsw", &[0x66, 0xa5], Prefixes::Rep),
     ("movsd", &[0xa5], Prefixes::Rep),
@@ -121,6 +122,7 @@ const FIXED: [(&str, &[u8], Prefixes); 41] = [
     ("leave", &[0xc9], Prefixes::None),
     ("nop", &[0x90], Prefixes::None),
     ("endbr64", &[0xf3, 0x0f, 0x1e, 0xfa], Prefixes::None),
+    ("endbr32", &[0xf3, 0x0f, 0x1e, 0xfb], Prefixes::None),
     ("ud2", &[0x0f, 0x0b], Prefixes::None),
     ("int3", &[0xcc], Prefixes::None),
     ("pause", &[0xf3, 0x90], Prefixes::None),
@@ -189,17 +191,53 @@ const CMOV64: [Code; 16] = by_condition! {
     Cmovl_r64_rm64 Cmovge_r64_rm64 Cmovle_r64_rm64 Cmovg_r64_rm64
 };
 
-static TABLE: LazyLock<HashMap<String, Row>> = LazyLock::new(build);
+type Table = HashMap<String, Row>;
 
-fn build() -> HashMap<String, Row> {
+fn table(arch: Arch) -> &'static Table {
+    static AMD64: LazyLock<Table> = LazyLock::new(|| build(Arch::Amd64));
+    static IA32: LazyLock<Table> = LazyLock::new(|| build(Arch::Ia32));
+    match arch {
+        Arch::Amd64 => &AMD64,
+        Arch::Ia32 => &IA32,
+    }
+}
+
+/// The forms that exist in the architecture: both share one list.
+fn existing(arch: Arch, mut forms: Vec<Form>) -> Vec<Form> {
+    forms.retain(|f| match arch {
+        Arch::Amd64 => f.code.op_code().mode64(),
+        Arch::Ia32 => f.code.op_code().mode32() && f.shape != Shape::Narrowed,
+    });
+    forms
+}
+
+/// Whether an instruction without operands exists only in the other architecture.
+fn foreign(arch: Arch, name: &str, bytes: &[u8]) -> bool {
+    match arch {
+        Arch::Amd64 => name == "endbr32",
+        // A REX prefix; in the other mode it is an instruction.
+        Arch::Ia32 => name == "endbr64" || bytes[0] == 0x48,
+    }
+}
+
+fn build(arch: Arch) -> Table {
     let mut table = HashMap::new();
     let mut add = |name: &str, entry: Entry, prefixes: Prefixes| {
+        let entry = match entry {
+            Entry::Forms(forms) => Entry::Forms(existing(arch, forms)),
+            Entry::Jmp(forms) => Entry::Jmp(existing(arch, forms)),
+            Entry::Call(forms) => Entry::Call(existing(arch, forms)),
+            other => other,
+        };
+        if matches!(&entry, Entry::Forms(forms) if forms.is_empty()) {
+            return;
+        }
         let old = table.insert(name.to_string(), Row { entry, prefixes });
         debug_assert!(old.is_none(), "`{name}` twice");
     };
     for (name, bytes, prefixes) in FIXED {
         // Those that also have a form with operands come with it.
-        if !matches!(name, "ret" | "nop") {
+        if !matches!(name, "ret" | "nop") && !foreign(arch, name, bytes) {
             add(name, Entry::Fixed(bytes), prefixes);
         }
     }
@@ -215,9 +253,10 @@ fn build() -> HashMap<String, Row> {
         ];
         add(&format!("cmov{suffix}"), Entry::Forms(cmov), Prefixes::None);
     }
-    add("jmp", Entry::Jmp(forms! { Jmp_rm64 [RM64]; }), Prefixes::None);
-    add("call", Entry::Call(forms! { Call_rm64 [RM64]; }), Prefixes::None);
-    add("jrcxz", Entry::Jcxz, Prefixes::None);
+    add("jmp", Entry::Jmp(forms! { Jmp_rm64 [RM64]; Jmp_rm32 [RM32]; }), Prefixes::None);
+    add("call", Entry::Call(forms! { Call_rm64 [RM64]; Call_rm32 [RM32]; }), Prefixes::None);
+    let counter = if arch == Arch::Amd64 { "jrcxz" } else { "jecxz" };
+    add(counter, Entry::Jcxz, Prefixes::None);
     for (name, forms, prefixes) in integer::rows() {
         add(name, Entry::Forms(forms), prefixes);
     }

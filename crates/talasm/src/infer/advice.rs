@@ -1,7 +1,7 @@
 //! What an instruction does at the place where it is rejected, and what can be done about it.
 
 use super::Failure;
-use super::words::{Names, REGISTERS, View};
+use super::words::{Names, View};
 use crate::encode::image::Image;
 use crate::ir::{Item, Module};
 use talcore::Policy;
@@ -13,6 +13,7 @@ use talcore::types::Mode;
 use talcore::verdict::{Code, Reject};
 use talcore::x86::decode::decode;
 use talcore::x86::insn::{Arg, Insn, Op, Reg};
+use talnote::print::register;
 
 /// A rejected instruction, and what was known there.
 pub(super) struct Scene<'a> {
@@ -39,7 +40,7 @@ impl<'a> Scene<'a> {
             Some(&[(v, _)]) if failure.reject.code == Code::StoreType => Some(v),
             _ => None,
         };
-        let names = Names { signature, state: &failure.state, stored };
+        let names = Names { arch: module.arch, signature, state: &failure.state, stored };
         let at = failure.reject.at;
         let code = program.segment(at, 1).map_or(&[][..], |s| s.bytes_at(at));
         let insn = decode(program.arch, code, at).ok();
@@ -135,7 +136,7 @@ impl<'a> Scene<'a> {
 /// What to write at the instruction itself.
 pub(super) fn label(s: &Scene<'_>) -> String {
     if let Some(r) = s.reject.reg {
-        return format!("{} is {}", register(r), s.view().word(s.word(Reg(r))));
+        return format!("{} is {}", register(s.names.arch, r.into()), s.view().word(s.word(Reg(r))));
     }
     let about_memory = matches!(
         s.reject.code,
@@ -148,14 +149,14 @@ pub(super) fn label(s: &Scene<'_>) -> String {
         return format!("{verb} {what} at offset {} {to} {}", s.names.term(&off), s.view().object(object));
     }
     match (s.reject.code, s.pointer()) {
-        (Code::NotPointer, Some((r, word))) => format!("{} is {}", register(r.0), s.view().word(word)),
-        (Code::FrameOpen, _) => format!("rsp is {} bytes below the return address", -s.state().depth),
+        (Code::NotPointer, Some((r, word))) => {
+            format!("{} is {}", register(s.names.arch, r.0.into()), s.view().word(word))
+        }
+        (Code::FrameOpen, _) => {
+            format!("{} is {} bytes below the return address", s.names.stack(), -s.state().depth)
+        }
         _ => String::new(),
     }
-}
-
-fn register(r: u8) -> &'static str {
-    REGISTERS[usize::from(r) & 15]
 }
 
 /// What to do about it.
@@ -164,15 +165,15 @@ pub(super) fn helps(s: &Scene<'_>) -> Vec<String> {
     let zero = s.reject.why.contains("may be 0");
     match (s.reject.code, s.pointer()) {
         (Code::NotPointer, Some((r, _))) if zero => {
-            let r = register(r.0);
+            let r = register(s.names.arch, r.0.into());
             all = vec![format!("leave before this if it is: `test {r}, {r}`, `jz .none`")];
         }
         (Code::NotPointer, Some((r, _))) if s.reject.why.contains("may be an error number") => {
-            let r = register(r.0);
+            let r = register(s.names.arch, r.0.into());
             all = vec![format!("leave before this if it is one: `cmp {r}, -4095`, `jae .failed`")];
         }
         (Code::NotPointer, Some((r, Word::Any))) if s.calls() => {
-            let r = register(r.0);
+            let r = register(s.names.arch, r.0.into());
             all = vec![format!(
                 "calls change {r}: keep the pointer in rbx, rbp or r12 to r15 (saved with `push` and restored with `pop`), or on the stack"
             )];

@@ -1,6 +1,7 @@
 //! The control flow of a function: where its labels are, and which registers are live there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use talcore::arch::Arch;
 use talcore::guide::Ghost;
 use talcore::program::{Function, ObjectKind, Program};
 use talcore::types::{RegSet, Sig, WordId};
@@ -185,6 +186,14 @@ fn registers(list: &[(u8, talcore::types::WordId)]) -> RegSet {
     list.iter().fold(0, |set, (r, _)| set | 1 << r)
 }
 
+/// The registers in which arguments may come: those that a call changes, and on IA-32, which has few, any.
+fn arguments(arch: Arch) -> RegSet {
+    match arch {
+        Arch::Amd64 => 0x0fc7,
+        Arch::Ia32 => 0x00ef,
+    }
+}
+
 fn effect(program: &Program<'_>, function: &Function, own: &Sig, i: &Insn) -> Effect {
     use Op::*;
     let mut e = Effect { reads: 0, writes: 0, falls: true };
@@ -245,12 +254,11 @@ fn effect(program: &Program<'_>, function: &Function, own: &Sig, i: &Insn) -> Ef
             }
         }
         CallInd if i.args[0] == Arg::Mem && i.mem.disp as u64 == program.gate && i.mem.base.is_none() => {
-            // rax rdi rsi rdx r10 r8 r9
-            e.reads = 1 << 0 | 1 << 7 | 1 << 6 | 1 << 2 | 1 << 10 | 1 << 8 | 1 << 9;
+            e.reads = program.abi.inputs;
             e.writes = program.abi.clobbers;
         }
         // What an unknown callee needs: any register that carries arguments.
-        CallInd => e.reads |= 0x03c7 | 1 << 10 | 1 << 11,
+        CallInd => e.reads |= arguments(program.arch),
         Ret | RetImm => e = Effect { reads: leave, writes: 0, falls: false },
         Ud2 => e = Effect { reads: 0, writes: 0, falls: false },
         Jmp => {
@@ -270,7 +278,7 @@ fn effect(program: &Program<'_>, function: &Function, own: &Sig, i: &Insn) -> Ef
         }
         JmpInd => {
             e.falls = false;
-            e.reads |= own.preserved | 0x03c7 | 1 << 10 | 1 << 11;
+            e.reads |= own.preserved | arguments(program.arch);
         }
         _ => {}
     }

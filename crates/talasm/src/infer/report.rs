@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::advice::{self, Scene};
-use super::words::{Names, REGISTERS, View};
+use super::words::{Names, View};
 use crate::encode::Encoded;
 use crate::encode::image::Image;
 use crate::ir::{Item, LabelId, Module, Span};
@@ -14,8 +14,8 @@ use talcore::guide::Ghost;
 use talcore::program::Program;
 use talcore::state::{STATIC, State};
 use talcore::verdict::{Code, Reject};
-use talnote::print::number;
 use talnote::print::state::StatePrinter;
+use talnote::print::{number, register};
 
 /// A problem with the module as a whole.
 pub(super) fn whole(message: String) -> Problem {
@@ -118,7 +118,7 @@ fn goal(scene: &Scene<'_>) -> Vec<String> {
         None => format!("needed: {}", names.fact(&goal)),
     });
     let mut known: Vec<String> = match &whole {
-        Some((r, _)) => vec![names.range(REGISTERS[*r], scene.interval(*r))],
+        Some((r, _)) => vec![names.range(register(names.arch, *r), scene.interval(*r))],
         None => {
             goal.summands().iter().map(|(v, _)| names.range(&names.var(*v), facts.interval(*v))).collect()
         }
@@ -131,7 +131,9 @@ fn goal(scene: &Scene<'_>) -> Vec<String> {
     notes.push(format!("known: {}", known.join(", ")));
     if let Some(example) = counterexample(facts, &goal) {
         let list: Vec<String> = match &whole {
-            Some((r, _)) => scene.value(*r, &example).map(|c| format!("{} = {}", REGISTERS[*r], number(c))),
+            Some((r, _)) => {
+                scene.value(*r, &example).map(|c| format!("{} = {}", register(names.arch, *r), number(c)))
+            }
             None => None,
         }
         .map_or_else(
@@ -156,7 +158,8 @@ pub(super) fn states(
     for (id, &at) in encoded.functions[f].labels.iter().enumerate() {
         let Ok(i) = labels.binary_search_by_key(&u64::from(at), |l| l.0) else { continue };
         let state = &labels[i].1;
-        let names = Names { signature: &module.functions[f].var_names, state, stored: None };
+        let names =
+            Names { arch: module.arch, signature: &module.functions[f].var_names, state, stored: None };
         let view = View { program, module, structs, image, names: &names };
         let object = |o: u32| view.static_name(STATIC + o).unwrap_or("?").to_string();
         let printer = StatePrinter {

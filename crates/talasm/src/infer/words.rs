@@ -2,22 +2,18 @@
 
 use crate::encode::image::Image;
 use crate::ir::Module;
+use talcore::arch::Arch;
 use talcore::engine::under;
 use talcore::facts::Interval;
 use talcore::program::{ObjectKind, Program};
 use talcore::state::{Lay, LocId, STATIC, State, Word};
 use talcore::term::{Term, Var};
 use talcore::types::{Mode, WordTy};
-use talnote::print::{Printer, number};
-
-/// The general registers by hardware number.
-pub(super) const REGISTERS: [&str; 16] = [
-    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-    "r15",
-];
+use talnote::print::{Printer, number, register};
 
 /// Names for the variables of a state: those of the signature, else where the value is.
 pub(super) struct Names<'a> {
+    pub(super) arch: Arch,
     pub(super) signature: &'a [String],
     pub(super) state: &'a State,
     /// The variable that is the value which the instruction stores.
@@ -25,6 +21,11 @@ pub(super) struct Names<'a> {
 }
 
 impl Names<'_> {
+    /// The stack pointer.
+    pub(super) fn stack(&self) -> &'static str {
+        register(self.arch, 4)
+    }
+
     /// A variable.
     pub(super) fn var(&self, v: Var) -> String {
         if let Some(name) = self.signature.get(v as usize) {
@@ -32,10 +33,10 @@ impl Names<'_> {
         }
         let holds = |w: &Word| matches!(w, Word::Int(t) if t.as_var() == Some(v));
         if let Some(r) = self.state.regs.iter().position(holds) {
-            return REGISTERS[r].to_string();
+            return register(self.arch, r).to_string();
         }
         if let Some(slot) = self.state.frame.iter().find(|s| s.word.as_ref().is_some_and(holds)) {
-            return format!("[rsp + {}]", slot.off - self.state.depth);
+            return format!("[{} + {}]", self.stack(), slot.off - self.state.depth);
         }
         match self.stored == Some(v) {
             true => "the value".to_string(),
@@ -94,8 +95,9 @@ impl Names<'_> {
             if t.summands().len() < 2 {
                 return None;
             }
-            let above = goal.sub(t)?.as_const().map(|c| format!("{} <= {}", number(-c), REGISTERS[r]));
-            let below = goal.add(t)?.as_const().map(|c| format!("{} <= {}", REGISTERS[r], number(c)));
+            let name = register(self.arch, r);
+            let above = goal.sub(t)?.as_const().map(|c| format!("{} <= {name}", number(-c)));
+            let below = goal.add(t)?.as_const().map(|c| format!("{name} <= {}", number(c)));
             Some((r, above.or(below)?))
         })
     }
@@ -114,7 +116,8 @@ pub(super) struct View<'a> {
 impl View<'_> {
     /// For types.
     pub(super) fn printer(&self) -> Printer<'_> {
-        Printer { structs: self.structs, ..Printer::new(&self.program.types) }
+        let word_bits = self.program.arch.word_bits();
+        Printer { structs: self.structs, word_bits, ..Printer::new(&self.program.types) }
     }
 
     /// A word for people.
@@ -131,7 +134,7 @@ impl View<'_> {
             }
             Word::Sp(e) => {
                 let above = e.offset(-i128::from(self.names.state.depth)).unwrap_or_default();
-                format!("an address in the frame, rsp + {}", self.names.term(&above))
+                format!("an address in the frame, {} + {}", self.names.stack(), self.names.term(&above))
             }
             Word::Opt(_, ty, _) => match self.program.types.word(*ty) {
                 WordTy::Of(..) => "a word of the type that a variable stands for".to_string(),
@@ -140,7 +143,7 @@ impl View<'_> {
                 _ => "a pointer that may be 0".to_string(),
             },
             Word::Fn(sig) => format!("a code pointer, {}", self.printer().sig(*sig)),
-            Word::Entry(r) => format!("what the caller had in {}", REGISTERS[usize::from(*r) & 15]),
+            Word::Entry(r) => format!("what the caller had in {}", register(self.names.arch, (*r).into())),
             Word::Var(_) => "a word of a type variable".to_string(),
             Word::Restorer => "the address of the signal restorer".to_string(),
         }

@@ -108,7 +108,7 @@ fn shipped_examples() {
         }
     }
     todo.sort();
-    let abi = Abi::amd64(&mut Default::default());
+    let abi = Abi::of(talcore::arch::Arch::Amd64, &mut Default::default());
     let mut interfaces: Vec<(String, String)> = Vec::new();
     while !todo.is_empty() {
         let before = todo.len();

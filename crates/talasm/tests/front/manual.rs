@@ -12,7 +12,7 @@ const GRAMMAR: &str = include_str!("../../../../docs/grammar.md");
 
 #[test]
 fn examples_are_assembled() {
-    let abi = Abi::amd64(&mut Default::default());
+    let abi = Abi::of(talcore::arch::Arch::Amd64, &mut Default::default());
     let (mut count, mut failed) = (0, Vec::new());
     for block in MANUAL.split("\n```tal\n").skip(1) {
         let text = block.split("```").next().unwrap();

@@ -25,7 +25,7 @@
 //!
 //! `;` starts a comment. A name in a result that no binder binds is a result variable.
 
-use super::arch::{ARCHS, Arch};
+use super::conventions::{ARCHS, Arch};
 use super::lex::{Lexer, Token};
 use super::{Abi, AbiError, Entry, Param, ParamKind};
 use crate::facts::{Facts, Interval};
@@ -63,7 +63,14 @@ pub(super) fn table(text: &'static str, types: &mut Types) -> Result<Abi> {
         }
     }
     entries.sort_by_key(|e| e.number);
-    Ok(Abi { entries, word_bits: arch.id.word_bits(), clobbers: arch.clobbers, handler: arch.handler })
+    Ok(Abi {
+        entries,
+        word_bits: arch.id.word_bits(),
+        clobbers: arch.clobbers,
+        handler: arch.handler,
+        handler_flags: arch.handler_flags,
+        inputs: arch.regs.iter().fold(0, |set, r| set | 1 << r.1.0),
+    })
 }
 
 struct Parser<'t> {

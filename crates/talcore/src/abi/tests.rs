@@ -7,14 +7,20 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec;
 
-fn amd64() -> (Abi, Types) {
-    let mut types = Types::default();
-    let abi = Abi::parse(AMD64, &mut types).unwrap_or_else(|e| {
-        let line = AMD64.get(..e.at).unwrap_or("").lines().count();
-        panic!("line {line}: expected {}", e.expected)
+fn read(arch: Arch) -> (Abi, Types) {
+    let (mut types, text) = (Types::default(), table(arch));
+    let abi = Abi::parse(text, &mut types).unwrap_or_else(|e| {
+        let line = text.get(..e.at).unwrap_or("").lines().count();
+        panic!("{arch:?}: line {line}: expected {}", e.expected)
     });
     (abi, types)
 }
+
+fn amd64() -> (Abi, Types) {
+    read(Arch::Amd64)
+}
+
+const BOTH: [Arch; 2] = [Arch::Amd64, Arch::Ia32];
 
 /// The type that an entry gives to a register.
 fn param(e: &Entry, reg: u8) -> Option<&ParamKind> {
@@ -22,11 +28,13 @@ fn param(e: &Entry, reg: u8) -> Option<&ParamKind> {
 }
 
 #[test]
-fn the_table_parses_completely() {
-    let (abi, _) = amd64();
-    let names: BTreeSet<_> = abi.iter().map(|e| e.name).collect();
-    assert!(names.len() >= 60, "{} calls", names.len());
-    assert_eq!(abi.iter().count(), AMD64.lines().filter(|l| l.starts_with("sys ")).count());
+fn the_tables_parse_completely() {
+    for arch in BOTH {
+        let (abi, _) = read(arch);
+        let names: BTreeSet<_> = abi.iter().map(|e| e.name).collect();
+        assert!(names.len() >= 180, "{} calls", names.len());
+        assert_eq!(abi.iter().count(), table(arch).lines().filter(|l| l.starts_with("sys ")).count());
+    }
 }
 
 #[test]
@@ -43,10 +51,10 @@ fn a_number_has_one_name_and_a_name_one_number() {
 }
 
 /// Every word that a key admits, as far as it matters for comparing keys.
-fn covers(a: &ParamKind, b: &ParamKind) -> bool {
+fn covers(a: &ParamKind, b: &ParamKind, bits: u32) -> bool {
     match b {
-        ParamKind::Const(c) => a.admits(Some(*c & Interval::unsigned(64).hi), 64),
-        ParamKind::OneOf(list) => list.iter().all(|c| covers(a, &ParamKind::Const(*c))),
+        ParamKind::Const(c) => a.admits(Some(*c & Interval::unsigned(bits).hi), bits),
+        ParamKind::OneOf(list) => list.iter().all(|c| covers(a, &ParamKind::Const(*c), bits)),
         ParamKind::Mask(m) => matches!(a, ParamKind::Mask(n) if m & !n == 0),
         _ => false,
     }
@@ -54,41 +62,45 @@ fn covers(a: &ParamKind, b: &ParamKind) -> bool {
 
 #[test]
 fn no_form_hides_a_later_one() {
-    let (abi, _) = amd64();
-    for e in abi.iter() {
-        let earlier = abi.entries_for(e.number).take_while(|f| f.text != e.text);
-        for f in earlier {
-            let hidden = f
-                .params
-                .iter()
-                .filter(|p| p.kind.is_key())
-                .all(|p| param(e, p.reg).is_some_and(|k| covers(&p.kind, k)));
-            assert!(!hidden, "{}: {} is hidden by {}", e.name, e.text, f.text);
+    for arch in BOTH {
+        let (abi, _) = read(arch);
+        for e in abi.iter() {
+            let earlier = abi.entries_for(e.number).take_while(|f| f.text != e.text);
+            for f in earlier {
+                let hidden = f
+                    .params
+                    .iter()
+                    .filter(|p| p.kind.is_key())
+                    .all(|p| param(e, p.reg).is_some_and(|k| covers(&p.kind, k, abi.word_bits)));
+                assert!(!hidden, "{}: {} is hidden by {}", e.name, e.text, f.text);
+            }
         }
     }
 }
 
 #[test]
 fn variables_are_words_and_sizes_stay_in_range() {
-    let (abi, types) = amd64();
-    let word = Interval::unsigned(64);
-    for e in abi.iter() {
-        let mut facts = crate::facts::Facts::default();
-        for v in &e.vars {
-            assert!(v.within(&word), "{}", e.name);
-            facts.fresh(*v);
-        }
-        for p in &e.params {
-            let (ParamKind::Word(w) | ParamKind::Nullable(w)) = p.kind else { continue };
-            match types.word(w) {
-                WordTy::Ptr(mode, l) => {
-                    let Layout::Bytes(n) = types.layout(*l) else { panic!("{}", e.name) };
-                    assert!(facts.evidently_in(n, word), "{}", e.name);
-                    assert!(mode.borrow() || *mode == Mode::Own && whole_pages(&facts, n), "{}", e.name);
+    for arch in BOTH {
+        let (abi, types) = read(arch);
+        let word = Interval::unsigned(abi.word_bits);
+        for e in abi.iter() {
+            let mut facts = crate::facts::Facts::default();
+            for v in &e.vars {
+                assert!(v.within(&word), "{}", e.name);
+                facts.fresh(*v);
+            }
+            for p in &e.params {
+                let (ParamKind::Word(w) | ParamKind::Nullable(w)) = p.kind else { continue };
+                match types.word(w) {
+                    WordTy::Ptr(mode, l) => {
+                        let Layout::Bytes(n) = types.layout(*l) else { panic!("{}", e.name) };
+                        assert!(facts.evidently_in(n, word), "{}", e.name);
+                        assert!(mode.borrow() || *mode == Mode::Own && whole_pages(&facts, n), "{}", e.name);
+                    }
+                    WordTy::Int(t) => assert!(facts.evidently_in(t, word), "{}", e.name),
+                    WordTy::Range(i) => assert_eq!(*i, word),
+                    other => panic!("{}: {other:?}", e.name),
                 }
-                WordTy::Int(t) => assert!(facts.evidently_in(t, word), "{}", e.name),
-                WordTy::Range(i) => assert_eq!(*i, word),
-                other => panic!("{}: {other:?}", e.name),
             }
         }
     }
@@ -104,14 +116,18 @@ fn whole_pages(facts: &crate::facts::Facts, size: &Term) -> bool {
 /// Calls that round their lengths have a length of whole pages.
 #[test]
 fn lengths_that_the_kernel_rounds_are_whole_pages() {
-    let (abi, types) = amd64();
-    for name in ["mmap", "munmap", "madvise"] {
-        for e in abi.entries_for(abi.by_name(name).unwrap_or(0)) {
+    let calls = [(Arch::Amd64, "mmap", SI), (Arch::Ia32, "mmap2", CX)];
+    let more = ["munmap", "madvise"].map(|name| [(Arch::Amd64, name, SI), (Arch::Ia32, name, CX)]);
+    for (arch, name, size) in calls.into_iter().chain(more.into_iter().flatten()) {
+        let (abi, types) = read(arch);
+        let entries: Vec<_> = abi.entries_for(abi.by_name(name).unwrap_or(0)).collect();
+        assert!(!entries.is_empty(), "{name}");
+        for e in entries {
             let mut facts = crate::facts::Facts::default();
             for v in &e.vars {
                 facts.fresh(*v);
             }
-            let Some(ParamKind::Word(w)) = param(e, SI) else { panic!("{name}") };
+            let Some(ParamKind::Word(w)) = param(e, size) else { panic!("{name}") };
             assert!(matches!(types.word(*w), WordTy::Int(n) if whole_pages(&facts, n)), "{name}");
         }
     }
@@ -119,24 +135,27 @@ fn lengths_that_the_kernel_rounds_are_whole_pages() {
 
 #[test]
 fn results_are_words_and_errors_fit() {
-    let (abi, types) = amd64();
-    for e in abi.iter() {
-        assert_eq!(e.noreturn, e.results.is_empty(), "{}", e.name);
-        if let [(0, w)] = e.results[..]
-            && let WordTy::Res(owned) = types.word(w)
-        {
-            assert!(matches!(types.pointer(*owned), Some((Mode::Own | Mode::Shared, _))), "{}", e.name);
-            assert!(e.result_vars.is_empty() && e.result_facts.is_empty(), "{}", e.name);
-            continue;
-        }
-        assert_eq!(e.results.len(), e.result_vars.len(), "{}", e.name);
-        for (&(reg, w), range) in e.results.iter().zip(&e.result_vars) {
-            assert_eq!(reg, 0);
-            assert!(matches!(types.word(w), WordTy::Int(t) if t.scope() as usize == e.vars.len() + 1));
-            // One word for each integer: the interval is no longer than 2^W.
-            let lowest = if e.name == "ioctl" { -(1 << 31) } else { -4095 };
-            assert!(range.lo >= lowest && range.hi < POS_INF && range.lo <= range.hi, "{}", e.name);
-            assert!(range.hi - range.lo < 1 << 64, "{}", e.name);
+    for arch in BOTH {
+        let (abi, types) = read(arch);
+        for e in abi.iter() {
+            assert_eq!(e.noreturn, e.results.is_empty(), "{}", e.name);
+            if let [(0, w)] = e.results[..]
+                && let WordTy::Res(owned) = types.word(w)
+            {
+                assert!(matches!(types.pointer(*owned), Some((Mode::Own | Mode::Shared, _))), "{}", e.name);
+                assert!(e.result_vars.is_empty() && e.result_facts.is_empty(), "{}", e.name);
+                continue;
+            }
+            assert_eq!(e.results.len(), e.result_vars.len(), "{}", e.name);
+            for (&(reg, w), range) in e.results.iter().zip(&e.result_vars) {
+                assert_eq!(reg, 0);
+                assert!(matches!(types.word(w), WordTy::Int(t) if t.scope() as usize == e.vars.len() + 1));
+                // One word for each integer: the interval is no longer than 2^W.
+                let any = e.name == "ioctl" && arch == Arch::Amd64;
+                let lowest = if any { -(1 << 31) } else { -4095 };
+                assert!(range.lo >= lowest && range.hi < POS_INF && range.lo <= range.hi, "{}", e.name);
+                assert!(range.hi - range.lo < 1 << abi.word_bits, "{}", e.name);
+            }
         }
     }
 }
@@ -191,6 +210,7 @@ fn counts_fit_the_kernels_c_types() {
     }
 }
 
+const CX: u8 = 1;
 const DI: u8 = 7;
 const SI: u8 = 6;
 const DX: u8 = 2;
@@ -334,6 +354,85 @@ fn flags_that_outlive_the_call_are_refused() {
     assert!(typed("getrusage", &[(DI, 0xffff_ffff)]) && typed("getrusage", &[(DI, (1 << 64) - 1)]));
 }
 
+/// The names on AMD64 of calls that have another one on IA-32.
+const OTHER_NAMES: [(&str, &str); 16] = [
+    ("stat64", "stat"),
+    ("lstat64", "lstat"),
+    ("fstat64", "fstat"),
+    ("fstatat64", "newfstatat"),
+    ("mmap2", "mmap"),
+    ("ppoll_time64", "ppoll"),
+    ("pselect6_time64", "pselect6"),
+    ("_newselect", "select"),
+    ("clock_gettime64", "clock_gettime"),
+    ("clock_settime64", "clock_settime"),
+    ("clock_getres_time64", "clock_getres"),
+    ("clock_nanosleep_time64", "clock_nanosleep"),
+    ("utimensat_time64", "utimensat"),
+    ("timerfd_settime64", "timerfd_settime"),
+    ("timerfd_gettime64", "timerfd_gettime"),
+    ("rt_sigtimedwait_time64", "rt_sigtimedwait"),
+];
+/// Calls on IA-32 whose arguments are others: positions in two words, sizes of structures, commands.
+const OTHER_ARGUMENTS: [&str; 16] = [
+    "_llseek",
+    "ugetrlimit",
+    "fadvise64_64",
+    "fallocate",
+    "fcntl64",
+    "fstatfs64",
+    "ftruncate64",
+    "getrusage",
+    "pread64",
+    "preadv",
+    "pwrite64",
+    "pwritev",
+    "readahead",
+    "sendfile64",
+    "statfs64",
+    "truncate64",
+];
+
+/// What selects behaviour, is looked at, or goes to a place is the same on both architectures, argument by argument.
+#[test]
+fn the_tables_agree() {
+    let ((amd64, types), (ia32, narrow)) = (read(Arch::Amd64), read(Arch::Ia32));
+    let order = [(7, 3), (6, 1), (2, 2), (10, 6), (8, 7), (9, 5)];
+    let mut compared = 0;
+    for e in ia32.iter().filter(|e| !OTHER_ARGUMENTS.contains(&e.name)) {
+        let name = OTHER_NAMES.iter().find(|n| n.0 == e.name).map_or(e.name, |n| n.1);
+        let name = amd64.by_name(name).or_else(|| amd64.by_name(name.strip_suffix("32")?));
+        let number = name.unwrap_or_else(|| panic!("{} is no call of AMD64", e.name));
+        let alike = |f: &Entry| {
+            f.noreturn == e.noreturn
+                && f.vars.len() == e.vars.len()
+                && f.params.len() == e.params.len()
+                && order.iter().all(|&(wide, reg)| match (param(f, wide), param(e, reg)) {
+                    (None, None) => true,
+                    (
+                        Some(ParamKind::Word(a) | ParamKind::Nullable(a)),
+                        Some(ParamKind::Word(b) | ParamKind::Nullable(b)),
+                    ) => match (types.word(*a), narrow.word(*b)) {
+                        (WordTy::Ptr(a, _), WordTy::Ptr(b, _)) => a == b,
+                        (WordTy::Int(a), WordTy::Int(b)) => a == b,
+                        (WordTy::Range(_), WordTy::Range(_)) => true,
+                        _ => false,
+                    },
+                    // The size of a structure that is passed beside it.
+                    (Some(ParamKind::Const(_)), Some(ParamKind::Const(_))) => true,
+                    (Some(ParamKind::Vector { count, total, .. }), Some(b)) => {
+                        matches!(b, ParamKind::Vector { count: c, total: t, .. } if (c, t) == (count, total))
+                    }
+                    (Some(a), Some(b)) => a == b || e.name == "getrusage",
+                    _ => false,
+                })
+        };
+        assert!(amd64.entries_for(number).any(alike), "{}: {}", e.name, e.text);
+        compared += 1;
+    }
+    assert!(compared > 150, "{compared} compared");
+}
+
 #[test]
 fn keys_come_first_then_what_binds() {
     let (abi, types) = amd64();
@@ -358,7 +457,7 @@ fn keys_come_first_then_what_binds() {
 #[test]
 fn types_are_made_once_and_appended() {
     let mut types = Types { words: vec![WordTy::Var(7)], ..Types::default() };
-    let abi = Abi::amd64(&mut types);
+    let abi = Abi::of(Arch::Amd64, &mut types);
     assert_eq!(types.words[0], WordTy::Var(7));
     for (i, w) in types.words.iter().enumerate() {
         assert!(!types.words[..i].contains(w), "{w:?} twice");
@@ -445,7 +544,7 @@ fn broken_tables_are_refused() {
 fn no_text_makes_the_parser_panic() {
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..300 {
-        let mut text: Vec<u8> = AMD64.bytes().collect();
+        let mut text: Vec<u8> = table(BOTH[random.usize(..2)]).bytes().collect();
         text.truncate(random.usize(0..4000));
         for _ in 0..random.usize(0..4) {
             if text.is_empty() {

@@ -21,8 +21,6 @@ use alloc::vec::Vec;
 
 /// The most parts of an array for the kernel that is looked at word by word.
 const MOST_PARTS: i64 = 64;
-/// The flag of an action that says that it has a restorer.
-const SA_RESTORER: u64 = 0x0400_0000;
 /// The size of a set of signals.
 const MASK_BYTES: i64 = 8;
 
@@ -240,10 +238,11 @@ impl<'a, G: Guide> Engine<'a, G> {
             // SIG_DFL and SIG_IGN.
             Word::Int(t) if matches!(t.as_const(), Some(0 | 1)) => Ok(()),
             Word::Fn(sig) if self.handles(sig) => {
-                if set & SA_RESTORER == 0 || restorer != Word::Restorer {
+                let needs = self.program.abi.handler_flags;
+                if set & needs != needs || restorer != Word::Restorer {
                     return self.reject(
                         Code::ArgType,
-                        "a handler needs SA_RESTORER (0x04000000) and the address of `__tal_restorer`",
+                        "a handler needs SA_RESTORER (0x04000000), on IA-32 also SA_SIGINFO (4), and the address of `__tal_restorer`",
                     );
                 }
                 Ok(())

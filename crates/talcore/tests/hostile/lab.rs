@@ -131,7 +131,7 @@ impl Lab {
         let all = |n: usize| (0, n as u32);
         let Types { words, layouts, sigs, .. } = &self.types;
         let types = TypeBase { words: all(words.len()), layouts: all(layouts.len()), sigs: all(sigs.len()) };
-        let abi = Abi::amd64(&mut self.types);
+        let abi = Abi::of(talcore::arch::Arch::Amd64, &mut self.types);
         let shapes = Shapes::of(&mut self.types, Arch::Amd64)
             .map_err(|why| Reject::new(Code::IllFormedType, 0, why))?;
         let codes = unite_words(&mut self.types, 1 << 20);

@@ -90,8 +90,15 @@ pub(super) fn rows() -> Vec<(&'static str, Vec<Form>, Prefixes)> {
         ),
         ("movsxd", forms! { Movsxd_r64_rm32 [R64, RM32]; }, None),
         ("xchg", exchanges(), Lock),
-        ("push", forms! { Push_r64 [R64]; Push_rm64 [M64]; Pushq_imm8 [S64]; Pushq_imm32 [X32]; }, None),
-        ("pop", forms! { Pop_r64 [R64]; Pop_rm64 [M64]; }, None),
+        (
+            "push",
+            forms! {
+                Push_r64 [R64]; Push_rm64 [M64]; Pushq_imm8 [S64]; Pushq_imm32 [X32];
+                Push_r32 [R32]; Push_rm32 [M32]; Pushd_imm8 [S32]; Pushd_imm32 [I32];
+            },
+            None,
+        ),
+        ("pop", forms! { Pop_r64 [R64]; Pop_rm64 [M64]; Pop_r32 [R32]; Pop_rm32 [M32]; }, None),
         (
             "add",
             arithmetic! { Add_rm64_r64 Add_rm32_r32 Add_rm16_r16 Add_rm8_r8
@@ -157,8 +164,16 @@ pub(super) fn rows() -> Vec<(&'static str, Vec<Form>, Prefixes)> {
             None,
         ),
         ("test", tests(), None),
-        ("inc", unary! { Inc_rm8 Inc_rm16 Inc_rm32 Inc_rm64 }, Lock),
-        ("dec", unary! { Dec_rm8 Dec_rm16 Dec_rm32 Dec_rm64 }, Lock),
+        (
+            "inc",
+            forms! { Inc_r32 [R32]; Inc_r16 [R16]; Inc_rm64 [RM64]; Inc_rm32 [RM32]; Inc_rm8 [RM8]; Inc_rm16 [RM16]; },
+            Lock,
+        ),
+        (
+            "dec",
+            forms! { Dec_r32 [R32]; Dec_r16 [R16]; Dec_rm64 [RM64]; Dec_rm32 [RM32]; Dec_rm8 [RM8]; Dec_rm16 [RM16]; },
+            Lock,
+        ),
         ("neg", unary! { Neg_rm8 Neg_rm16 Neg_rm32 Neg_rm64 }, Lock),
         ("not", unary! { Not_rm8 Not_rm16 Not_rm32 Not_rm64 }, Lock),
         ("mul", unary! { Mul_rm8 Mul_rm16 Mul_rm32 Mul_rm64 }, None),
@@ -251,7 +266,7 @@ pub(super) fn rows() -> Vec<(&'static str, Vec<Form>, Prefixes)> {
         ("bswap", forms! { Bswap_r64 [R64]; Bswap_r32 [R32]; }, None),
         ("cmpxchg", rm_reg! { Cmpxchg_rm8_r8 Cmpxchg_rm16_r16 Cmpxchg_rm32_r32 Cmpxchg_rm64_r64 }, Lock),
         ("xadd", rm_reg! { Xadd_rm8_r8 Xadd_rm16_r16 Xadd_rm32_r32 Xadd_rm64_r64 }, Lock),
-        ("ret", forms! { Retnq []; Retnq_imm16 [U16]; }, None),
+        ("ret", forms! { Retnq []; Retnq_imm16 [U16]; Retnd []; Retnd_imm16 [U16]; }, None),
         ("nop", forms! { Nopd []; }, None),
     ]
 }

@@ -7,9 +7,22 @@ use crate::encode::table::{self, Entry, Prefixes};
 use crate::ir::*;
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
 use std::process::Command;
+use talcore::arch::Arch;
 
 /// Operands that have a property.
-fn samples(prop: Props) -> Vec<Operand> {
+fn samples(arch: Arch, prop: Props) -> Vec<Operand> {
+    let mut all = samples_of_both(prop);
+    all.retain(|o| match (arch, o) {
+        (Arch::Amd64, _) => true,
+        (_, Operand::Reg(RegOp::Gpr(n, 1), _)) => *n < 4,
+        (_, Operand::Reg(RegOp::Gpr(n, _) | RegOp::Xmm(n), _)) => *n < 8,
+        (_, Operand::Mem(m)) => m.base.is_none_or(|r| r < 8) && m.index.is_none_or(|i| i.0 < 8),
+        _ => true,
+    });
+    all
+}
+
+fn samples_of_both(prop: Props) -> Vec<Operand> {
     let memory = |bytes: u8| {
         vec![
             mem(Some(bytes), Some(0), None, 0),
@@ -20,6 +33,7 @@ fn samples(prop: Props) -> Vec<Operand> {
             mem(Some(bytes), None, Some((9, 4)), 0x1234),
             mem(Some(bytes), None, Some((3, 2)), 0),
             mem(Some(bytes), Some(7), Some((4, 1)), 127),
+            mem(Some(bytes), Some(6), Some((1, 4)), 0x1234_5678),
         ]
     };
     let registers = |bytes: u8| [0, 1, 3, 4, 7, 8, 15].map(|n| reg(n, bytes)).to_vec();
@@ -60,15 +74,15 @@ fn samples(prop: Props) -> Vec<Operand> {
     }
 }
 
-fn all_samples(props: Props) -> Vec<Operand> {
-    (0..32).map(|b| props & (1 << b)).filter(|&p| p != 0).flat_map(samples).collect()
+fn all_samples(arch: Arch, props: Props) -> Vec<Operand> {
+    (0..32).map(|b| props & (1 << b)).filter(|&p| p != 0).flat_map(|p| samples(arch, p)).collect()
 }
 
 /// Every mnemonic with operands for every form.
-pub(super) fn every_form() -> Vec<Item> {
+pub(super) fn every_form(arch: Arch) -> Vec<Item> {
     let mut all = Vec::new();
-    for name in table::mnemonics() {
-        let row = table::find(name).unwrap();
+    for name in table::mnemonics(arch) {
+        let row = table::find(arch, name).unwrap();
         match &row.entry {
             Entry::Fixed(_) => {
                 all.push(instr(name, vec![]));
@@ -85,7 +99,7 @@ pub(super) fn every_form() -> Vec<Item> {
             Entry::Forms(forms) | Entry::Jmp(forms) | Entry::Call(forms) => {
                 for form in forms {
                     let columns: Vec<Vec<Operand>> =
-                        form.ops.iter().take(form.arity()).map(|&o| all_samples(o)).collect();
+                        form.ops.iter().take(form.arity()).map(|&o| all_samples(arch, o)).collect();
                     for operands in pairs(&columns) {
                         let lockable = matches!(operands.first(), Some(Operand::Mem(_)));
                         if row.prefixes == Prefixes::Lock && lockable {
@@ -139,7 +153,8 @@ const NAMES: [[&str; 16]; 4] = [
 ];
 
 /// An operand in the Intel syntax of GNU as.
-fn gas_operand(o: &Operand) -> String {
+fn gas_operand(arch: Arch, o: &Operand) -> String {
+    let address = &NAMES[if arch == Arch::Amd64 { 3 } else { 2 }];
     match o {
         Operand::Reg(RegOp::Gpr(n, bytes), _) => NAMES[bytes.trailing_zeros() as usize][*n as usize].into(),
         Operand::Reg(RegOp::High(n), _) => ["ah", "ch", "dh", "bh"][*n as usize].into(),
@@ -149,10 +164,10 @@ fn gas_operand(o: &Operand) -> String {
             let size =
                 ["byte", "word", "dword", "qword", "xmmword"][m.size.unwrap().trailing_zeros() as usize];
             let mut parts = Vec::new();
-            parts.extend(m.base.map(|b| NAMES[3][b as usize].to_string()));
+            parts.extend(m.base.map(|b| address[b as usize].to_string()));
             parts.extend(m.index.map(|(r, s)| match s {
-                1 => NAMES[3][r as usize].to_string(),
-                _ => format!("{s}*{}", NAMES[3][r as usize]),
+                1 => address[r as usize].to_string(),
+                _ => format!("{s}*{}", address[r as usize]),
             }));
             format!("{size} ptr [{}{:+}]", parts.join("+"), m.disp)
         }
@@ -160,7 +175,7 @@ fn gas_operand(o: &Operand) -> String {
     }
 }
 
-fn gas_line(item: &Item) -> String {
+fn gas_line(arch: Arch, item: &Item) -> String {
     let Item::Instr(i) = item else { unreachable!() };
     let prefix = match i.prefix {
         Some(Prefix::Lock) => "lock ",
@@ -168,10 +183,12 @@ fn gas_line(item: &Item) -> String {
         Some(Prefix::Repne) => "repne ",
         None => "",
     };
-    let operands: Vec<String> = i.operands.iter().map(gas_operand).collect();
+    let operands: Vec<String> = i.operands.iter().map(|o| gas_operand(arch, o)).collect();
     // Names that GNU as keeps for the 4-byte immediate.
     let name = match (i.mnemonic.as_str(), &i.operands[..]) {
-        ("mov", [_, Operand::Imm(v, _)]) if *v >> 32 != 0 && *v >> 31 != -1 => "movabs",
+        ("mov", [_, Operand::Imm(v, _)]) if arch == Arch::Amd64 && *v >> 32 != 0 && *v >> 31 != -1 => {
+            "movabs"
+        }
         ("movsx", [_, Operand::Mem(MemOp { size: Some(4), .. }) | Operand::Reg(RegOp::Gpr(_, 4), _)]) => {
             "movsxd"
         }
@@ -182,7 +199,7 @@ fn gas_line(item: &Item) -> String {
 }
 
 /// The bytes that GNU as gives for each line, `None` where it refuses; `None` for all if it is not there.
-fn gas(lines: &[String]) -> Option<Vec<Option<Vec<u8>>>> {
+fn gas(arch: Arch, lines: &[String]) -> Option<Vec<Option<Vec<u8>>>> {
     use object::{Object, ObjectSection, ObjectSymbol};
     let dir = tempfile::tempdir().unwrap();
     let (source, object) = (dir.path().join("a.s"), dir.path().join("a.o"));
@@ -193,7 +210,8 @@ fn gas(lines: &[String]) -> Option<Vec<Option<Vec<u8>>>> {
     text += &format!("line{}:\n", lines.len());
     std::fs::write(&source, text).unwrap();
     // -Z: write the object even though some lines are refused; `name:line: Error: ...` tells which.
-    let run = Command::new("as").args(["--64", "-Z", "-o"]).arg(&object).arg(&source).output().ok()?;
+    let mode = if arch == Arch::Amd64 { "--64" } else { "--32" };
+    let run = Command::new("as").args([mode, "-Z", "-o"]).arg(&object).arg(&source).output().ok()?;
     let messages = String::from_utf8_lossy(&run.stderr);
     let errors =
         messages.lines().filter(|l| l.contains(" Error: ")).filter_map(|l| l.split(':').nth(1)?.parse().ok());
@@ -213,19 +231,30 @@ fn gas(lines: &[String]) -> Option<Vec<Option<Vec<u8>>>> {
     Some(starts.windows(2).enumerate().map(bytes).collect())
 }
 
-fn one(item: &Item) -> Result<Vec<u8>, String> {
-    encode(&module(vec![vec![item.clone()]])).map(|e| e.text).map_err(|p| p[0].message.clone())
+fn one(arch: Arch, item: &Item) -> Result<Vec<u8>, String> {
+    encode(&Module { arch, ..module(vec![vec![item.clone()]]) })
+        .map(|e| e.text)
+        .map_err(|p| p[0].message.clone())
 }
 
 #[test]
 fn bytes_are_those_of_gnu_as() {
-    let items = every_form();
-    assert!(items.len() > 10_000, "{}", items.len());
-    let lines: Vec<String> = items.iter().map(gas_line).collect();
+    compare_with_gas(Arch::Amd64);
+}
+
+#[test]
+fn bytes_are_those_of_gnu_as_in_32_bits() {
+    compare_with_gas(Arch::Ia32);
+}
+
+fn compare_with_gas(arch: Arch) {
+    let items = every_form(arch);
+    assert!(items.len() > 5_000, "{}", items.len());
+    let lines: Vec<String> = items.iter().map(|i| gas_line(arch, i)).collect();
     let mut wrong = Vec::new();
-    let Some(expected) = gas(&lines) else { return eprintln!("skipped: `as` is not installed") };
+    let Some(expected) = gas(arch, &lines) else { return eprintln!("skipped: `as` is not installed") };
     for ((item, line), expected) in items.iter().zip(lines).zip(expected) {
-        let ours = one(item);
+        let ours = one(arch, item);
         match (&ours, expected) {
             (Ok(ours), Some(theirs)) if *ours == theirs => {}
             // The order of these two prefixes is up to the assembler.
@@ -233,9 +262,10 @@ fn bytes_are_those_of_gnu_as() {
                 if ours[1] == 0x66 && theirs[..2] == [0x66, ours[0]] && ours[2..] == theirs[2..] => {}
             // `xchg rax, rax` is a `nop` to GNU as; here it stays what was written.
             (Ok(ours), Some(theirs)) if line.starts_with("xchg") && theirs.last() == Some(&0x90) => {
-                assert_eq!(decoded(ours).op0_register(), decoded(ours).op1_register());
+                assert_eq!(decoded(arch, ours).op0_register(), decoded(arch, ours).op1_register());
             }
-            (Ok(ours), Some(theirs)) if ours.len() < theirs.len() && same_meaning(&line, ours, &theirs) => {}
+            (Ok(ours), Some(theirs))
+                if ours.len() < theirs.len() && same_meaning(arch, &line, ours, &theirs) => {}
             (Err(_), None) => {}
             (_, expected) => wrong.push(format!("{line}: {ours:x?}, GNU as: {expected:x?}")),
         }
@@ -243,28 +273,30 @@ fn bytes_are_those_of_gnu_as() {
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong[..wrong.len().min(60)].join("\n"));
 }
 
-fn decoded(bytes: &[u8]) -> Instruction {
-    Decoder::new(64, bytes, DecoderOptions::NONE).decode()
+fn decoded(arch: Arch, bytes: &[u8]) -> Instruction {
+    Decoder::new(arch.word_bits(), bytes, DecoderOptions::NONE).decode()
 }
 
 /// Shorter encodings than GNU as chooses: `mov r32, imm` for a 64-bit register, `[r + r]` for `[2*r]`.
-fn same_meaning(line: &str, ours: &[u8], theirs: &[u8]) -> bool {
-    let (ours, theirs) = (decoded(ours), decoded(theirs));
+fn same_meaning(arch: Arch, line: &str, ours: &[u8], theirs: &[u8]) -> bool {
+    let (ours, theirs) = (decoded(arch, ours), decoded(arch, theirs));
     let constant = |i: &Instruction| Some((i.op0_register().full_register(), i.try_immediate(1).ok()?));
     if ours.mnemonic() == Mnemonic::Mov && theirs.mnemonic() == Mnemonic::Mov && constant(&ours).is_some() {
         return constant(&ours) == constant(&theirs);
     }
-    ours.code() == theirs.code() && line.contains("2*rbx")
+    ours.code() == theirs.code() && (line.contains("2*rbx") || line.contains("2*ebx"))
 }
 
 /// What can be emitted, the trusted core decodes.
 #[test]
 fn the_core_decodes_every_form() {
     let mut wrong = Vec::new();
-    for item in every_form() {
-        let Ok(bytes) = one(&item) else { continue };
-        let name = gas_line(&item);
-        match talcore::x86::decode::decode(talcore::arch::Arch::Amd64, &bytes, 0x40_0000) {
+    let both =
+        [Arch::Amd64, Arch::Ia32].into_iter().flat_map(|a| every_form(a).into_iter().map(move |i| (a, i)));
+    for (arch, item) in both {
+        let Ok(bytes) = one(arch, &item) else { continue };
+        let name = gas_line(arch, &item);
+        match talcore::x86::decode::decode(arch, &bytes, 0x40_0000) {
             Ok(insn) if usize::from(insn.len) == bytes.len() => {}
             other => wrong.push(format!("{name}: {bytes:x?}: {other:?}")),
         }

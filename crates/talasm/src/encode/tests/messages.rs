@@ -67,7 +67,7 @@ fn constants_that_do_not_fit() {
 #[test]
 fn addresses_that_do_not_exist() {
     let lea = |m| mistake(instr("lea", vec![r64(0), m]));
-    assert_eq!(lea(mem(None, Some(4), Some((4, 1)), 0)).message, "rsp cannot be an index");
+    assert_eq!(lea(mem(None, Some(4), Some((4, 1)), 0)).message, "the stack pointer cannot be an index");
     assert_eq!(lea(mem(None, Some(0), Some((1, 3)), 0)).message, "an index cannot be multiplied by 3");
     assert_eq!(
         lea(mem(None, Some(0), None, 1 << 31)).message,

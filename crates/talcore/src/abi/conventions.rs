@@ -16,7 +16,12 @@ pub(super) struct Arch {
     pub(super) clobbers: RegSet,
     /// See [`super::Abi::handler`].
     pub(super) handler: &'static [(Reg, u32)],
+    /// See [`super::Abi::handler_flags`].
+    pub(super) handler_flags: u64,
 }
+
+const SA_SIGINFO: u64 = 4;
+const SA_RESTORER: u64 = 0x0400_0000;
 
 const AX: RegSet = 1 << 0;
 const CX: RegSet = 1 << 1;
@@ -39,6 +44,7 @@ pub(super) const ARCHS: [Arch; 2] = [
         clobbers: AX | CX | R11,
         // siginfo_t and struct ucontext, which lie in the frame of the signal.
         handler: &[(Reg::DI, 0), (Reg::SI, 128), (Reg::DX, 304)],
+        handler_flags: SA_RESTORER,
     },
     Arch {
         name: "ia32",
@@ -55,5 +61,7 @@ pub(super) const ARCHS: [Arch; 2] = [
         clobbers: AX,
         // Arguments of handlers lie on the stack, which is not typed.
         handler: &[],
+        // Without SA_SIGINFO the kernel makes another frame, which `sigreturn` takes away and `rt_sigreturn` does not.
+        handler_flags: SA_RESTORER | SA_SIGINFO,
     },
 ];
