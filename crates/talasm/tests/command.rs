@@ -125,7 +125,6 @@ fn what_cannot_be_read_or_written_exits_with_2() {
         &["-o", "none/hello.o", "hello.tal"],
         &["-o", "hello.tal", "hello.tal"],
         &["-l", "hello.tal", "hello.tal"],
-        &["-f", "elf32", "hello.tal"],
         &["-f", "coff", "hello.tal"],
         &["--nonsense", "hello.tal"],
         &["-D=1", "hello.tal"],
@@ -137,8 +136,24 @@ fn what_cannot_be_read_or_written_exits_with_2() {
         assert_eq!(files(dir.path()), ["hello.tal"], "{args:?}");
     }
     assert_eq!(std::fs::read_to_string(dir.path().join("hello.tal")).unwrap(), HELLO);
-    let out = talasm(dir.path(), &["-f", "elf32", "hello.tal"], "");
-    assert!(stderr(&out).contains("cannot be written yet"), "{}", stderr(&out));
+}
+
+/// `-f` says what is made, and the source agrees.
+#[test]
+fn objects_of_both_architectures() {
+    let dir = directory();
+    let source = "arch ia32\nfn next(ecx: int) -> (eax: int)\n        lea eax, [ecx + 1]\n        ret\n";
+    std::fs::write(dir.path().join("next.tal"), source).unwrap();
+    // ELFCLASS and e_machine.
+    for (format, file, class, machine) in [("elf64", "hello.tal", 2, 62), ("elf32", "next.tal", 1, 3)] {
+        let out = talasm(dir.path(), &["-f", format, "-o", "out.o", file], "");
+        assert_eq!(code(&out), 0, "{}", stderr(&out));
+        let object = std::fs::read(dir.path().join("out.o")).unwrap();
+        assert_eq!((object[4], object[18]), (class, machine));
+    }
+    let out = talasm(dir.path(), &["next.tal"], "");
+    assert_eq!(code(&out), 1);
+    assert!(stderr(&out).contains("-f elf32"), "{}", stderr(&out));
 }
 
 #[test]

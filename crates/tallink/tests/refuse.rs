@@ -210,7 +210,7 @@ fn files_that_are_no_objects() {
     for (bytes, code, message) in [
         (Vec::new(), "TAL2001", "too short"),
         (b"int main() { return 0; }".to_vec(), "TAL2001", "neither an ELF object nor an archive"),
-        (with(4, 1), "TAL2001", "32-bit"),
+        (with(4, 1), "TAL2001", "ELF class"),
         (with(5, 2), "TAL2001", "big-endian"),
         (with(18, 40), "TAL2001", "machine 40"),
         (image, "TAL2001", "an executable"),
@@ -221,6 +221,18 @@ fn files_that_are_no_objects() {
         let text = errors(&[input("odd", bytes)]);
         assert!(text.contains(code) && text.contains(message) && text.contains("--> odd"), "{text}");
     }
+}
+
+/// One program has one architecture.
+#[test]
+fn mixed_architectures() {
+    let other = input("other.o", tallink::gate::object_bytes(&tallink::arch::IA32).to_vec());
+    let text = errors(&[exit_named("_start").input("a.o"), other]);
+    assert!(text.contains("TAL2001") && text.contains("for IA-32, the others for AMD64"), "{text}");
+    let inputs = [exit_named("_start").input("a.o")];
+    let options = Options { arch: Some(&tallink::arch::IA32), ..Options::default() };
+    let text = render(&tallink::link(&inputs, &options).unwrap_err());
+    assert!(text.contains("IA-32 was asked for"), "{text}");
 }
 
 #[test]
