@@ -222,12 +222,21 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
     }
 
-    /// The first-NUL index of the string that `lay` is, if it is one.
-    pub fn string_at(&mut self, lay: &Lay) -> Checked<Option<Term>> {
-        match self.program.types.layout(lay.id) {
-            Layout::Cstr(Some(m)) => Ok(Some(self.term(under(m, &lay.env))?)),
-            _ => Ok(None),
+    /// The string that `lay` is at an offset, if it is one there: the index of its first NUL, and the offset in it.
+    pub fn string_at(&mut self, lay: &Lay, off: &Term) -> Checked<Option<(Term, Term)>> {
+        let (mut lay, mut off) = (lay.clone(), off.clone());
+        for _ in 0..=limits::NESTING {
+            self.spend(2)?;
+            match self.program.types.layout(lay.id) {
+                Layout::Cstr(Some(m)) => return Ok(Some((self.term(under(m, &lay.env))?, off))),
+                Layout::Struct(..) | Layout::Seq(_) => match self.inside_of(&lay, &off)? {
+                    Some(inner) => (lay, off) = inner,
+                    None => return Ok(None),
+                },
+                _ => return Ok(None),
+            }
         }
+        self.reject(Code::Limit, "types are nested too deeply")
     }
 
     /// The raw region of `lay` around offset `off`: `(start, size)`, both from the object's start.

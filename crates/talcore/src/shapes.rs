@@ -35,6 +35,7 @@ pub struct Shapes {
     string: Option<LayoutId>,
     bytes: Option<LayoutId>,
     zeros: Option<LayoutId>,
+    text: Option<LayoutId>,
     maybe_string: Option<WordId>,
     block: Option<LayoutId>,
     longer: Vec<Option<LayoutId>>,
@@ -63,6 +64,10 @@ impl Shapes {
         types.layouts.push(Layout::Num(Width::B1, ZERO));
         let zeros = LayoutId(types.layouts.len() as u32);
         types.layouts.push(Layout::Array(Term::var(0), zero));
+        let rest = Term::var(1).sub(&Term::var(0)).and_then(|t| t.offset(-1));
+        types.layouts.push(Layout::Bytes(rest.ok_or("a size is too large")?));
+        let text = LayoutId(types.layouts.len() as u32);
+        types.layouts.push(Layout::Seq([cstr, LayoutId(text.0 - 1)].into()));
         for (i, slot) in opened.iter_mut().enumerate() {
             match types.layouts[i] {
                 Layout::Cstr(None) => *slot = Some(cstr),
@@ -118,6 +123,7 @@ impl Shapes {
             string: Some(cstr),
             bytes: Some(bytes),
             zeros: Some(zeros),
+            text: Some(text),
             maybe_string: Some(maybe_string),
             block: Some(block),
             longer,
@@ -192,6 +198,11 @@ impl Shapes {
     /// `zero(v0)`: bytes that are 0.
     pub fn zeros(&self) -> LayoutId {
         self.zeros.unwrap_or(LayoutId(0))
+    }
+
+    /// A string of the length `v0` and bytes behind it, `v1` bytes in all: raw memory in which a 0 was found.
+    pub fn text(&self) -> LayoutId {
+        self.text.unwrap_or(LayoutId(0))
     }
 
     /// The layout that applies a struct to the variables 0, 1, 2, ..., if there is one.

@@ -138,6 +138,17 @@ impl Slot {
     }
 }
 
+/// A byte of the frame that is 0.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Zero {
+    /// Where it is, relative to rsp at entry.
+    pub off: Term,
+    /// The part of the frame that it lies in: from here,
+    pub lo: i64,
+    /// to here. A write into this part ends what is known.
+    pub hi: i64,
+}
+
 /// Registers, frame, memory and facts at one program point.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -147,6 +158,8 @@ pub struct State {
     pub depth: i64,
     /// The frame, from high to low addresses.
     pub frame: Vec<Slot>,
+    /// A byte of the frame that was made 0 at a place that is not constant.
+    pub zero: Option<Zero>,
     /// Stack arguments, from the word just above the return slot upwards.
     pub incoming: Vec<Word>,
     /// The lowest stack offset that is known to have been touched.
@@ -170,6 +183,7 @@ impl State {
             }
         }
         self.frame.clear();
+        self.zero = None;
         self.incoming.clear();
         self.locs.clear();
         self.static_addrs.clear();
@@ -191,6 +205,7 @@ impl State {
         if self.frame != other.frame {
             self.frame.clone_from(&other.frame);
         }
+        self.zero.clone_from(&other.zero);
         self.incoming.clone_from(&other.incoming);
         if self.locs != other.locs {
             self.locs.clone_from(&other.locs);
@@ -253,6 +268,7 @@ impl State {
             loc.guard = loc.guard.filter(|g| g.var < vars);
         }
         self.static_addrs.retain(|a| a.1 < vars);
+        self.zero = self.zero.take().filter(|z| z.off.scope() <= vars);
     }
 
     /// A fresh variable as a term.
@@ -303,6 +319,7 @@ impl State {
             return false;
         }
         self.depth = depth;
+        self.zero = self.zero.take().filter(|z| z.lo >= depth);
         while let Some(top) = self.frame.last_mut() {
             if top.end() <= depth {
                 self.frame.pop();
@@ -331,6 +348,7 @@ impl State {
 
     /// Makes the bytes `lo..hi` of the frame raw; words that lie partly in it become raw wholly.
     pub fn forget_frame(&mut self, lo: i64, hi: i64) {
+        self.written(lo, hi);
         let first = self.frame.partition_point(|s| s.off >= hi);
         let last = self.frame.partition_point(|s| s.end() > lo);
         if first >= last || first >= self.frame.len() {
@@ -339,6 +357,11 @@ impl State {
         let (top, bottom) = (self.frame[first].end(), self.frame[last - 1].off);
         self.frame.splice(first..last, [Slot { off: bottom, size: top - bottom, word: None }]);
         self.join_raw(first);
+    }
+
+    /// Something was written there.
+    fn written(&mut self, lo: i64, hi: i64) {
+        self.zero = self.zero.take().filter(|z| hi <= z.lo || z.hi <= lo);
     }
 
     /// Joins the raw piece `i` with raw neighbours.
@@ -357,6 +380,7 @@ impl State {
 
     /// Puts a word of `size` bytes at `off`, which lies in the frame. False at the limit of cells.
     pub fn put_word(&mut self, off: i64, size: i64, word: Word) -> bool {
+        self.written(off, off.saturating_add(size));
         let Some(i) = self.slot_at(off) else { return false };
         if self.frame[i].off == off && self.frame[i].size == size {
             self.frame[i].word = Some(word);

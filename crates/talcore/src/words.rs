@@ -236,6 +236,18 @@ impl<'a, G: Guide> Engine<'a, G> {
             self.unify(s, &Term::zero(), e, false, blame)?;
             return self.pack(s, want, l, &[], blame);
         }
+        if let Layout::Cstr(_) = self.program.types.layout(want.0) {
+            let Some(left) = self.string_left(l, e)? else {
+                let why = match loc.exclusive() {
+                    true => "no byte of the memory from here on is known to be 0",
+                    false => "the pointer does not point into a string",
+                };
+                return self.reject(blame.shape, why);
+            };
+            self.require(e, blame.fact, "the pointer may lie before the string")?;
+            self.require(&left, blame.fact, "the pointer may lie behind the string's end")?;
+            return self.match_string(s, want, &left, blame);
+        }
         if loc.exclusive() && !raw {
             if self.becomes_named(s, want, l, e, blame)? {
                 return Ok(());
@@ -245,53 +257,27 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             loc = self.loc(l)?;
         }
-        let types = &self.program.types;
-        match types.layout(want.0) {
-            Layout::Cstr(_) => {
-                let Some(m) = self.string_at(&loc.lay)? else {
-                    return self.reject(blame.shape, "the pointer does not point into a string");
-                };
-                let left = self.term(m.sub(e))?;
-                self.require(e, blame.fact, "the pointer may lie before the string")?;
-                self.require(&left, blame.fact, "the pointer may lie behind the string's end")?;
-                let pattern = match types.layout(want.0) {
-                    Layout::Cstr(Some(p)) => Some(self.term(under(p, want.1))?),
-                    _ => None,
-                };
-                match pattern {
-                    Some(p) => self.unify(s, &p, &left, false, blame),
-                    None => Ok(()),
+        if let Some(n) = self.program.shapes.raw_size(want.0) {
+            // At least `n` raw bytes.
+            let n = self.term(under(n, want.1))?;
+            let (base, size) = if mode.writable() {
+                if loc.exclusive() {
+                    self.forget_zeros(l)?;
+                    loc = self.loc(l)?;
+                    self.forget_words(l, &loc.lay, None)?;
                 }
-            }
-            _ => {
-                if let Some(n) = self.program.shapes.raw_size(want.0) {
-                    // At least `n` raw bytes.
-                    let n = self.term(under(n, want.1))?;
-                    let (base, size) = if mode.writable() {
-                        if loc.exclusive() {
-                            self.forget_zeros(l)?;
-                            loc = self.loc(l)?;
-                            self.forget_words(l, &loc.lay, None)?;
-                        }
-                        self.raw_region(&loc.lay, e, blame)?
-                    } else {
-                        let size = self.size_of(&loc.lay);
-                        let size =
-                            size.ok_or_else(|| self.fail(blame.shape, "the object's size is not known"))?;
-                        (Term::zero(), size)
-                    };
-                    self.require(
-                        &self.term(e.sub(&base))?,
-                        blame.fact,
-                        "the pointer may lie before the memory",
-                    )?;
-                    let end = self.term(base.add(&size))?;
-                    let left = self.term(end.sub(e))?;
-                    return self.at_least(s, &n, &left, blame);
-                }
-                self.part_at(s, want, &loc.lay, e, blame)
-            }
+                self.raw_region(&loc.lay, e, blame)?
+            } else {
+                let size = self.size_of(&loc.lay);
+                let size = size.ok_or_else(|| self.fail(blame.shape, "the object's size is not known"))?;
+                (Term::zero(), size)
+            };
+            self.require(&self.term(e.sub(&base))?, blame.fact, "the pointer may lie before the memory")?;
+            let end = self.term(base.add(&size))?;
+            let left = self.term(end.sub(e))?;
+            return self.at_least(s, &n, &left, blame);
         }
+        self.part_at(s, want, &loc.lay, e, blame)
     }
 
     /// Raw memory that nobody else has and that holds a whole struct is one when it is lent as such. Answers whether
@@ -309,7 +295,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         let (Layout::Struct(id, args), Some(0)) = (program.types.layout(want.0), e.as_const()) else {
             return Ok(false);
         };
-        if program.shapes.raw_size(have.id).is_none() && !program.zeros(have.id) {
+        let text = have.id == program.shapes.text();
+        if program.shapes.raw_size(have.id).is_none() && !program.zeros(have.id) && !text {
             return Ok(false);
         }
         let Some(id) = program.shapes.generic(*id) else { return Ok(false) };

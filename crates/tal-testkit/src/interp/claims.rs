@@ -190,6 +190,16 @@ impl Machine<'_> {
             let (Some(base), Some(size)) = (m.places[l], m.size(self.program, &loc.lay)) else { continue };
             let allowed = self.memory.allowed(self.program, self.regs[RSP], base, size, loc.mode.writable());
             allowed.map_err(|e| format!("location {l}: {e}"))?;
+            if loc.lay.id == self.program.shapes.text()
+                && let Some(m) = loc.lay.env.as_ref().and_then(|e| value(e.first()?, &m.vars))
+            {
+                for i in 0..=m {
+                    let byte = self.memory.read(base.wrapping_add(i as u64), 1)?;
+                    if (byte == 0) != (i == m) {
+                        return Err(format!("location {l} should be a string of {m} bytes"));
+                    }
+                }
+            }
             if loc.exclusive() {
                 exclusive.push((base, size, format!("location {l}")));
             }

@@ -131,7 +131,15 @@ impl Join<'_, '_> {
             return None;
         }
         // Zeros with other words among them are raw memory for a label, unless nothing else comes there.
-        let (p, a) = (&self.f.without_zeros(p), &self.f.without_zeros(a));
+        let (p, a) = (self.f.without_zeros(p), self.f.without_zeros(a));
+        // A string on one edge only is raw memory.
+        let text = |l: &Loc| l.lay.id == self.f.program.shapes.text();
+        let (p, a) = match (text(&p), text(&a)) {
+            (true, false) => (self.f.plain(&p), a),
+            (false, true) => (p, self.f.plain(&a)),
+            _ => (p, a),
+        };
+        let (p, a) = (&p, &a);
         let (p, a) = &self.folded(label, p, a);
         let placed: Vec<(Term, Term)> = p
             .cells
@@ -149,7 +157,15 @@ impl Join<'_, '_> {
         let lay = self.common_layout(label, p, a)?;
         let mut cells = Vec::new();
         for cell in &p.cells {
-            let off = self.apply(&cell.off)?;
+            let off = match self.apply(&cell.off) {
+                Some(off) => off,
+                // The end of a string that the label cannot name.
+                None if self.f.narrow(cell.width) && self.f.raw_at(&lay, &cell.off, cell.width) => {
+                    self.changed = true;
+                    continue;
+                }
+                None => return None,
+            };
             let cell_here = |c: &&Held| c.off == off && c.width == cell.width;
             if let Some(other) = a.cells.iter().find(cell_here) {
                 let raw = self.f.raw_at(&lay, &cell.off, cell.width);
@@ -427,12 +443,14 @@ impl Frame<'_> {
 
     /// Memory of zeros as raw memory, if it holds other words.
     fn without_zeros(&self, loc: &Loc) -> Loc {
+        if self.program.zeros(loc.lay.id) && !loc.cells.is_empty() { self.plain(loc) } else { loc.clone() }
+    }
+
+    /// Memory as raw memory.
+    fn plain(&self, loc: &Loc) -> Loc {
         let shapes = &self.program.shapes;
         let mut out = loc.clone();
-        if self.program.zeros(loc.lay.id)
-            && !loc.cells.is_empty()
-            && let Some(size) = shapes.size(loc.lay.id).and_then(|t| under(t, &loc.lay.env))
-        {
+        if let Some(size) = shapes.size(loc.lay.id).and_then(|t| under(t, &loc.lay.env)) {
             out.lay = Lay { id: shapes.bytes(), env: Some([size].into()) };
         }
         out

@@ -175,11 +175,13 @@ impl<'a, 'p> Projection<'a, 'p> {
         let Some(loc) = self.from.locs.get(l as usize) else { return };
         for cell in &loc.cells {
             // A label cannot say where an element is whose index has no name.
-            let off = match self.place(&cell.off).filter(|_| in_words(self.from, &cell.word)) {
+            let number = self.f.narrow(cell.width) && cell.off.as_const().is_none();
+            let off = match self.place(&cell.off).filter(|_| number || in_words(self.from, &cell.word)) {
                 Some(off) => off,
                 None if cell.off.as_const().is_none() && self.f.conforms(self.from, cell, &loc.lay) => {
                     continue;
                 }
+                None if number => continue,
                 None => self.term(&cell.off),
             };
             let word = self.word(&cell.word, locs);

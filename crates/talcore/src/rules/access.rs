@@ -10,9 +10,9 @@ use crate::guide::Guide;
 use crate::limits;
 use crate::matching::{Blame, Subst};
 use crate::memory::Leaf;
-use crate::state::{Env, Lay, LocId, Word};
+use crate::state::{Env, Lay, LocId, Word, Zero};
 use crate::term::Term;
-use crate::types::{LayoutId, Mode, WordId, WordTy};
+use crate::types::{Layout, LayoutId, Mode, WordId, WordTy};
 use crate::verdict::Code;
 use crate::x86::insn::{Arg, Insn, Op, Reg, Width};
 
@@ -60,6 +60,12 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Err(true) => Word::Int(Term::zero()),
                 Err(false) => self.raw_value(width),
             });
+        }
+        if loc.lay.id == self.program.shapes.text() {
+            return match held {
+                Ok(word) => Ok(word),
+                Err(_) => self.load_text(loc.mode, &loc.lay, off, width),
+            };
         }
         match self.leaf(&loc.lay, off, width, false)? {
             Leaf::Raw => Ok(held.unwrap_or_else(|_| self.raw_value(width))),
@@ -137,7 +143,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Reading a string at `e`: allowed if `0 <= e <= m`. The byte `b` is 0 exactly at the first
     /// NUL *or behind it*, so "not NUL" means one more byte: `b <= 255*(m - e)`, and before the
     /// first NUL no byte is 0: `m - e <= S*b`. Wider reads inside the string give raw bits.
-    fn load_cstr(&mut self, mode: Mode, m: &Term, at: &Term, width: Width) -> Checked<Word> {
+    pub fn load_cstr(&mut self, mode: Mode, m: &Term, at: &Term, width: Width) -> Checked<Word> {
         self.require(at, Code::Bounds, "the access may lie before the string")?;
         let left = self.term(m.sub(at))?;
         let room = self.term(left.offset(1 - i128::from(width.bytes())))?;
@@ -253,6 +259,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         let Some(at) = off.as_const().and_then(|c| i64::try_from(c).ok()) else {
             let (lo, hi) = self.frame_span(off, &Term::from(i128::from(size)), Code::FrameAccess)?;
             self.state.forget_frame(lo, hi);
+            if width == Width::B1
+                && matches!(&value, Word::Int(t) if t.as_const().is_some_and(|c| c % 256 == 0))
+            {
+                self.state.zero = Some(Zero { off: off.clone(), lo, hi });
+            }
             return Ok(());
         };
         self.in_frame(off, i128::from(size))?;
@@ -529,6 +540,12 @@ impl<'a, G: Guide> Engine<'a, G> {
         if !mode.borrow() {
             return self
                 .reject(blame.shape, "an address in the frame cannot be kept: it dies with the frame");
+        }
+        if let (Layout::Cstr(_), false) = (self.program.types.layout(want.0), mode.writable()) {
+            let Some(left) = self.lend_frame_text(off)? else {
+                return self.reject(blame.shape, "no byte of the frame from here on is known to be 0");
+            };
+            return self.match_string(s, want, &left, blame);
         }
         let Some(n) = self.program.shapes.raw_size(want.0) else {
             return self.lend_cells(s, mode, want, off, blame);

@@ -4,8 +4,10 @@ use crate::abi::{Entry, PATH_BYTES, ParamKind};
 use crate::engine::{Checked, Engine, Flow};
 use crate::guide::Guide;
 use crate::matching::{Blame, Subst};
+use crate::rules::Lent;
 use crate::state::Word;
 use crate::term::Term;
+use crate::types::Mode;
 use crate::verdict::Code;
 use crate::x86::insn::{Insn, Reg};
 use alloc::vec::Vec;
@@ -94,7 +96,11 @@ impl<'a, G: Guide> Engine<'a, G> {
                 let loc = self.loc(*l)?;
                 self.require(e, Code::ArgFact, "the pointer may lie before the object")?;
                 let left = match self.string_left(*l, e)? {
-                    Some(left) => left,
+                    Some(left) => {
+                        // The kernel reads it before it writes anything, and it is not told to write here.
+                        self.lent.push(Lent::Object(*l, Mode::Frozen));
+                        left
+                    }
                     None => {
                         let size = self.size_of(&loc.lay);
                         let size =
@@ -104,7 +110,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                 };
                 self.require(&left, Code::ArgFact, "neither a string nor 4096 readable bytes follow")
             }
-            Word::Sp(e) => self.in_frame(e, i128::from(PATH_BYTES)),
+            Word::Sp(e) => match self.lend_frame_text(e)? {
+                Some(_) => Ok(()),
+                None => self.in_frame(e, i128::from(PATH_BYTES)),
+            },
             _ => self.reject(Code::ArgType, "a path is a pointer to a string"),
         }
     }

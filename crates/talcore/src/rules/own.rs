@@ -9,6 +9,7 @@ mod kept;
 mod number;
 mod pack;
 mod split;
+mod text;
 mod zeros;
 
 use crate::engine::{Checked, Engine, under};
@@ -218,7 +219,8 @@ impl<'a, G: Guide> Engine<'a, G> {
             return self.reject(Code::Straddle, why);
         }
         let mut lay = self.loc(l)?.lay;
-        if matches!(self.program.types.layout(lay.id), Layout::Cstr(_)) {
+        // A write into strings leaves raw memory.
+        if self.only_text(&lay) {
             lay = self.forget(l)?;
         }
         if self.program.zeros(lay.id) {
@@ -230,12 +232,17 @@ impl<'a, G: Guide> Engine<'a, G> {
         let leaf = self.leaf(&lay, off, width, true)?;
         if matches!(leaf, Leaf::Raw) {
             self.forget_words(l, &lay, Some((off, &Term::from(i128::from(width.bytes())))))?;
+            // The end of a string.
+            let zero = width == Width::B1 && plain_zero(&value);
             // What was written at some index of raw memory is worth remembering only if it is a pointer.
             let plain = self.program.shapes.raw_size(lay.id).is_some();
             let remember = !plain || off.as_const().is_some() || !matches!(value, Word::Int(_) | Word::Any);
             if self.full(width) && remember {
                 self.hold(l, off, width, value);
-            } else if !self.full(width) && off.as_const().is_some() && self.held(l) < limits::HELD_NUMBERS {
+            } else if !self.full(width)
+                && (off.as_const().is_some() || zero)
+                && self.held(l) < limits::HELD_NUMBERS
+            {
                 self.hold_number(l, off, width, &value)?;
             }
             return Ok(());
@@ -327,4 +334,9 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         Ok(())
     }
+}
+
+/// Whether a word is known to be a byte that is 0, whatever lies above it.
+fn plain_zero(word: &Word) -> bool {
+    matches!(word, Word::Int(t) if t.as_const().is_some_and(|c| c.rem_euclid(256) == 0))
 }

@@ -192,24 +192,21 @@ impl<'a, G: Guide> Engine<'a, G> {
                     Some(left) => {
                         self.require(&e, Code::ArgFact, "the pointer may lie before the string")?;
                         self.require(&left, Code::ArgFact, "the pointer may lie behind the string's end")?;
+                        self.lent.push(Lent::Object(l, Mode::Frozen));
                     }
                     None => {
                         return self.reject(Code::ArgType, "a word of the array does not point to a string");
                     }
                 },
+                Word::Sp(e) => {
+                    if self.lend_frame_text(&e)?.is_none() {
+                        return self.reject(Code::ArgType, "a word of the array does not point to a string");
+                    }
+                }
                 _ => return self.reject(Code::ArgType, "a word of the array is neither a string nor 0"),
             }
         }
         self.reject(Code::ArgType, "no 0 ends the array within 64 words")
-    }
-
-    /// How far it is from `e` to the first NUL of the string that an object is and stays.
-    pub fn string_left(&mut self, l: LocId, e: &Term) -> Checked<Option<Term>> {
-        let loc = self.loc(l)?;
-        match self.string_at(&loc.lay)? {
-            Some(m) if loc.mode.stable() => Ok(Some(self.term(m.sub(e))?)),
-            _ => Ok(None),
-        }
     }
 
     /// How a signal is handled: handler, flags, restorer, mask.

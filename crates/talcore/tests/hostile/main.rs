@@ -9,6 +9,7 @@ mod lab;
 mod numbers;
 mod owners;
 mod statics;
+mod texts;
 mod variables;
 
 use iced_x86::code_asm::*;
@@ -297,7 +298,7 @@ fn arguments_of_structs_count_as_parts_of_labels() {
         s.extend([0, 0]);
         leb(&mut s, locations);
         for _ in 0..locations {
-            s.extend([0, many.0 as u8 + 3, 1, 8, 0]);
+            s.extend([0, many.0 as u8 + 4, 1, 8, 0]);
             s.extend((0..8).flat_map(|v| [v, 1]));
         }
         s.extend([0, 0]);

@@ -64,6 +64,9 @@ impl<'a, G: Guide> Engine<'a, G> {
         blame: Blame,
     ) -> Checked {
         self.unfold(l)?;
+        if self.begins_with_text(want.0) {
+            self.becomes_text(l)?;
+        }
         if self.packing >= limits::NESTING {
             return self.reject(Code::Limit, "owned memory is nested too deeply");
         }
@@ -87,7 +90,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let mut known = but.to_vec();
         self.pack_numbers(s, want, l, &have, &mut known, blame)?;
         let held = self.state.locs.get(l as usize).map_or(0, |loc| loc.cells.len());
-        let zero = self.program.zeros(have.id);
+        let (zero, text) = (self.program.zeros(have.id), have.id == self.program.shapes.text());
         let mut is = Contents { have, known, closed: Vec::new(), zero, blame };
         for i in 0..held {
             // Packing one word may end the capability of the next one, so each is looked up in its turn.
@@ -96,7 +99,8 @@ impl<'a, G: Guide> Engine<'a, G> {
             };
             self.spend(4)?;
             let place = (cell.off, cell.width);
-            if is.known.contains(&place) {
+            // What is held beside a string replaces nothing of it.
+            if text || is.known.contains(&place) {
                 continue;
             }
             match self.wanted(s, want, &place, blame)? {

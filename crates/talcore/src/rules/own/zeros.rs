@@ -51,9 +51,10 @@ impl<'a, G: Guide> Engine<'a, G> {
         Ok(zero || self.hold(l, off, width, value))
     }
 
-    /// Forgets that memory is known to be zeros, before it is written in a way that leaves only raw bytes.
+    /// Forgets that memory is known to be zeros or a string, before it is written in a way that leaves only raw bytes.
     pub fn forget_zeros(&mut self, l: LocId) -> Checked {
-        if self.program.zeros(self.loc(l)?.lay.id) {
+        let lay = self.loc(l)?.lay;
+        if self.program.zeros(lay.id) || self.only_text(&lay) {
             self.forget(l)?;
         }
         Ok(())
