@@ -9,6 +9,7 @@ mod gas;
 mod link;
 mod malloc;
 mod program;
+mod programs;
 mod size;
 
 use crate::tools::{self, cargo, target};
@@ -31,6 +32,7 @@ pub(crate) fn run(what: Bench, instructions: usize, runs: usize) -> Done {
         Bench::Check => check::run(instructions, runs),
         Bench::Link => link::run(instructions, runs),
         Bench::Malloc => malloc::run(runs),
+        Bench::Programs => programs::run(runs),
         Bench::Kernel => crate::kernel::bench::run(runs),
         Bench::Size => size::run(),
     }

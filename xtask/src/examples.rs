@@ -3,6 +3,7 @@
 use crate::Done;
 use crate::tools::{self, Tools, files, read, root, target};
 use std::path::{Path, PathBuf};
+use tal_testkit::archive::archive;
 
 /// Builds all and prints where they are.
 pub(crate) fn run() -> Done {
@@ -48,22 +49,37 @@ pub(crate) fn build_all(tools: &Tools) -> Result<Vec<PathBuf>, String> {
     Ok(build(tools)?.examples.into_iter().map(|e| e.program).collect())
 }
 
-/// Builds every `examples/NAME/NAME.tal`, with the other sources of its directory and those of
+/// Builds every `examples/NAME/NAME.tal`, with the other sources of its directory and an archive of those of
 /// `examples/lib`, to `target/examples/NAME`.
 pub(crate) fn build(tools: &Tools) -> Result<Built, String> {
     let directory = root().join("examples");
     let library = assemble_all(tools, &sources(&directory.join("lib"))?)?;
+    let archive = target().join("examples/library.a");
+    write_archive(&archive, &library)?;
     let mut examples = Vec::new();
     for name in names()? {
         let own = assemble_all(tools, &sources(&directory.join(&name))?)?;
         let program = target().join("examples").join(&name);
         let mut link = tools.tool("tallink");
-        // The modules of the library come whole; what the program does not use is left out.
+        // Modules of the library come whole; what the program does not use of them is left out.
         link.arg("--gc-sections").arg("-o").arg(&program);
-        tools::run(link.args(own.iter().chain(&library).map(|m| &m.object)))?;
+        tools::run(link.args(own.iter().map(|m| &m.object)).arg(&archive))?;
         examples.push(Example { program, own });
     }
     Ok(Built { library, examples })
+}
+
+/// An archive of modules.
+fn write_archive(path: &Path, modules: &[Module]) -> Result<(), String> {
+    let mut members = Vec::new();
+    for module in modules {
+        let name = module.object.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let bytes =
+            std::fs::read(&module.object).map_err(|e| format!("{}: {e}", module.object.display()))?;
+        members.push((name, bytes));
+    }
+    let members: Vec<_> = members.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
+    std::fs::write(path, archive(&members)).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 /// The names of the examples: directories with a source of their own name.

@@ -76,6 +76,8 @@ enum Bench {
     Link,
     /// The allocator of the examples against the C library's, on the same steps
     Malloc,
+    /// The examples against the tools that they imitate, on the same text
+    Programs,
     /// System calls, processes and page faults in ring 0 against user mode, in the kernel of this project
     Kernel,
     /// Bytes of annotations against bytes of code and data, for each example

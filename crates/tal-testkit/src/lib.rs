@@ -1,5 +1,6 @@
 //! Tools for testing the toolchain. Nothing here is shipped.
 
+pub mod archive;
 pub mod build;
 pub mod executable;
 pub mod filetest;

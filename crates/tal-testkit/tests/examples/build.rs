@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use tal_testkit::archive::archive;
 use tal_testkit::executable;
 use talasm::{driver, front};
 use talcore::abi::Abi;
@@ -31,8 +32,7 @@ pub(crate) fn driver(name: &str) -> PathBuf {
         let build = |(name, path): (String, PathBuf)| {
             let program = library().clone().and_then(|library| {
                 let bytes = assemble(&name, &path)?;
-                let main = Input::File(InputFile { name: format!("{name}.o"), bytes });
-                link(&name, &[&[main], &library[..]].concat())
+                link(&name, &[object(&name, bytes)], &library)
             });
             (name, program)
         };
@@ -72,17 +72,26 @@ fn build_all() -> HashMap<String, Result<PathBuf, String>> {
 }
 
 fn build(name: &str, directory: &Path, library: &[Input]) -> Result<PathBuf, String> {
-    let mut inputs = assemble_all(directory)?;
-    inputs.extend_from_slice(library);
-    link(name, &inputs)
+    link(name, &assemble_all(directory)?, library)
 }
 
-/// Links a program of these modules, which the checker must accept.
-fn link(name: &str, inputs: &[Input]) -> Result<PathBuf, String> {
+fn object(name: &str, bytes: Vec<u8>) -> Input {
+    Input::File(InputFile { name: format!("{name}.o"), bytes })
+}
+
+/// Links a program of its own modules and an archive of the library's. The checker must accept it.
+fn link(name: &str, own: &[Input], library: &[Input]) -> Result<PathBuf, String> {
+    let members = library.iter().filter_map(|i| match i {
+        Input::File(file) => Some((file.name.as_str(), &file.bytes[..])),
+        _ => None,
+    });
+    let archive = archive(&members.collect::<Vec<_>>());
+    let archive = Input::File(InputFile { name: "library.a".into(), bytes: archive });
+    let inputs = [own, &[archive]].concat();
     let options = tallink::Options { gc_sections: true, ..tallink::Options::default() };
-    let linked = tallink::link(inputs, &options).map_err(|e| format!("{name} does not link: {e:#?}"))?;
+    let linked = tallink::link(&inputs, &options).map_err(|e| format!("{name} does not link: {e:#?}"))?;
     talcheck::check(&linked.image).map_err(|e| format!("{name} is rejected: {e:?}"))?;
-    write_objects(name, inputs);
+    write_objects(name, &[own, library].concat());
     let path = output().join(name);
     // Beside its place first: another run of the tests may be executing the old one.
     let beside = output().join(format!("{name}.{}", std::process::id()));
@@ -137,7 +146,7 @@ fn assemble_all(directory: &Path) -> Result<Vec<Input>, String> {
         let next = waiting.iter().position(free).expect("modules do not use each other in a circle");
         let (name, path) = waiting.remove(next);
         let bytes = assemble(&name, &path)?;
-        objects.push(Input::File(InputFile { name: format!("{name}.o"), bytes }));
+        objects.push(object(&name, bytes));
     }
     Ok(objects)
 }
