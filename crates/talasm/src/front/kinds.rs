@@ -53,9 +53,12 @@ impl Cx<'_> {
                         Arg::Expr(e) => {
                             let expr = ast.expr(*e);
                             match (expr.kind, kinds.as_ref().and_then(|k| k.get(i))) {
-                                (ExprKind::Name(n), Some(Use::Type)) => out.push((n, expr.span, Use::Type)),
-                                // What a struct passes to itself says nothing.
+                                (ExprKind::Name(n), Some(Some(Use::Type))) => {
+                                    out.push((n, expr.span, Use::Type));
+                                }
+                                // What a struct passes to itself says nothing, also by way of an abbreviation.
                                 (ExprKind::Name(_), None) if open => (),
+                                (ExprKind::Name(_), Some(None)) => (),
                                 _ => in_expr(ast, *e, out),
                             }
                         }
@@ -141,14 +144,13 @@ impl Cx<'_> {
         out
     }
 
-    /// What parameters stand for, and whether that is just being found out.
-    fn param_kinds_of(&mut self, name: Name, file: u16) -> (Option<Rc<[Use]>>, bool) {
+    /// What parameters stand for as far as it is known, and whether that is just being found out.
+    fn param_kinds_of(&mut self, name: Name, file: u16) -> (Option<Rc<[Option<Use>]>>, bool) {
         match self.lookup(file, name) {
             Found::Decl(d) => {
-                let open = matches!(self.kinds.get(&d), Some(Memo::Busy))
-                    && matches!(self.decls[d as usize].kind, DeclKind::Struct { .. });
+                let open = matches!(self.kinds.get(&d), Some(Memo::Busy));
                 self.guessed |= open;
-                (self.param_kinds(d), open)
+                (self.seen_kinds(d), open)
             }
             _ => (None, false),
         }
@@ -156,8 +158,17 @@ impl Cx<'_> {
 
     /// What the parameters of a struct or an abbreviation stand for; `None` if it is none.
     pub(super) fn param_kinds(&mut self, decl: DeclId) -> Option<Rc<[Use]>> {
+        let seen = self.seen_kinds(decl)?;
+        Some(seen.iter().map(|kind| kind.unwrap_or(Use::Index)).collect())
+    }
+
+    /// The same as far as it is known: while a struct is being looked at that leads to itself, what is passed to it
+    /// is not.
+    fn seen_kinds(&mut self, decl: DeclId) -> Option<Rc<[Option<Use>]>> {
         match self.kinds.get(&decl) {
-            Some(Memo::Done(kinds)) => return kinds.clone(),
+            Some(Memo::Done(kinds)) => {
+                return kinds.as_ref().map(|kinds| kinds.iter().map(|kind| Some(*kind)).collect());
+            }
             Some(_) => return None,
             None => (),
         }
@@ -183,19 +194,20 @@ impl Cx<'_> {
         self.asking -= 1;
         let moved = |p: Name| matches!(&d.kind, DeclKind::Struct { moved, .. } if moved.contains(&p));
         used.extend(params.iter().filter(|p| moved(p.name)).map(|p| (p.name, p.span, Use::Type)));
-        let kinds: Rc<[Use]> =
-            params.iter().map(|p| used.iter().find(|u| u.0 == p.name).map_or(Use::Index, |u| u.2)).collect();
+        let seen: Rc<[Option<Use>]> =
+            params.iter().map(|p| used.iter().find(|u| u.0 == p.name).map(|u| u.2)).collect();
         // Structs that lead to each other are looked at from each of them: only then all uses are seen.
         if self.guessed && self.asking > 0 {
             self.kinds.remove(&decl);
-            return Some(kinds);
+            return Some(seen);
         }
         self.guessed = false;
         for p in params {
             self.one_kind(p.name, p.span, &used);
         }
-        self.kinds.insert(decl, Memo::Done(Some(Rc::clone(&kinds))));
-        Some(kinds)
+        let kinds = seen.iter().map(|kind| kind.unwrap_or(Use::Index)).collect();
+        self.kinds.insert(decl, Memo::Done(Some(kinds)));
+        self.seen_kinds(decl)
     }
 
     /// Complains if a variable is used both as a number and as a type.
