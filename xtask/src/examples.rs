@@ -74,8 +74,7 @@ fn write_archive(path: &Path, modules: &[Module]) -> Result<(), String> {
     let mut members = Vec::new();
     for module in modules {
         let name = module.object.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let bytes =
-            std::fs::read(&module.object).map_err(|e| format!("{}: {e}", module.object.display()))?;
+        let bytes = std::fs::read(&module.object).map_err(|e| format!("{}: {e}", module.object.display()))?;
         members.push((name, bytes));
     }
     let members: Vec<_> = members.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();

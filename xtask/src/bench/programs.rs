@@ -61,9 +61,8 @@ pub(crate) fn run(runs: usize) -> Done {
 /// Lines of words, some more frequent than others.
 fn text() -> String {
     let mut rng = Rng::with_seed(1);
-    let words: Vec<String> = (0..50_000)
-        .map(|_| (0..rng.usize(2..10)).map(|_| rng.lowercase()).collect())
-        .collect();
+    let words: Vec<String> =
+        (0..50_000).map(|_| (0..rng.usize(2..10)).map(|_| rng.lowercase()).collect()).collect();
     let mut text = String::new();
     while text.len() < BYTES {
         for _ in 0..rng.usize(1..12) {
