@@ -30,10 +30,10 @@ mod step;
 pub use claims::Claims;
 pub use memory::Memory;
 
+use alu::cut;
 use fastrand::Rng;
 use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, NasmFormatter};
 use std::collections::{HashMap, VecDeque};
-use talcore::arch::Arch;
 use talcore::program::Program;
 
 /// What stopped a run.
@@ -88,6 +88,8 @@ pub(crate) struct Frame {
 /// A machine in the middle of a run.
 pub struct Machine<'p> {
     pub(crate) program: &'p Program<'p>,
+    /// The width of a word. Registers that are narrower than 64 bits have zeros above.
+    pub(crate) bits: u32,
     pub(crate) memory: Memory,
     pub(crate) regs: [u64; 16],
     pub(crate) flags: Flags,
@@ -112,23 +114,20 @@ const GAP: u64 = talcore::limits::PROBE_DEBT as u64 + 4096;
 type Watched<T> = Result<T, String>;
 
 impl<'p> Machine<'p> {
-    /// Whether the interpreter has the program's architecture: it knows AMD64 only.
-    pub fn knows(program: &Program<'_>) -> bool {
-        program.arch == Arch::Amd64
-    }
-
     /// At the entry point, with these arguments. `seed` decides what the kernel answers.
     pub fn new(program: &'p Program<'p>, args: &[&[u8]], seed: u64) -> Machine<'p> {
         let mut rng = Rng::with_seed(seed);
         let memory = Memory::new(program, args, &mut rng);
+        let bits = program.arch.word_bits();
         let mut regs = [0; 16];
-        regs.fill_with(|| rng.u64(..));
+        regs.fill_with(|| cut(rng.u64(..), bits));
         regs[RSP] = memory.block;
         let entry = program.functions.iter().position(|f| program.types.sig(f.sig).start);
         let function = entry.unwrap_or(0);
         let rip = program.functions.get(function).map_or(0, |f| f.addr);
         Machine {
             program,
+            bits,
             memory,
             regs,
             flags: Flags::default(),
@@ -170,7 +169,7 @@ impl<'p> Machine<'p> {
     fn steps(&mut self, steps: u64) -> Watched<Stop> {
         for _ in 0..steps {
             // Endless recursion runs into the guard gap.
-            if self.regs[RSP] < memory::LOWEST + 2 * GAP {
+            if self.regs[RSP] < self.memory.lowest() + 2 * GAP {
                 return Ok(Stop::Trap);
             }
             self.check_claims()?;
@@ -202,6 +201,16 @@ impl<'p> Machine<'p> {
         Ok(Stop::Steps)
     }
 
+    /// Bytes in a word.
+    pub(crate) fn word_bytes(&self) -> u64 {
+        u64::from(self.bits / 8)
+    }
+
+    /// A word about which nothing is known.
+    pub(crate) fn any_word(&mut self) -> u64 {
+        cut(self.rng.u64(..), self.bits)
+    }
+
     pub(crate) fn any_flags(&mut self) -> Flags {
         let mut any = || self.rng.bool();
         Flags { cf: any(), pf: any(), zf: any(), sf: any(), of: any() }
@@ -216,16 +225,16 @@ impl<'p> Machine<'p> {
         if let Some(insn) = self.decoded.get(&self.rip) {
             return Ok(*insn);
         }
-        let program = self.program;
+        let (program, bits) = (self.program, self.bits);
         let starts = self.starts.entry(self.function).or_insert_with(|| {
             let code = talcore::walk::code(program, f).unwrap_or(&[]);
-            Decoder::with_ip(64, code, f.addr, DecoderOptions::NONE).iter().map(|i| i.ip()).collect()
+            Decoder::with_ip(bits, code, f.addr, DecoderOptions::NONE).iter().map(|i| i.ip()).collect()
         });
         if starts.binary_search(&self.rip).is_err() {
             return Err("control goes into the middle of an instruction".into());
         }
         let code = self.program.segment(self.rip, 1).map_or(&[][..], |s| s.bytes_at(self.rip));
-        let insn = Decoder::with_ip(64, code, self.rip, DecoderOptions::NONE).decode();
+        let insn = Decoder::with_ip(self.bits, code, self.rip, DecoderOptions::NONE).decode();
         if insn.is_invalid() {
             return Err("no instruction".into());
         }

@@ -1,5 +1,6 @@
 //! Arguments that a function may be called with: memory of exactly the size that its type promises.
 
+use super::alu::cut;
 use super::memory::Holds;
 use super::sigs::{Vars, value};
 use super::step::BACK;
@@ -25,19 +26,20 @@ impl Machine<'_> {
             return None;
         }
         let vars = self.variables(&sig.vars, &sig.facts)?;
-        let words: Vec<u64> = (0..sig.word_vars).map(|_| self.rng.u64(..)).collect();
+        let words: Vec<u64> = (0..sig.word_vars).map(|_| self.any_word()).collect();
         // A caller's frame, so that stack arguments have a place.
         self.regs[RSP] -= 4096;
         for (i, ty) in sig.stack.iter().enumerate() {
             let x = self.made(*ty, &None, &vars, &words, 0)?;
-            self.memory.write(self.regs[RSP] + 8 * i as u64, 8, x).ok()?;
+            let word = self.word_bytes();
+            self.memory.write(self.regs[RSP] + word * i as u64, word as usize, x).ok()?;
         }
         for &(r, ty) in &sig.params {
             self.regs[usize::from(r)] = self.made(ty, &None, &vars, &words, 0)?;
         }
-        self.regs[RSP] -= 8;
+        self.regs[RSP] -= self.word_bytes();
         let slot = self.regs[RSP];
-        self.memory.write(slot, 8, BACK).ok()?;
+        self.memory.write(slot, self.word_bytes() as usize, BACK).ok()?;
         self.memory.slots.push(slot);
         let words = words.into_iter().map(Some).collect();
         let frame =
@@ -92,7 +94,8 @@ impl Machine<'_> {
 
     /// A number in an interval: mostly small, often at an end.
     fn choose(&mut self, range: Interval, wide: bool) -> i128 {
-        let (lo, hi) = (range.lo.max(i64::MIN.into()), range.hi.min(u64::MAX.into()));
+        let (signed, unsigned) = (Interval::signed(self.bits), Interval::unsigned(self.bits));
+        let (lo, hi) = (range.lo.max(signed.lo), range.hi.min(unsigned.hi));
         let near = 0i128.clamp(lo, hi);
         match self.rng.u8(..8) {
             0 => near,
@@ -113,10 +116,10 @@ impl Machine<'_> {
     fn made(&mut self, ty: WordId, env: &Env, vars: &Vars, words: &[u64], depth: u32) -> Option<u64> {
         let program = self.program;
         match program.types.word(ty) {
-            WordTy::Int(t) => value(&under(t, env)?, vars).map(|x| x as u64),
+            WordTy::Int(t) => value(&under(t, env)?, vars).map(|x| cut(x as u64, self.bits)),
             WordTy::Range(range) => {
                 let wide = self.rng.bool();
-                Some(self.choose(*range, wide) as u64)
+                Some(cut(self.choose(*range, wide) as u64, self.bits))
             }
             WordTy::Var(v) => words.get(*v as usize).copied(),
             // Every number is the code of some type.
@@ -179,7 +182,7 @@ impl Machine<'_> {
             }
             Layout::Cell(word) => {
                 let x = self.made(*word, env, vars, &[], depth + 1)?;
-                out.extend(x.to_le_bytes());
+                out.extend(x.to_le_bytes().into_iter().take(self.word_bytes() as usize));
             }
             Layout::Num(width, range) => {
                 let x = self.choose(*range, true) as u64;
@@ -206,9 +209,9 @@ impl Machine<'_> {
                 };
                 for _ in 0..length {
                     let x = self.made(*word, env, vars, &[], depth + 1)?;
-                    out.extend(x.to_le_bytes());
+                    out.extend(x.to_le_bytes().into_iter().take(self.word_bytes() as usize));
                 }
-                out.extend([0; 8]);
+                out.extend([0; 8].into_iter().take(self.word_bytes() as usize));
             }
             Layout::Struct(s, args) => {
                 let args = args.iter().map(|t| value(&under(t, env)?, vars).map(Term::from));

@@ -8,6 +8,7 @@
 //! A state speaks of variables. What they stand for follows from the words that mention them; what does not follow is
 //! not looked at.
 
+use super::alu::cut;
 use super::sigs::{Vars, holds, value};
 use super::{Frame, Machine, RSP, Watched};
 use std::collections::{HashMap, HashSet};
@@ -115,14 +116,14 @@ impl Machine<'_> {
 
     /// The words in registers, in the frame, and those that the caller passed on the stack.
     fn words_of(&mut self, state: &State, top: u64) -> Watched<Vec<Claimed>> {
-        let mut all = Vec::new();
+        let (mut all, bits, bytes) = (Vec::new(), self.bits, self.word_bytes() as i64);
         for (r, word) in state.regs.iter().enumerate().filter(|(r, _)| *r != RSP) {
-            all.push(Claimed { place: format!("r{r}"), word: word.clone(), is: self.regs[r], bits: 64 });
+            all.push(Claimed { place: format!("r{r}"), word: word.clone(), is: self.regs[r], bits });
         }
         let mut read = |at: i64, size: i64, word: &Word| {
             let is = self.memory.read(top.wrapping_add_signed(at), size as usize)?;
             let place = format!("the word at {at} in the frame");
-            all.push(Claimed { place, word: word.clone(), is, bits: 64 });
+            all.push(Claimed { place, word: word.clone(), is, bits });
             Ok::<(), String>(())
         };
         for slot in &state.frame {
@@ -131,7 +132,7 @@ impl Machine<'_> {
             }
         }
         for (i, word) in state.incoming.iter().enumerate() {
-            read(8 + 8 * i as i64, 8, word)?;
+            read(bytes + bytes * i as i64, bytes, word)?;
         }
         all.retain(|w| !matches!(w.word, Word::Any));
         Ok(all)
@@ -149,7 +150,7 @@ impl Machine<'_> {
                 if !m.looked.insert((l, off, bits)) {
                     continue;
                 }
-                let addr = base.wrapping_add(off as u64);
+                let addr = cut(base.wrapping_add(off as u64), self.bits);
                 let size = held.width.bytes();
                 let allowed = self.memory.allowed(self.program, self.regs[RSP], addr, size.into(), false);
                 allowed.map_err(|e| format!("{place}: {e}"))?;
@@ -177,7 +178,7 @@ impl Machine<'_> {
                 _ => Ok(()),
             },
             _ => match m.word(program, &w.word) {
-                Some(x) if (x ^ w.is) << (64 - w.bits) != 0 => Err(format!("should be {x:#x}")),
+                Some(x) if cut(x ^ w.is, w.bits) != 0 => Err(format!("should be {x:#x}")),
                 _ => Ok(()),
             },
         }
@@ -209,7 +210,7 @@ impl Machine<'_> {
         for w in words {
             let Word::Opt(v, ty, env) = &w.word else { continue };
             let types = &self.program.types;
-            let errors = w.is >= 4095u64.wrapping_neg();
+            let errors = w.is >= cut(4095u64.wrapping_neg(), self.bits);
             if w.is == 0 || errors || !types.linear(*ty) || untested.contains(v) {
                 continue;
             }
@@ -266,7 +267,7 @@ impl Meaning<'_> {
             if let (Word::Ptr(l, _), Some(e)) = (&w.word, value(&t, &self.vars))
                 && let Some(place) = self.places.get_mut(*l as usize)
             {
-                let at = w.is.wrapping_sub(e as u64);
+                let at = cut(w.is.wrapping_sub(e as u64), program.arch.word_bits());
                 *place = Some(at);
                 if let Some(v) = self.state.locs[*l as usize].addr {
                     self.vars[v as usize].get_or_insert(at.into());

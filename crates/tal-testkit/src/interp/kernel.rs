@@ -1,5 +1,6 @@
 //! A kernel that does what the interface table allows, at random.
 
+use super::alu::cut;
 use super::memory::Holds;
 use super::sigs::{Vars, holds, value};
 use super::{Machine, RSP, Stop, Watched};
@@ -14,7 +15,7 @@ impl Machine<'_> {
         let program = self.program;
         let number = u32::try_from(self.regs[0]).map_err(|_| "the number of the system call is no number")?;
         let known = |r: u8| Some(i128::from(self.regs[usize::from(r)]));
-        let entry = program.abi.entries_for(number).find(|e| e.keys_match(64, known));
+        let entry = program.abi.entries_for(number).find(|e| e.keys_match(self.bits, known));
         let entry = entry.ok_or_else(|| format!("system call {number} has no entry that fits"))?;
         let mut vars = vec![None; entry.vars.len()];
         let typed = |nullable: bool| {
@@ -51,7 +52,7 @@ impl Machine<'_> {
             }
         }
         for r in (0..16).filter(|r| program.abi.clobbers >> r & 1 == 1) {
-            self.regs[r] = self.rng.u64(..);
+            self.regs[r] = self.any_word();
         }
         self.answer(entry, vars)?;
         Ok(None)
@@ -71,7 +72,7 @@ impl Machine<'_> {
 
     /// What the kernel reads of structures that hold lengths or addresses; answers where it may write.
     fn structures(&mut self, entry: &Entry, vars: &mut Vars) -> Watched<Vec<(u64, u64)>> {
-        let mut written = Vec::new();
+        let (mut written, word) = (Vec::new(), self.word_bytes());
         for p in &entry.params {
             let addr = self.regs[usize::from(p.reg)];
             match &p.kind {
@@ -86,8 +87,8 @@ impl Machine<'_> {
                     let n = vars.get(*count as usize).copied().flatten().ok_or("how many parts?")?;
                     let mut sum = 0;
                     for i in 0..n as u64 {
-                        let base = self.structure_word(addr.wrapping_add(16 * i))?;
-                        let size = self.structure_word(addr.wrapping_add(16 * i + 8))?;
+                        let base = self.structure_word(addr.wrapping_add(2 * word * i))?;
+                        let size = self.structure_word(addr.wrapping_add(2 * word * i + word))?;
                         sum += i128::from(size);
                         let writes = matches!(self.program.types.word(*part), WordTy::Ptr(Mode::Mut, _));
                         if size > 0 {
@@ -103,7 +104,7 @@ impl Machine<'_> {
                 }
                 ParamKind::Strings => {
                     for i in 0.. {
-                        match self.structure_word(addr.wrapping_add(8 * i))? {
+                        match self.structure_word(addr.wrapping_add(word * i))? {
                             0 => break,
                             string => self.path(string)?,
                         }
@@ -111,7 +112,7 @@ impl Machine<'_> {
                 }
                 ParamKind::Action(_) => {
                     for i in 0..4 {
-                        self.structure_word(addr.wrapping_add(8 * i))?;
+                        self.structure_word(addr.wrapping_add(word * i))?;
                     }
                 }
                 _ => {}
@@ -121,8 +122,9 @@ impl Machine<'_> {
     }
 
     fn structure_word(&mut self, addr: u64) -> Watched<u64> {
-        self.memory.allowed(self.program, self.regs[RSP], addr, 8, false)?;
-        self.memory.read(addr, 8)
+        let word = self.word_bytes();
+        self.memory.allowed(self.program, self.regs[RSP], addr, word, false)?;
+        self.memory.read(addr, word as usize)
     }
 
     /// Where the kernel may write it writes anything.
@@ -168,7 +170,7 @@ impl Machine<'_> {
                 WordTy::Res(owned) => self.new_memory(*owned, &vars),
                 _ => return Err(format!("the interpreter knows no result of {}", entry.name)),
             };
-            self.regs[usize::from(*r)] = word;
+            self.regs[usize::from(*r)] = cut(word, self.bits);
         }
         Ok(())
     }
@@ -188,12 +190,13 @@ impl Machine<'_> {
                 }
                 addr
             }
-            _ => self.rng.u64(4095u64.wrapping_neg()..),
+            _ => cut(self.rng.u64(4095u64.wrapping_neg()..), self.bits),
         }
     }
 
     fn pick(&mut self, range: Interval, vars: &Vars, attempt: u32) -> i128 {
-        let (lo, hi) = (range.lo.max(i64::MIN.into()), range.hi.min(u64::MAX.into()));
+        let (signed, unsigned) = (Interval::signed(self.bits), Interval::unsigned(self.bits));
+        let (lo, hi) = (range.lo.max(signed.lo), range.hi.min(unsigned.hi));
         let known = vars.iter().flatten().copied().filter(|x| holds(range, *x)).max();
         match (self.rng.u8(..8), known) {
             _ if attempt > 100 => [-1, 0, lo][attempt as usize % 3].clamp(lo, hi),

@@ -2,19 +2,46 @@
 
 use fastrand::Rng;
 use std::ops::Range;
+use talcore::arch::Arch;
 use talcore::data;
 use talcore::program::{Object, ObjectKind, Program, Segment};
 use talcore::shapes::Shapes;
 use talcore::term::Term;
 use talcore::types::{Layout, LayoutId, Mode};
 
-/// Where the stack ends, and the argument block begins.
-const TOP: u64 = 0x7ffd_0000_0000;
 const STACK: u64 = 32 << 20;
-/// The lowest address of the stack.
-pub(super) const LOWEST: u64 = TOP - STACK;
-/// Where objects lie that arguments point to.
-const GIVEN: u64 = 0x5500_0000_0000;
+
+/// Where things lie in an address space.
+#[derive(Clone, Copy)]
+struct Map {
+    /// Where the stack ends, and the argument block begins.
+    top: u64,
+    /// Where objects lie that arguments point to.
+    given: u64,
+    /// How far from each other, as a power of 2.
+    apart: u32,
+    /// Bytes in a word.
+    word: u64,
+}
+
+impl Map {
+    fn of(arch: Arch) -> Map {
+        match arch {
+            Arch::Amd64 => Map { top: 0x7ffd_0000_0000, given: 0x5500_0000_0000, apart: 32, word: 8 },
+            // Some of what arguments point to has the sign bit.
+            Arch::Ia32 => Map { top: 0xffd0_0000, given: 0x7fc0_0000, apart: 21, word: 4 },
+        }
+    }
+
+    /// The lowest address of the stack.
+    fn lowest(self) -> u64 {
+        self.top - STACK
+    }
+
+    fn stack(self) -> Range<u64> {
+        self.lowest()..self.top
+    }
+}
 
 /// An object that an argument points to.
 struct Given {
@@ -39,8 +66,9 @@ pub(crate) enum Holds {
 
 /// The memory of a process.
 pub struct Memory {
+    map: Map,
     segments: Vec<(u64, Vec<u8>)>,
-    /// From `TOP - STACK`.
+    /// From the lowest address on.
     stack: Vec<u8>,
     /// The argument block: the words, and the strings; each is an object of its own.
     block_bytes: Vec<u8>,
@@ -61,6 +89,7 @@ pub struct Memory {
 
 impl Memory {
     pub(crate) fn new(program: &Program<'_>, args: &[&[u8]], rng: &mut Rng) -> Memory {
+        let map = Map::of(program.arch);
         let segments = program.segments.iter().map(|s| {
             // Zeros that nobody touches cost nothing.
             let mut bytes = vec![0; s.size as usize];
@@ -73,10 +102,10 @@ impl Memory {
         // Words: argc, argv, 0, environment, 0. Strings lie apart from each other.
         let environment: [&[u8]; 2] = [b"PATH=/bin", b"EMPTY="];
         let mut words = vec![args.len() as u64];
-        let vector = 8 * (1 + args.len() + 1 + environment.len() + 1) as u64;
-        let mut at = TOP + vector + 64;
+        let vector = map.word * (1 + args.len() + 1 + environment.len() + 1) as u64;
+        let mut at = map.top + vector + 64;
         let mut strings = Vec::new();
-        strings.push(TOP..TOP + vector);
+        strings.push(map.top..map.top + vector);
         let mut bytes = vec![0xaa; 64];
         for (i, text) in args.iter().chain(&environment).enumerate() {
             if i == args.len() {
@@ -90,7 +119,9 @@ impl Memory {
             at += size + 2;
         }
         words.push(0);
-        let block_bytes = words.iter().flat_map(|w| w.to_le_bytes()).chain(bytes).collect();
+        let width = map.word as usize;
+        let words = words.iter().flat_map(|w| w.to_le_bytes().into_iter().take(width));
+        let block_bytes = words.chain(bytes).collect();
         let watched = program.objects.iter().filter_map(|o| match o.kind {
             ObjectKind::Data(Mode::Shared, l) if program.shapes.raw_size(l).is_none() => {
                 Some(o.addr..o.addr + o.size)
@@ -98,13 +129,14 @@ impl Memory {
             _ => None,
         });
         Memory {
+            map,
             segments: segments.collect(),
             stack,
             block_bytes,
             strings,
-            block: TOP,
+            block: map.top,
             slots: Vec::new(),
-            touched: TOP,
+            touched: map.top,
             objects: Vec::new(),
             watched: watched.collect(),
             dirty: false,
@@ -114,7 +146,7 @@ impl Memory {
     /// A new object outside of the program's own memory.
     pub(crate) fn allocate(&mut self, bytes: Vec<u8>, mode: Mode, holds: Holds) -> u64 {
         // Far from each other, so that nothing reaches from one to the next.
-        let addr = GIVEN + ((self.objects.len() as u64) << 32);
+        let addr = self.map.given + ((self.objects.len() as u64) << self.map.apart);
         self.objects.push(Given { addr, bytes, mode, holds, gone: Vec::new() });
         addr
     }
@@ -128,7 +160,7 @@ impl Memory {
 
     /// The object at an address.
     fn given(&mut self, addr: u64) -> Option<&mut Given> {
-        let index = addr.checked_sub(GIVEN)? >> 32;
+        let index = addr.checked_sub(self.map.given)? >> self.map.apart;
         self.objects.get_mut(usize::try_from(index).ok()?)
     }
 
@@ -147,21 +179,21 @@ impl Memory {
         let verb = if write { "writes" } else { "reads" };
         let what = format!("{verb} {size} bytes at {addr:#x}");
         let Some(end) = addr.checked_add(size) else { return Err(format!("{what}: wraps around")) };
-        if (TOP - STACK..TOP).contains(&addr) {
+        if self.map.stack().contains(&addr) {
             if addr < rsp {
                 return Err(format!("{what}: below rsp, {rsp:#x}"));
             }
-            if end > TOP {
+            if end > self.map.top {
                 return Err(format!("{what}: behind the stack"));
             }
             // The slots lie at decreasing addresses.
             let near = self.slots.partition_point(|s| *s >= end);
-            if self.slots.get(near).is_some_and(|s| s + 8 > addr) {
+            if self.slots.get(near).is_some_and(|s| s + self.map.word > addr) {
                 return Err(format!("{what}: a return address"));
             }
             return Ok(());
         }
-        if addr >= TOP {
+        if addr >= self.map.top {
             let inside = self.strings.iter().any(|s| s.start <= addr && end <= s.end);
             return match inside && !write {
                 true => Ok(()),
@@ -190,15 +222,16 @@ impl Memory {
     }
 
     fn bytes(&mut self, addr: u64, size: usize) -> Option<&mut [u8]> {
-        if addr >= TOP {
-            let at = (addr - TOP) as usize;
+        let map = self.map;
+        if addr >= map.top {
+            let at = (addr - map.top) as usize;
             return self.block_bytes.get_mut(at..at + size);
         }
-        if addr >= TOP - STACK {
-            let at = (addr - (TOP - STACK)) as usize;
+        if addr >= map.lowest() {
+            let at = (addr - map.lowest()) as usize;
             return self.stack.get_mut(at..at + size);
         }
-        if addr >= GIVEN {
+        if addr >= map.given {
             let o = self.given(addr)?;
             let at = (addr - o.addr) as usize;
             return o.bytes.get_mut(at..at + size);
@@ -234,22 +267,27 @@ impl Memory {
         }
     }
 
+    /// The lowest address of the stack.
+    pub(super) fn lowest(&self) -> u64 {
+        self.map.lowest()
+    }
+
     /// Remembers that something was written.
     fn soil(&mut self, addr: u64, size: u64) {
         let watched = self.watched.partition_point(|o| o.end <= addr);
         let watched = self.watched.get(watched).is_some_and(|o| o.start < addr + size);
-        self.dirty |= watched || (GIVEN..TOP - STACK).contains(&addr);
+        self.dirty |= watched || (self.map.given..self.map.lowest()).contains(&addr);
     }
 
     fn touch(&mut self, addr: u64) {
-        if (TOP - STACK..TOP).contains(&addr) {
+        if self.map.stack().contains(&addr) {
             self.touched = self.touched.min(addr);
         }
     }
 
     /// The stack was released up to `rsp`: what lies below counts as untouched.
     pub(crate) fn release(&mut self, rsp: u64) {
-        self.touched = self.touched.max(rsp.min(TOP));
+        self.touched = self.touched.max(rsp.min(self.map.top));
     }
 
     /// Whether all objects hold what their types say.
@@ -278,7 +316,7 @@ impl Memory {
             (o.addr, &o.bytes[..], o.mode, layout)
         });
         let strings = self.strings.iter().skip(1).map(|s| {
-            let bytes = &self.block_bytes[(s.start - TOP) as usize..(s.end - TOP) as usize];
+            let bytes = &self.block_bytes[(s.start - self.map.top) as usize..(s.end - self.map.top) as usize];
             (s.start, bytes, Mode::Imm, None)
         });
         for (addr, bytes, mode, layout) in given.chain(strings) {

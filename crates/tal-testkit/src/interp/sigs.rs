@@ -1,5 +1,6 @@
 //! What signatures say of the words in registers, looked at with the words at hand.
 
+use super::alu::{cut, signed};
 use super::{Frame, Machine, RSP, Watched};
 use talcore::engine::under;
 use talcore::facts::Interval;
@@ -23,10 +24,10 @@ pub(crate) fn holds(range: Interval, x: i128) -> bool {
     range.lo <= x && x <= range.hi
 }
 
-/// The number that a word is, in an interval: with or without sign, as fits.
-pub(crate) fn number(word: u64, range: Interval) -> i128 {
+/// The number that a word of so many bits is, in an interval: with or without sign, as fits.
+pub(crate) fn number(word: u64, bits: u32, range: Interval) -> i128 {
     let plain = i128::from(word);
-    if holds(range, plain) { plain } else { i128::from(word as i64) }
+    if holds(range, plain) { plain } else { signed(word, bits).into() }
 }
 
 impl Machine<'_> {
@@ -38,7 +39,7 @@ impl Machine<'_> {
         facts: &[Term],
         vars: &mut Vars,
     ) -> Watched<()> {
-        let mut either = Vec::new();
+        let (mut either, bits) = (Vec::new(), self.bits);
         for &(r, ty) in list {
             if let WordTy::Int(t) = self.program.types.word(ty)
                 && let Some(v) = t.as_var()
@@ -46,8 +47,9 @@ impl Machine<'_> {
                 && slot.is_none()
             {
                 let (word, range) = (self.regs[usize::from(r)], ranges[v as usize]);
-                *slot = Some(number(word, range));
-                if word >> 63 == 1 && holds(range, word.into()) && holds(range, i128::from(word as i64)) {
+                *slot = Some(number(word, bits, range));
+                let negative = i128::from(signed(word, bits));
+                if negative < 0 && holds(range, word.into()) && holds(range, negative) {
                     either.push(v);
                 }
             }
@@ -57,7 +59,7 @@ impl Machine<'_> {
             && let Some(i) = either.iter().position(|v| fact.coefficient(*v) != 0)
         {
             if let Some(Some(x)) = vars.get_mut(either.swap_remove(i) as usize) {
-                *x -= 1 << 64;
+                *x -= 1 << bits;
             }
         }
         for (v, range) in ranges.iter().enumerate() {
@@ -84,10 +86,10 @@ impl Machine<'_> {
         let program = self.program;
         match program.types.word(ty) {
             WordTy::Int(t) => match value(t, vars) {
-                Some(x) if x as u64 != word => Err(format!("is not {x}")),
+                Some(x) if cut(x as u64, self.bits) != word => Err(format!("is not {x}")),
                 _ => Ok(()),
             },
-            WordTy::Range(range) => match holds(*range, number(word, *range)) {
+            WordTy::Range(range) => match holds(*range, number(word, self.bits, *range)) {
                 true => Ok(()),
                 false => Err(format!("lies outside of {}..{}", range.lo, range.hi)),
             },
@@ -98,7 +100,7 @@ impl Machine<'_> {
                     self.word(*inner, word, vars)
                 }
             }
-            WordTy::Res(_) if word >= 4095u64.wrapping_neg() => Ok(()),
+            WordTy::Res(_) if word >= cut(4095u64.wrapping_neg(), self.bits) => Ok(()),
             WordTy::Res(inner) => self.word(*inner, word, vars),
             // What it hides is not known here; but it is a pointer.
             WordTy::Exists(_) if word == 0 => Err("is 0".into()),
@@ -148,7 +150,8 @@ impl Machine<'_> {
 
     fn terminated(&mut self, layout: LayoutId, word: u64, vars: &Vars) -> Watched<()> {
         let program = self.program;
-        let step = if matches!(program.types.layout(layout), Layout::Cstr(_)) { 1 } else { 8 };
+        let step =
+            if matches!(program.types.layout(layout), Layout::Cstr(_)) { 1 } else { self.word_bytes() };
         let expected = match program.types.layout(layout) {
             Layout::Cstr(Some(m)) | Layout::NullTerm(Some(m), _) => value(m, vars),
             _ => None,
@@ -197,7 +200,7 @@ impl Machine<'_> {
         let kept =
             |r: usize| sig.preserved >> r & 1 == 1 || sig.results.iter().any(|x| usize::from(x.0) == r);
         for r in (0..16).filter(|r| *r != RSP && !kept(*r)) {
-            self.regs[r] = self.rng.u64(..);
+            self.regs[r] = self.any_word();
         }
         self.flags = self.any_flags();
         Ok(())

@@ -38,7 +38,7 @@ impl Machine<'_> {
         let next = i.next_ip();
         self.rip = next;
         match i.mnemonic() {
-            Nop | Endbr64 | Pause | Mfence | Lfence | Sfence | Cld => {}
+            Nop | Endbr64 | Endbr32 | Pause | Mfence | Lfence | Sfence | Cld => {}
             Ud2 | Int3 => return Ok(Some(Stop::Trap)),
             Mov => {
                 let x = self.source(i, 1)?;
@@ -153,7 +153,7 @@ impl Machine<'_> {
         };
         // With RIP as the base the displacement is the address.
         let index = value(i.memory_index()).wrapping_mul(i.memory_index_scale().into());
-        i.memory_displacement64().wrapping_add(value(i.memory_base())).wrapping_add(index)
+        cut(i.memory_displacement64().wrapping_add(value(i.memory_base())).wrapping_add(index), self.bits)
     }
 
     fn place(&self, i: &Instruction, op: u32) -> Watched<Place> {
@@ -214,13 +214,13 @@ impl Machine<'_> {
     }
 
     fn push(&mut self, x: u64) -> Watched<()> {
-        self.regs[RSP] = self.regs[RSP].wrapping_sub(8);
-        self.store(self.regs[RSP], 64, x)
+        self.regs[RSP] = self.regs[RSP].wrapping_sub(self.word_bytes());
+        self.store(self.regs[RSP], self.bits, cut(x, self.bits))
     }
 
     fn pop(&mut self) -> Watched<u64> {
-        let x = self.load(self.regs[RSP], 64)?;
-        self.regs[RSP] += 8;
+        let x = self.load(self.regs[RSP], self.bits)?;
+        self.regs[RSP] += self.word_bytes();
         self.memory.release(self.regs[RSP]);
         Ok(x)
     }
@@ -538,7 +538,7 @@ impl Machine<'_> {
 
     fn jump(&mut self, i: &Instruction) -> Watched<()> {
         match i.op_kind(0) {
-            OpKind::NearBranch64 => self.goto(i.near_branch_target()),
+            OpKind::NearBranch64 | OpKind::NearBranch32 => self.goto(i.near_branch_target()),
             OpKind::Memory => {
                 let addr = self.address(i);
                 let table = self.program.object_at(addr).is_some_and(|(o, _)| {
@@ -546,10 +546,10 @@ impl Machine<'_> {
                     matches!(kind, Some(talcore::program::ObjectKind::Table(..)))
                 });
                 if table {
-                    self.rip = self.memory.read(addr, 8)?;
+                    self.rip = self.memory.read(addr, self.word_bytes() as usize)?;
                     return Ok(());
                 }
-                let target = self.load(addr, 64)?;
+                let target = self.load(addr, self.bits)?;
                 self.tail_call(target)
             }
             _ => {
@@ -565,10 +565,10 @@ impl Machine<'_> {
             return Err("a call that may step over the guard gap".into());
         }
         let target = match i.op_kind(0) {
-            OpKind::NearBranch64 => i.near_branch_target(),
+            OpKind::NearBranch64 | OpKind::NearBranch32 => i.near_branch_target(),
             OpKind::Memory if self.address(i) == self.program.gate => {
                 // The gate's code pushes and pops its own return address.
-                self.memory.touched = self.memory.touched.min(self.regs[RSP] - 8);
+                self.memory.touched = self.memory.touched.min(self.regs[RSP] - self.word_bytes());
                 return self.kernel();
             }
             _ => self.source(i, 0)?,
@@ -598,8 +598,8 @@ impl Machine<'_> {
             return Err("a return with another stack than at the entry".into());
         }
         self.memory.slots.pop();
-        let back = self.memory.read(slot, 8)?;
-        self.regs[RSP] += 8;
+        let back = self.memory.read(slot, self.word_bytes() as usize)?;
+        self.regs[RSP] += self.word_bytes();
         self.memory.release(self.regs[RSP]);
         // All functions that were left by tail calls return at once, the last one first.
         while let Some(frame) = self.frames.pop() {
@@ -645,7 +645,7 @@ impl Machine<'_> {
             let (si, di) = (self.regs[6], self.regs[7]);
             if moves || loads || compares_two {
                 let x = self.load(si, bits)?;
-                self.regs[6] = si.wrapping_add(size);
+                self.regs[6] = cut(si.wrapping_add(size), self.bits);
                 if moves {
                     self.store(di, bits, x)?;
                 } else if loads {
@@ -661,12 +661,12 @@ impl Machine<'_> {
                 self.store(di, bits, self.regs[0])?;
             }
             if !loads {
-                self.regs[7] = di.wrapping_add(size);
+                self.regs[7] = cut(di.wrapping_add(size), self.bits);
             }
             if !repeated {
                 return Ok(());
             }
-            self.regs[1] = self.regs[1].wrapping_sub(1);
+            self.regs[1] = cut(self.regs[1].wrapping_sub(1), self.bits);
             if compares && self.flags.zf == i.has_repne_prefix() {
                 return Ok(());
             }
