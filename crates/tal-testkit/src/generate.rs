@@ -12,6 +12,7 @@ mod values;
 use body::Body;
 use fastrand::Rng;
 use std::fmt::Write;
+use talcore::arch::Arch;
 use values::{Field, Lay, Len, Mode, REGISTERS, Ty, Val};
 
 /// A struct of the module, and what its fields are.
@@ -39,6 +40,9 @@ pub(crate) struct Function {
 
 /// What the module declares.
 pub(crate) struct Module {
+    pub(crate) arch: Arch,
+    /// Bytes in a word.
+    pub(crate) word: u32,
     pub(crate) structs: Vec<Struct>,
     pub(crate) objects: Vec<Object>,
     pub(crate) functions: Vec<Function>,
@@ -47,10 +51,12 @@ pub(crate) struct Module {
 /// The text of a module. The same numbers give the same text.
 #[must_use]
 pub fn module(rng: &mut Rng) -> String {
-    let mut module = Module { structs: Vec::new(), objects: Vec::new(), functions: Vec::new() };
-    let mut text = String::from("arch amd64\n");
+    let arch = if rng.u8(..3) == 0 { Arch::Ia32 } else { Arch::Amd64 };
+    let word = arch.word_bytes();
+    let mut module = Module { arch, word, structs: Vec::new(), objects: Vec::new(), functions: Vec::new() };
+    let mut text = String::new();
     for i in 0..rng.usize(1..4) {
-        let one = structure(rng, i);
+        let one = structure(rng, word, i);
         declare(&mut text, i, &one);
         module.structs.push(one);
     }
@@ -64,11 +70,23 @@ pub fn module(rng: &mut Rng) -> String {
         text.push_str(&Body::write(rng, &module, &function));
         module.functions.push(function);
     }
-    text
+    match arch {
+        Arch::Amd64 => format!("arch amd64\n{text}"),
+        Arch::Ia32 => format!("arch ia32\n{}", narrowed(&text)),
+    }
+}
+
+/// The same text with the names that words have on IA-32.
+fn narrowed(text: &str) -> String {
+    let mut out = text.replace("qword", "dword");
+    for (wide, narrow, ..) in &REGISTERS[..8] {
+        out = out.replace(wide, narrow);
+    }
+    out
 }
 
 /// Fields of words first, so that all are aligned; then narrow numbers, filled up to a whole word.
-fn structure(rng: &mut Rng, index: usize) -> Struct {
+fn structure(rng: &mut Rng, word: u32, index: usize) -> Struct {
     let mut fields = Vec::new();
     let mut at = 0;
     for _ in 0..rng.usize(1..5) {
@@ -80,15 +98,15 @@ fn structure(rng: &mut Rng, index: usize) -> Struct {
             6 => Field::Word(Ty::To(Mode::Ref, Lay::Bytes(Len::Const(rng.u32(1..40))), false)),
             _ => Field::Words(rng.u32(1..5)),
         };
-        at += field.size();
+        at += field.size(word);
         fields.push(field);
     }
     if rng.bool() {
-        let width = [1, 2, 4][rng.usize(..3)];
+        let width = if word == 8 { [1, 2, 4][rng.usize(..3)] } else { [1, 2][rng.usize(..2)] };
         let high = rng.i64(0..1 << (8 * width - 1));
         fields.push(Field::Narrow(width, high));
-        fields.push(Field::Pad(8 - width));
-        at += 8;
+        fields.push(Field::Pad(word - width));
+        at += word;
     }
     Struct { fields, size: at }
 }
@@ -115,7 +133,10 @@ fn object(rng: &mut Rng, module: &Module) -> Ty {
 
 /// Parameters: arrays and their lengths, objects of all kinds, numbers.
 fn signature(rng: &mut Rng, module: &Module) -> Function {
-    let mut free: Vec<usize> = vec![7, 6, 2, 1, 8, 9];
+    let mut free = match module.arch {
+        Arch::Amd64 => vec![7, 6, 2, 1, 8, 9],
+        Arch::Ia32 => vec![1, 2, 0, 6, 7],
+    };
     let mut params = Vec::new();
     let vars = rng.usize(..3);
     for var in 0..vars {
@@ -161,7 +182,7 @@ impl Function {
         let mut text = format!("fn f{name}");
         if self.vars > 0 {
             // Small enough that a sum of two is still a size.
-            let _ = write!(text, "[{}]", list((0..self.vars).map(|v| format!("n{v}: 0..1 << 30")).collect()));
+            let _ = write!(text, "[{}]", list((0..self.vars).map(|v| format!("n{v}: 0..1 << 28")).collect()));
         }
         let params = self.params.iter().map(|(r, ty)| format!("{}: {}", REGISTERS[*r].0, ty.text()));
         let _ = write!(text, "({})", list(params.collect()));

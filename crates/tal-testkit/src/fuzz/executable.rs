@@ -112,7 +112,9 @@ fn code(bytes: &mut [u8], map: &Map, rng: &mut Rng) {
     let instructions = |bytes: &[u8], rng: &mut Rng| -> Option<(usize, Vec<Range<usize>>)> {
         let f = map.functions.get(rng.usize(..map.functions.len().max(1)))?.clone();
         let start = f.start;
-        let all = Decoder::with_ip(64, bytes.get(f)?, 0, DecoderOptions::NONE).into_iter();
+        // ELFCLASS32 or ELFCLASS64.
+        let bits = 32 * u32::from(*bytes.get(4)?).clamp(1, 2);
+        let all = Decoder::with_ip(bits, bytes.get(f)?, 0, DecoderOptions::NONE).into_iter();
         Some((start, all.map(|i| i.ip() as usize..i.next_ip() as usize).collect()))
     };
     let Some((start, list)) = instructions(bytes, rng) else { return };

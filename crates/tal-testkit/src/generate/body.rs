@@ -7,11 +7,25 @@ use super::values::{Field, Lay, Len, Mode, REGISTERS, Ty, Val, register};
 use super::{Function, Module};
 use fastrand::Rng;
 use std::fmt::{Display, Write};
+use talcore::arch::Arch;
 
 const RSP: usize = 4;
+
 /// Registers that a call leaves as they were.
-const PRESERVED: [usize; 6] = [3, 5, 12, 13, 14, 15];
-const RETURNS: [usize; 9] = [0, 1, 2, 6, 7, 8, 9, 10, 11];
+fn preserved(arch: Arch) -> &'static [usize] {
+    match arch {
+        Arch::Amd64 => &[3, 5, 12, 13, 14, 15],
+        Arch::Ia32 => &[3, 5, 6, 7],
+    }
+}
+
+/// Registers that a call changes.
+fn changed(arch: Arch) -> &'static [usize] {
+    match arch {
+        Arch::Amd64 => &[0, 1, 2, 6, 7, 8, 9, 10, 11],
+        Arch::Ia32 => &[0, 1, 2],
+    }
+}
 
 /// What is where at one point of a function.
 #[derive(Clone, Default)]
@@ -95,8 +109,9 @@ impl<'a> Body<'a> {
     /// The text of a function.
     pub(super) fn write(rng: &'a mut Rng, module: &'a Module, function: &Function) -> String {
         let name = module.functions.len();
-        let saved: Vec<usize> = PRESERVED.into_iter().filter(|_| rng.u8(..3) == 0).collect();
-        let usable = RETURNS.into_iter().chain(saved.iter().copied()).collect();
+        let arch = module.arch;
+        let saved: Vec<usize> = preserved(arch).iter().copied().filter(|_| rng.u8(..3) == 0).collect();
+        let usable = changed(arch).iter().chain(&saved).copied().collect();
         let slips = if rng.u8(..3) == 0 { 12 } else { 0 };
         let text = function.header(name);
         let mut body = Body { rng, module, text, labels: 0, ids: 100, usable, nesting: 3, slips, name };
@@ -145,6 +160,10 @@ impl<'a> Body<'a> {
     /// One that may be anything.
     fn unknown(&mut self, env: &Env) -> Option<usize> {
         self.find(env, |v| v.ty == Ty::Int)
+    }
+    /// Whether the low byte of a register is one itself.
+    fn has_byte(&self, r: usize) -> bool {
+        self.module.arch == Arch::Amd64 || r < 4
     }
     /// A register that may be written.
     fn target(&mut self, env: &Env) -> Option<usize> {
@@ -207,19 +226,26 @@ impl<'a> Body<'a> {
                 0 => 0,
                 1 => self.rng.i64(-100..100),
                 2 => self.rng.i64(0..10),
-                _ => self.rng.i64(..) >> self.rng.u8(..63),
+                _ => {
+                    self.rng.i64(..)
+                        >> (64 - 8 * self.module.word)
+                        >> self.rng.u32(..8 * self.module.word - 1)
+                }
             };
             self.line(format_args!("mov     {name}, {n}"));
             self.set(env, r, Ty::Known);
             return Some(());
         }
-        let width = if self.rng.bool() { 8 } else { [1, 2, 4][self.rng.usize(..3)] };
+        let width = if self.rng.bool() { self.module.word } else { [1, 2, 4][self.rng.usize(..3)] };
+        if width == 1 && !self.has_byte(r) {
+            return None;
+        }
         let short = register(r, width);
         let c = self.rng.u32(0..8);
         let mut result = env.regs[r].map_or(Ty::Int, |v| v.ty);
         match self.rng.u8(..8) {
             0..3 => {
-                let s = self.number(env)?;
+                let s = self.number(env).filter(|s| width > 1 || self.has_byte(*s))?;
                 let op = ["add", "sub", "and", "or", "xor", "cmp"][self.rng.usize(..6)];
                 self.line(format_args!("{op:7} {short}, {}", register(s, width)));
                 if op == "cmp" {
@@ -276,7 +302,7 @@ impl<'a> Body<'a> {
             self.line(format_args!("cmov{cc:4}{}, {}", REGISTERS[r].0, REGISTERS[s].0));
             let ty = both(Some(old), env.regs[s]).map_or(Ty::Int, |v| v.ty);
             self.set(env, r, if matches!(ty, Ty::Size(_)) { Ty::Int } else { ty });
-        } else {
+        } else if self.has_byte(r) {
             self.line(format_args!("set{cc:5}{}", REGISTERS[r].3));
             self.line(format_args!("movzx   {}, {}", REGISTERS[r].1, REGISTERS[r].3));
             self.set(env, r, Ty::Range(0, 1));
@@ -302,17 +328,17 @@ impl<'a> Body<'a> {
             let r = self.find(env, |_| true)?;
             let v = env.regs[r]?;
             self.line(format_args!("push    {}", REGISTERS[r].0));
-            env.depth += 8;
+            env.depth += self.module.word;
             env.frame.push((env.depth, v));
             self.nested(env, 4);
             let v = env.frame.pop().map(|(_, v)| v);
-            env.depth -= 8;
+            env.depth -= self.module.word;
             match self.target(env) {
                 Some(r) => {
                     self.line(format_args!("pop     {}", REGISTERS[r].0));
                     self.put(env, r, v);
                 }
-                None => self.line("add     rsp, 8"),
+                None => self.line(format_args!("add     rsp, {}", self.module.word)),
             }
             return Some(());
         }

@@ -157,10 +157,11 @@ pub(crate) enum Field {
 }
 
 impl Field {
-    pub(crate) fn size(self) -> u32 {
+    /// In bytes, where words have so many.
+    pub(crate) fn size(self, word: u32) -> u32 {
         match self {
-            Field::Word(_) => 8,
-            Field::Words(n) => 8 * n,
+            Field::Word(_) => word,
+            Field::Words(n) => word * n,
             Field::Narrow(size, _) | Field::Pad(size) => size,
         }
     }

@@ -1,6 +1,6 @@
 //! Loads and stores.
 
-use super::{Body, Env, Field, Lay, Len, Mode, REGISTERS, Ty, Val, register};
+use super::{Arch, Body, Env, Field, Lay, Len, Mode, REGISTERS, Ty, Val, register};
 
 /// Raw memory of fewer bytes is not given to the kernel.
 const SOME: u32 = 8;
@@ -13,7 +13,7 @@ impl Body<'_> {
         let Ty::To(_, Lay::Struct(s), _) = v.ty else { return None };
         let fields = &self.module.structs[s].fields;
         let i = self.rng.usize(..fields.len());
-        let at = fields[..i].iter().map(|f| f.size()).sum::<u32>();
+        let at = fields[..i].iter().map(|f| f.size(self.module.word)).sum::<u32>();
         let wrong = if self.slip() { self.rng.u32(1..12) } else { 0 };
         Some((p, v, fields[i], at + wrong))
     }
@@ -38,7 +38,7 @@ impl Body<'_> {
                 Ty::Range(0, 255)
             }
             Field::Words(n) => {
-                let at = at + 8 * self.rng.u32(..n);
+                let at = at + self.module.word * self.rng.u32(..n);
                 self.line(format_args!("mov     {name}, [{p} + {at}]"));
                 Ty::Int
             }
@@ -88,11 +88,11 @@ impl Body<'_> {
                 self.line(format_args!("mov     {size} [{base} + {at}], {n}"));
             }
             Field::Pad(_) => {
-                let s = self.number(env)?;
+                let s = self.number(env).filter(|s| self.has_byte(*s))?;
                 self.line(format_args!("mov     byte [{base} + {at}], {}", register(s, 1)));
             }
             Field::Words(n) => {
-                let (s, at) = (self.number(env)?, at + 8 * self.rng.u32(..n));
+                let (s, at) = (self.number(env)?, at + self.module.word * self.rng.u32(..n));
                 self.line(format_args!("mov     [{base} + {at}], {}", REGISTERS[s].0));
             }
             Field::Word(Ty::Range(lo, hi)) => {
@@ -161,7 +161,7 @@ impl Body<'_> {
             if !plain && !self.slip() {
                 self.store_into(env, p, v, *field, at)?;
             }
-            at += field.size();
+            at += field.size(module.word);
         }
         for copy in env.all().filter(|c| c.id == v.id) {
             copy.ty = Ty::To(Mode::Own, Lay::Struct(s), false);
@@ -197,20 +197,22 @@ impl Body<'_> {
             Lay::Bytes(n) => (n, false),
             Lay::Struct(_) => return None,
         };
+        let word = self.module.word;
         let index = match (len, env.bounds.iter().find(|b| b.1 == len)) {
             (_, Some(b)) => {
                 let one = if self.slip() { " + 1" } else { "" };
-                format!("{}{}{one}", if words { "8*" } else { "" }, REGISTERS[b.0].0)
+                let scale = if words { format!("{word}*") } else { String::new() };
+                format!("{scale}{}{one}", REGISTERS[b.0].0)
             }
             (Len::Const(n), None) => {
                 let i = self.rng.u32(..n.max(1)) + u32::from(self.slip());
-                (if words { 8 * i } else { i }).to_string()
+                (if words { word * i } else { i }).to_string()
             }
             _ => return None,
         };
         let base = REGISTERS[p].0;
         if mode.writable() && self.rng.bool() {
-            let s = self.number(env)?;
+            let s = self.number(env).filter(|s| words || self.has_byte(*s))?;
             let short = register(s, if words { 8 } else { 1 });
             match self.rng.u8(..4) {
                 0 if words && !env.locks(s) && self.usable.contains(&s) => {
@@ -236,7 +238,7 @@ impl Body<'_> {
 
     /// `rep stosb` over raw memory.
     pub(super) fn fill(&mut self, env: &mut Env) -> Option<()> {
-        if [0, 1, 7].iter().any(|r| env.locks(*r)) {
+        if [0, 1, 7].iter().any(|r| env.locks(*r) || !self.usable.contains(r)) {
             return None;
         }
         let p = self.find(env, |v| matches!(v.ty, Ty::To(m, Lay::Bytes(_), false) if m.writable()))?;
@@ -260,8 +262,12 @@ impl Body<'_> {
 
     /// A system call that reads or writes memory.
     pub(super) fn kernel(&mut self, env: &mut Env) -> Option<()> {
-        let used = [0, 1, 2, 6, 7, 11];
-        if used.iter().any(|r| env.locks(*r)) {
+        // Where the kernel looks for the descriptor, the memory and its size.
+        let (fd, memory, used): (_, _, &[usize]) = match self.module.arch {
+            Arch::Amd64 => (7, 6, &[0, 1, 2, 6, 7, 11]),
+            Arch::Ia32 => (3, 1, &[0, 1, 2, 3]),
+        };
+        if used.iter().any(|r| env.locks(*r) || !self.usable.contains(r)) {
             return None;
         }
         let reads = self.rng.bool();
@@ -271,11 +277,11 @@ impl Body<'_> {
         })?;
         let Ty::To(_, Lay::Bytes(Len::Const(n)), _) = env.regs[p]?.ty else { return None };
         let count = n + u32::from(self.slip());
-        self.line(format_args!("mov     rsi, {}", REGISTERS[p].0));
-        self.line("mov     edi, 1");
+        self.line(format_args!("mov     {}, {}", REGISTERS[memory].0, REGISTERS[p].0));
+        self.line(format_args!("mov     {}, 1", REGISTERS[fd].1));
         self.line(format_args!("mov     edx, {count}"));
         self.line(format_args!("sys     {}", if reads { "read" } else { "write" }));
-        for r in used {
+        for &r in used {
             self.put(env, r, None);
         }
         self.set(env, 0, Ty::Int);

@@ -1,6 +1,6 @@
 //! Tests, loops and calls.
 
-use super::{Body, CONDITIONS, Env, Function, Lay, Len, Mode, REGISTERS, RETURNS, RSP, Ty, Val};
+use super::{Body, CONDITIONS, Env, Function, Lay, Len, Mode, REGISTERS, RSP, Ty, Val, changed};
 
 impl Body<'_> {
     /// A pointer that may be 0 is tested; where it is not, something is done with it.
@@ -75,7 +75,7 @@ impl Body<'_> {
         self.line(format_args!("and     {}, {mask}", REGISTERS[r].1));
         self.set(env, r, Ty::Range(0, 3));
         let table = format!("t{}_{}", self.name, self.labels);
-        self.line(format_args!("jmp     [{table} + 8*{}]", REGISTERS[r].0));
+        self.line(format_args!("jmp     [{table} + {}*{}]", self.module.word, REGISTERS[r].0));
         self.line(format_args!("table {table}: {a}, {b}, {out}, {a}"));
         let (mut one, mut two) = (env.clone(), env.clone());
         self.place(&a);
@@ -176,11 +176,15 @@ impl Body<'_> {
     /// Calls a function that was written before.
     pub(super) fn call(&mut self, env: &mut Env) -> Option<()> {
         let module = self.module;
-        if RETURNS.iter().any(|r| env.locks(*r)) || module.functions.is_empty() {
+        let changed = changed(module.arch);
+        if changed.iter().any(|r| env.locks(*r)) || module.functions.is_empty() {
             return None;
         }
         let name = self.rng.usize(..module.functions.len());
         let function = &module.functions[name];
+        if function.params.iter().any(|(r, _)| env.locks(*r) || !self.usable.contains(r)) {
+            return None;
+        }
         let given = self.arguments(env, function)?;
         for one in &given {
             if let Some((id, _)) = one.object {
@@ -199,8 +203,12 @@ impl Body<'_> {
             }
         }
         self.line(format_args!("call    f{name}"));
-        for r in RETURNS {
+        for &r in changed {
             self.put(env, r, None);
+        }
+        // Those that are preserved hold the arguments.
+        for one in given.iter().filter(|g| !changed.contains(&g.to)) {
+            self.put(env, one.to, None);
         }
         if let Some(ty) = function.result {
             self.set(env, 0, ty);
