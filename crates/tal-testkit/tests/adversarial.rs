@@ -5,7 +5,7 @@ use tal_testkit::forge::crafted;
 use tal_testkit::toolchain::{Refusal, check};
 use talcore::facts::Interval;
 use talcore::term::Term;
-use talcore::types::{Layout, LayoutId, Mode, Sig, SigId, Struct, WordId, WordTy};
+use talcore::types::{Exists, Layout, LayoutId, Mode, Sig, SigId, Struct, WordId, WordTy};
 use talcore::verdict::Code;
 use talcore::x86::insn::Width;
 use talnote::table::{Node, TypeTable};
@@ -112,6 +112,29 @@ fn nesting() {
         let first = types.layout(Layout::Bytes(Term::from(8)));
         let first = types.word(WordTy::Ptr(Mode::Shared, first));
         (0..DEEP).fold(first, |w, _| types.word(WordTy::Opt(w)));
+    });
+    refused(&[Code::IllFormedType, Code::Note], |types, _, _| {
+        let first = types.layout(Layout::Bytes(Term::from(8)));
+        (0..DEEP).fold(first, |body, _| hiding(types, body));
+    });
+}
+
+/// `exists k. body`.
+fn hiding(types: &mut TypeTable, body: LayoutId) -> LayoutId {
+    let (vars, facts) = ([Interval::ALL].into(), [].into());
+    types.layout(Layout::Exists(Box::new(Exists { first: 0, vars, facts, body })))
+}
+
+/// J2: layouts that hide sizes and consist of one another twice, so that they have 2^30 cells.
+#[test]
+fn doubled_layouts() {
+    refused(&[Code::IllFormedType], |types, _, _| {
+        let word = types.word(WordTy::Int(Term::var(0)));
+        let first = types.layout(Layout::Cell(word));
+        (0..30).fold(first, |part, _| {
+            let both = types.layout(Layout::Seq([part, part].into()));
+            hiding(types, both)
+        });
     });
 }
 

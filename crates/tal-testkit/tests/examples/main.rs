@@ -22,4 +22,5 @@ mod tac;
 mod tr;
 mod tutorials;
 mod uniq;
+mod walk;
 mod wc;

@@ -126,6 +126,8 @@ pub(super) struct Cx<'o> {
     pub stable_checks: Vec<(Mode, LayoutId, Span)>,
     /// Layouts that hide sizes, to be checked once structs are known.
     pub hidden_checks: Vec<(LayoutId, Span)>,
+    /// How many parts sequences have, written out.
+    pub weights: HashMap<LayoutId, usize>,
     /// What exclusive borrows take and give back, to be compared then.
     pub uniq_checks: Vec<(LayoutId, LayoutId, Span)>,
     pub kinds: HashMap<DeclId, Memo<Rc<[Use]>>>,
@@ -189,6 +191,7 @@ impl<'o> Cx<'o> {
             pending: Vec::new(),
             stable_checks: Vec::new(),
             hidden_checks: Vec::new(),
+            weights: HashMap::new(),
             uniq_checks: Vec::new(),
             kinds: HashMap::new(),
             paths: HashMap::new(),

@@ -10,6 +10,9 @@ use talcore::limits;
 use talcore::term::Term;
 use talcore::types::{self, Layout, LayoutId, Mode, WordId, WordTy};
 
+/// Parts of a sequence, written out.
+const MOST_PARTS: usize = 4096;
+
 impl Cx<'_> {
     /// `opt T`: 0 or a pointer.
     pub(super) fn opt(&mut self, ast: &Ast, t: TypeId, vars: &Vars) -> Option<WordTy> {
@@ -80,7 +83,48 @@ impl Cx<'_> {
             };
             offset = sum;
         }
-        Some(self.table.layout(Layout::Seq(layouts.into())))
+        let weight = 1 + layouts.iter().map(|l| self.weight(*l)).sum::<usize>();
+        if weight > MOST_PARTS {
+            self.error(1010, "this type has too many parts")
+                .at(span, format!("at most {MOST_PARTS}, with those that its parts consist of"))
+                .help("put some of them into a struct");
+            return None;
+        }
+        let layout = self.table.layout(Layout::Seq(layouts.into()));
+        self.weights.insert(layout, weight);
+        Some(layout)
+    }
+
+    /// How many parts a layout has when it is written out, but for what structs have. Only sequences have more than one,
+    /// so that theirs are all that must be remembered.
+    fn weight(&self, layout: LayoutId) -> usize {
+        let mut id = layout;
+        let mut depth = 1;
+        loop {
+            depth += 1;
+            let mut word = match self.table.types.layout(id) {
+                Layout::Seq(_) => return depth + self.weights.get(&id).copied().unwrap_or(MOST_PARTS),
+                Layout::Array(_, l) => {
+                    id = *l;
+                    continue;
+                }
+                Layout::Exists(e) => {
+                    id = e.body;
+                    continue;
+                }
+                Layout::Cell(w) | Layout::NullTerm(_, w) => *w,
+                _ => return depth,
+            };
+            id = loop {
+                depth += 1;
+                match self.table.types.word(word) {
+                    WordTy::Ptr(_, l) => break *l,
+                    WordTy::Opt(w) | WordTy::Res(w) => word = *w,
+                    WordTy::Exists(e) => word = e.body,
+                    _ => return depth,
+                }
+            };
+        }
     }
 
     /// The size of memory does not depend on what is hidden in it: whoever looks at it from outside must know it.

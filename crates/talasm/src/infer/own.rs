@@ -635,7 +635,7 @@ impl Frame<'_> {
             _ if depth > DEEP => false,
             (WordTy::Range(r), Word::Int(t)) => s.facts.range(t).within(r) || r.hi - r.lo >= self.words().hi,
             (WordTy::Range(r), _) => r.hi - r.lo >= self.words().hi,
-            (WordTy::Int(e), Word::Int(t)) => under(e, env).is_some_and(|e| equal(s, &e, t)),
+            (WordTy::Int(e), Word::Int(t)) => under(e, env).as_ref() == Some(t),
             (WordTy::Of(t, linear), Word::Opt(_, other, found)) if matches!(types.word(*other), WordTy::Of(_, kind) if kind == linear) =>
             {
                 let WordTy::Of(u, _) = types.word(*other) else { return false };

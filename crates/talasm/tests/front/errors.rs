@@ -129,6 +129,11 @@ const CASES: &[(&str, &[u16], &str)] = &[
         &[1212, 1212, 1212],
         "struct s(n) { a: bytes(n) }\nconst A = sizeof s\nstruct t { a: cstr }\nstruct u(n) { a: [3]s(n) }\n",
     ),
+    (
+        "hidden_memory",
+        &[1212, 1206, 1202],
+        "struct t(n) { a: bytes(n) }\ntype e = exists n. t(n)\ntype s = seq(u8, int)\nfn f(rdi: exists n. int(n))\n  ret\n",
+    ),
     ("capture", &[1213], "fn f[n](rdi: fn (rsi: int(n)), rsi: int(n))\n  ret\n"),
     ("nothing_said", &[1214], "fn f[lenght](rdi: &[lenght]) -> (rax: int(length))\n  ret\n"),
     (
@@ -187,6 +192,24 @@ fn messages() {
         insta::assert_snapshot!(*name, shown);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Abbreviations that double what they stand for, again and again.
+#[test]
+fn types_do_not_explode() {
+    let doubled = |line: &dyn Fn(usize) -> String, last: &str| {
+        let lines: String = (1..28).map(line).collect();
+        let text = format!("type t0(k) = bytes(8)\n{lines}fn f(rdi: &{last})\n  ret\n");
+        let (_, result) = read_with(&text, &Setup::default());
+        let codes: Vec<u16> = result.err().expect("too much").iter().map(|d| d.code.0).collect();
+        assert_eq!(codes, [1010], "{text}");
+    };
+    doubled(&|i| format!("type t{i}(k) = seq(t{}(k), t{}(k))\n", i - 1, i - 1), "t27(1)");
+    doubled(
+        &|i| format!("type t{i}(k) = exists j {{j <= k}}. seq(t{}(j), t{}(k))\n", i - 1, i - 1),
+        "t27(1)",
+    );
+    doubled(&|i| format!("type t{i}(k) = seq(own t{}(k), own t{}(k))\n", i - 1, i - 1), "t27(1)");
 }
 
 #[test]
