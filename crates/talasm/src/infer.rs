@@ -18,6 +18,7 @@ mod project;
 mod record;
 mod report;
 mod shorten;
+mod stretch;
 mod terms;
 mod words;
 

@@ -7,19 +7,23 @@
 //!           function's start), state
 //!           uleb ghosts; for each: uleb distance from the previous one, u8 0 split: u8 register, or
 //!           u8 1 join: u8 register, u8 register, u8 2: uleb type variable, uleb word that it stands for,
-//!           or u8 3 cursor, 4 advance, 5 end: u8 register
+//!           or u8 3 cursor, 4 advance, 5 end: u8 register, or u8 6 lend: u8 register, uleb place of a
+//!           stretch, or u8 7 restore: uleb place
 //!           uleb size of the answers in bytes, answers; the rest: optional proofs
 //! state:    its differences to the previous label's (the first: to the entry state):
-//!           u8 flags: 1 variables, 2 locations, 4 registers, 8 frame, 16 facts, 64 contents differ, 32 debt
-//!           follows
+//!           u8 flags: 1 variables, 128 stretches, 2 locations, 4 registers, 8 frame, 16 facts, 64 contents
+//!           differ, 32 debt follows
 //!           [variables: uleb own variables; an interval for each that the previous label does not have;
 //!            uleb changed ones; for each: uleb variable, interval]
+//!           [stretches: uleb those that last; for each: uleb place (increasing), uleb variable]
 //!           [locations: uleb own locations kept, from the first; uleb new ones; for each: u8 mode, uleb
 //!            layout, uleb count, terms (its environment), or 7: a cursor's cell, uleb location of the
-//!            object that it began in, uleb layout]
+//!            object that it began in, uleb layout; or 8, frozen for a stretch, 9, the same, and owned again
+//!            behind it, 10, the same, and frozen for the call: uleb variable, uleb layout, uleb count, terms]
 //!           [contents: uleb locations; for each: uleb location (one of exclusive memory), u8 0: it may not be
 //!            used any more; 1: uleb layout, uleb count, terms (its environment); uleb held words, for each
-//!            term (its offset), word; or 12, 13, 14 as in the frame]
+//!            term (its offset), word; or 12, 13, 14 as in the frame; 2, lent for a stretch: uleb variable, uleb
+//!            layout, uleb count, terms. Of an argument that is frozen for the call only 1, or 2 and variable]
 //!           [registers: uleb set of registers, a word for each]
 //!           [frame: uleb pieces kept, from the return slot down; uleb new pieces; for each: 0 and uleb
 //!            bytes (raw), or a word, or 12, 13, 14: a number of 1, 2, 4 bytes: term]
@@ -222,6 +226,8 @@ fn ghosts(r: &mut Reader<'_>, size: u64, words: (u32, u32)) -> Option<Vec<(u64, 
             3 => Ghost::Cursor(reg(r)?),
             4 => Ghost::Advance(reg(r)?),
             5 => Ghost::End(reg(r)?),
+            6 => Ghost::Lend(reg(r)?, r.num()?),
+            7 => Ghost::Restore(r.num()?),
             _ => return None,
         };
         all.push((at, ghost));

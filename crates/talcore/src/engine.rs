@@ -466,6 +466,8 @@ impl<'a, G: Guide> Engine<'a, G> {
             Ghost::Cursor(r) => self.cursor(r),
             Ghost::Advance(r) => self.advance_cursor(r),
             Ghost::End(r) => self.end_cursor(r),
+            Ghost::Lend(r, place) => self.lend(r, place),
+            Ghost::Restore(place) => self.restore(place),
             Ghost::Join(a, b) => self.join_memory(a, b),
             Ghost::Choose(v, ty) => self.choose(v, ty),
         }

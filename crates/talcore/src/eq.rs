@@ -139,6 +139,7 @@ fn kind_of(types: &Types, id: WordId) -> u64 {
         WordTy::Res(_) => 17,
         WordTy::Of(..) => 15,
         WordTy::FnAt(..) => 16,
+        WordTy::During(..) => 14,
         WordTy::Exists(e) => 18 + e.vars.len() as u64,
     }
 }
@@ -152,6 +153,7 @@ fn word_outline(types: &Types, id: WordId) -> u64 {
         id = match types.word(id) {
             WordTy::Opt(inner) | WordTy::Res(inner) => *inner,
             WordTy::Exists(e) => e.body,
+            WordTy::During(_, inner) => *inner,
             _ => break,
         };
     }
@@ -212,6 +214,7 @@ impl<'t, 'f> TypeEq<'t, 'f> {
                 (WordTy::Exists(x), WordTy::Exists(y)) => {
                     (x.first, &x.vars, &x.facts) == (y.first, &y.vars, &y.facts) && e.words(x.body, y.body)
                 }
+                (WordTy::During(s, x), WordTy::During(t, y)) => s == t && e.words(*x, *y),
                 (WordTy::Fn(x), WordTy::Fn(y)) => e.sigs(*x, *y),
                 (WordTy::FnAt(s, x), WordTy::FnAt(t, y)) => {
                     x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| e.args(x, y)) && e.sigs(*s, *t)
@@ -272,7 +275,7 @@ impl<'t, 'f> TypeEq<'t, 'f> {
     fn sig_parts(&mut self, a: SigId, b: SigId) -> bool {
         let (x, y): (&Sig, &Sig) = (self.types.sig(a), self.types.sig(b));
         x.vars == y.vars
-            && x.word_vars == y.word_vars
+            && (x.word_vars, &x.stretches) == (y.word_vars, &y.stretches)
             && x.facts == y.facts
             && x.result_vars == y.result_vars
             && x.result_facts == y.result_facts

@@ -33,6 +33,10 @@ pub enum Ghost {
     Advance(Reg),
     /// `end r`: the cursor's cell fills its hole.
     End(Reg),
+    /// `lend r as s`: the object that `r` points to is frozen for the stretch of this number in the function.
+    Lend(Reg, u32),
+    /// `restore s`: the stretch ends.
+    Restore(u32),
     /// `join a, b`: the objects that `a` and `b` point to, one right behind the other, become one.
     Join(Reg, Reg),
     /// What a type variable of the function stands for that the instruction calls, where nothing tells: the variable's

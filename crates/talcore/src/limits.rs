@@ -16,6 +16,8 @@ pub const TERM_VARS: usize = 16;
 pub const FACTS: usize = 256;
 /// Locations in one state.
 pub const LOCATIONS: usize = 256;
+/// Stretches that one function has begun and not ended, and those that one signature speaks of.
+pub const STRETCHES: usize = 16;
 /// Words that one location of exclusive memory holds beside its layout.
 pub const HELD: usize = 64;
 /// Of raw memory, numbers narrower than words are only remembered below so many: words that come later have room.

@@ -10,7 +10,7 @@ use crate::guide::Guide;
 use crate::limits;
 use crate::state::{Env, Lay, LocId, STATIC, Word};
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, SigId, WordId, WordTy};
+use crate::types::{Layout, LayoutId, Sig, SigId, WordId, WordTy};
 use crate::verdict::Code;
 use alloc::rc::Rc;
 use alloc::vec;
@@ -325,6 +325,11 @@ impl<'a, G: Guide> Engine<'a, G> {
             (WordTy::Res(p), WordTy::Res(a)) => {
                 self.same_word(s, (*p, pattern.1), (*a, actual.1), depth + 1, blame)
             }
+            (WordTy::During(p, pw), WordTy::During(a, aw)) => {
+                let (p, a) = (self.term(under(p, pattern.1))?, self.term(under(a, actual.1))?);
+                self.unify(s, &p, &a, false, blame)?;
+                self.same_word(s, (*pw, pattern.1), (*aw, actual.1), depth + 1, blame)
+            }
             (WordTy::Exists(p), WordTy::Exists(a)) if p.vars == a.vars && p.facts.len() == a.facts.len() => {
                 let (open, known) = (s.terms.len(), self.state.facts.var_count() as u32);
                 let (inside, outside) = self.same_binders(s, (p, pattern.1), (a, actual.1), blame)?;
@@ -381,8 +386,25 @@ impl<'a, G: Guide> Engine<'a, G> {
             && (x.params.len(), x.results.len()) == (y.params.len(), y.results.len())
             && (x.stack.len(), x.gives_back.len()) == (y.stack.len(), y.gives_back.len())
             && x.kept.len() == y.kept.len();
-        if !alike || depth > limits::NESTING {
+        // Who calls it as one sees to it that the stretches of the other last too.
+        let own = |sig: &Sig, known: usize| -> Vec<u32> {
+            sig.stretches.iter().filter_map(|v| v.checked_sub(known as u32)).collect()
+        };
+        let known = |sig: &Sig, known: usize| -> Vec<usize> {
+            sig.stretches.iter().map(|v| *v as usize).filter(|v| *v < known).collect()
+        };
+        let (wanted, given) = (known(x, pargs.len()), known(y, aargs.len()));
+        if !alike
+            || depth > limits::NESTING
+            || own(x, pargs.len()) != own(y, aargs.len())
+            || wanted.len() != given.len()
+        {
             return self.reject(blame.shape, other);
+        }
+        for (v, w) in wanted.into_iter().zip(given) {
+            if let (Some(p), Some(a)) = (pargs.get(v), aargs.get(w)) {
+                self.unify(s, p, a, false, blame)?;
+            }
         }
         let own = y.vars.get(aargs.len()..).unwrap_or(&[]).iter().chain(&y.result_vars);
         let known = self.state.facts.var_count() as u32;

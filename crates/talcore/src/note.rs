@@ -26,6 +26,7 @@
 //!        0x07 word exists: uleb first variable, uleb count, intervals, uleb count, facts, uleb word
 //!        0x08 word of the type whose code is a variable: u8 1 if it may own memory, else 0; term
 //!        0x09 word fn of whose signature the first variables are known: uleb sig, uleb count, terms
+//!        0x0a word ref for a stretch: term, uleb word (a frozen pointer, perhaps with hidden sizes)
 //!        0x10 layout bytes term        0x11 layout cstr term        0x12 layout cstr, hidden length
 //!        0x13 layout cell: uleb word   0x14 layout num: u8 log2 of the width, interval
 //!        0x15 layout array: term, uleb layout
@@ -60,8 +61,8 @@
 //!            intervals; uleb result facts, terms]; 64 [uleb given back (u8 register, uleb layout); uleb
 //!            owned statics that are used, for each uleb static: an object, or as many more as there are
 //!            objects, an import; uleb what the caller keeps, for each u8 register of a parameter, uleb
-//!            layout, u8 register of a result, interval]; 128 [u16 preserved (le)]; else those of the calling convention are
-//!            preserved
+//!            layout, u8 register of a result, interval; uleb stretches, for each uleb variable]; 128
+//!            [u16 preserved (le)]; else those of the calling convention are preserved
 //! ```
 //!
 //! Every count is checked against the bytes that are left before anything is allocated, so a note
@@ -447,6 +448,11 @@ impl<'a> Parser<'a, '_> {
                 let (args, nested) = self.args()?;
                 (WordTy::FnAt(sig, args.into()), depth.max(nested) + 1)
             }
+            10 => {
+                let t = self.any_term()?;
+                let inner = self.word_id()?;
+                (WordTy::During(t, inner), self.word_depth(inner) + 1)
+            }
             _ => return None,
         })
     }
@@ -567,6 +573,8 @@ impl<'a> Parser<'a, '_> {
                 let (param, layout) = (self.r.u8()?, self.layout_id()?);
                 sig.kept.push(Kept { param, layout, result: self.r.u8()?, range: self.r.interval()? });
             }
+            let n = self.r.count(limits::STRETCHES)?;
+            sig.stretches = (0..n).map(|_| self.r.num()).collect::<Option<_>>()?;
         }
         sig.preserved = if has(128) { self.r.u16()? & !(1 << 4) } else { self.preserved };
         Some((sig, depth + 1))

@@ -12,6 +12,7 @@ mod own;
 mod place;
 mod stack;
 mod statics;
+mod stretch;
 mod string;
 mod structure;
 
@@ -20,6 +21,7 @@ pub use frame::Loan;
 pub use label::LABEL;
 pub(crate) use own::Cell;
 pub use place::Place;
+pub use stretch::LENT;
 
 use crate::arith::{Flags, Num};
 use crate::engine::{Checked, Engine, Flow};

@@ -14,11 +14,11 @@ use crate::facts::Interval;
 use crate::term::Term;
 use crate::types::{Layout, LayoutId, Mode, StructId, Types, WordId, WordTy};
 use crate::x86::insn::Width;
-use added::{arrays, block, borrowed, generic, longer};
+use added::{Views, arrays, block, borrowed, generic, longer};
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
-use measure::{Measure, Progress};
+use measure::Measure;
 
 /// The results, by layout.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,7 @@ pub struct Shapes {
     hides: Vec<bool>,
     closed: Vec<bool>,
     scopes: Vec<Option<u32>>,
-    borrowed: BTreeMap<WordId, [WordId; 3]>,
+    borrowed: BTreeMap<WordId, Views>,
     opened: Vec<Option<LayoutId>>,
     generic: Vec<Option<LayoutId>>,
     string: Option<LayoutId>,
@@ -85,7 +85,8 @@ impl Shapes {
         };
         let of = [push(WordTy::Of(Term::var(0), false)), push(WordTy::Of(Term::var(0), true))];
         let int = push(WordTy::Range(Interval::unsigned(arch.word_bits())));
-        let borrowed = borrowed(types);
+        let scopes = Measure::new(types, arch).scopes()?;
+        let borrowed = borrowed(types, &scopes);
         let longer = longer(types);
         let arrays = arrays(types);
         opened.resize(types.layouts.len(), None);
@@ -94,14 +95,7 @@ impl Shapes {
                 *slot = Some(cstr);
             }
         }
-        let mut m = Measure {
-            types,
-            arch,
-            done: vec![None; types.layouts.len()],
-            structs: vec![Progress::None; types.structs.len()],
-            word_scopes: vec![None; types.words.len()],
-            layout_scopes: vec![None; types.layouts.len()],
-        };
+        let mut m = Measure::new(types, arch);
         m.everything()?;
         let coded = (0..types.words.len() as u32).map(|i| m.coded(WordId(i))).collect();
         let closed = m.word_scopes.iter().map(|scope| *scope == Some(0)).collect();
@@ -177,7 +171,12 @@ impl Shapes {
     /// What a word that owns memory or is 0 is seen as through a borrow of the memory that it lies in.
     pub fn borrowed(&self, id: WordId, mode: Mode) -> Option<WordId> {
         let i = BORROWS.iter().position(|m| *m == mode)?;
-        self.borrowed.get(&id).map(|words| words[i])
+        self.borrowed.get(&id).map(|views| views.borrows[i])
+    }
+
+    /// What such a word is seen as in memory that is lent for a stretch, whose number is the variable that comes with it.
+    pub fn during(&self, id: WordId) -> Option<(WordId, u32)> {
+        self.borrowed.get(&id).map(|views| views.during)
     }
 
     /// The layout that names the length (variable 0) which this one hides.

@@ -76,6 +76,11 @@ pub struct Loc {
     pub guard: Option<Guard>,
     /// It is the cell of a cursor.
     pub hole: Option<Hole>,
+    /// It is frozen only as long as the stretch lasts whose number this variable is: one of [`State::stretches`], or of
+    /// the function's signature.
+    pub stretch: Option<Var>,
+    /// It is lent for that stretch, and goes back to this mode when the stretch ends.
+    pub was: Option<Mode>,
 }
 
 /// What is whole again when a cursor ends: see `rules::cursor`.
@@ -110,7 +115,17 @@ pub struct Held {
 impl Loc {
     /// Memory with the contents of a layout.
     pub fn new(mode: Mode, lay: Lay) -> Loc {
-        Loc { mode, lay, addr: None, cells: Vec::new(), live: true, guard: None, hole: None }
+        Loc {
+            mode,
+            lay,
+            addr: None,
+            cells: Vec::new(),
+            live: true,
+            guard: None,
+            hole: None,
+            stretch: None,
+            was: None,
+        }
     }
 
     /// Whether its contents may differ from one program point to the next: nobody else can write it.
@@ -166,6 +181,9 @@ pub struct State {
     pub touched: i64,
     /// Locations that are not static objects.
     pub locs: Vec<Loc>,
+    /// The stretches that this function has begun and not ended, in the order of their places, with the variables that
+    /// are their numbers. Each number is that of one stretch of the process, so no two of them are the same.
+    pub stretches: Vec<(u32, Var)>,
     /// Addresses of static objects as variables, where somebody asked.
     pub static_addrs: Vec<(u32, Var)>,
     /// Index variables and facts.
@@ -186,6 +204,7 @@ impl State {
         self.zero = None;
         self.incoming.clear();
         self.locs.clear();
+        self.stretches.clear();
         self.static_addrs.clear();
         self.facts.clear();
         self.flags = crate::arith::Flags::default();
@@ -210,6 +229,7 @@ impl State {
         if self.locs != other.locs {
             self.locs.clone_from(&other.locs);
         }
+        self.stretches.clone_from(&other.stretches);
         self.static_addrs.clone_from(&other.static_addrs);
         self.facts.copy_from(&other.facts);
         self.flags.forget();
@@ -220,7 +240,8 @@ impl State {
     pub fn parts(&self) -> usize {
         let numbers = self.facts.var_count() + self.facts.list().len();
         let held: usize = self.locs.iter().map(|l| l.cells.len() + l.lay.parts()).sum();
-        self.regs.len() + self.frame.len() + self.incoming.len() + self.locs.len() + held + numbers
+        let words = self.regs.len() + self.frame.len() + self.incoming.len();
+        words + self.locs.len() + self.stretches.len() + held + numbers
     }
 
     /// All words: in registers, in the frame, of the caller's arguments, and held by locations.

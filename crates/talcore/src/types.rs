@@ -115,6 +115,9 @@ pub enum WordTy {
     /// The address of code with this signature, of which the first variables stand for these terms: `fn (rdi: a)` where
     /// `a` is a variable of the surroundings. In states such words are [`crate::state::Word::Opt`], as those of `Of`.
     FnAt(SigId, Box<[Term]>),
+    /// `ref s L`: a frozen borrow (a [`WordTy::Ptr`], or one with hidden sizes) for the stretch whose number the term is,
+    /// and any word at all once that stretch has ended. See `rules::stretch`.
+    During(Term, WordId),
 }
 
 /// A pointer word, or a layout, with index variables of its own. They are opened when the word or the memory is
@@ -184,6 +187,8 @@ pub struct Sig {
     pub vars: Vec<Interval>,
     /// Number of word type variables.
     pub word_vars: u32,
+    /// The variables, in increasing order, that are numbers of stretches which last as long as the call.
+    pub stretches: Vec<u32>,
     /// Arguments in registers: hardware number and type, registers in increasing order.
     pub params: Vec<(u8, WordId)>,
     /// Arguments on the stack, from the lowest address (just above the return address) upwards.
@@ -251,7 +256,8 @@ impl Types {
     pub fn strukt(&self, id: StructId) -> &Struct {
         &self.structs[id.index()]
     }
-    /// The pointer that a word is once it has been tested and opened: its mode, and what it points to.
+    /// The pointer that a word is once it has been tested and opened: its mode, and what it points to. None for those
+    /// that are pointers for a stretch only.
     pub fn pointer(&self, id: WordId) -> Option<(Mode, LayoutId)> {
         match self.word(id) {
             WordTy::Ptr(mode, layout) => Some((*mode, *layout)),

@@ -4,7 +4,7 @@ use crate::engine::{Checked, Engine, under};
 use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::matching::{Blame, NO_POINTER, Subst};
-use crate::rules::Lent;
+use crate::rules::{LENT, Lent};
 use crate::state::{Env, Lay, LocId, Word};
 use crate::term::Term;
 use crate::types::{Exists, Layout, LayoutId, Mode, WordId, WordTy};
@@ -56,6 +56,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 _ => self.match_code(s, ty, word, blame),
             },
             WordTy::FnAt(..) => self.match_code(s, ty, word, blame),
+            WordTy::During(t, inner) => self.match_during(s, (t, *inner), ty.1, word, blame),
             WordTy::Opt(_) if matches!(word, Word::Int(t) if t.as_const() == Some(0)) => Ok(()),
             WordTy::Res(_) if matches!(word, Word::Int(_)) => {
                 let t = self.integer(word)?;
@@ -219,7 +220,8 @@ impl<'a, G: Guide> Engine<'a, G> {
             return self.publish(s, mode, want, l, e, blame);
         }
         if !loc.mode.gives(mode) {
-            return self.reject(blame.shape, why_not(loc.mode, mode));
+            let why = if loc.was.is_some() { LENT } else { why_not(loc.mode, mode) };
+            return self.reject(blame.shape, why);
         }
         if mode == Mode::Own {
             return self.take(s, want, l, e, blame);
@@ -361,6 +363,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 let lay = self.opened(mode, layout, env)?;
                 Word::Ptr(self.open(mode, lay)?, Term::zero())
             }
+            WordTy::During(t, inner) => self.load_during((t, *inner), env)?,
             WordTy::Opt(_) => {
                 let range = self.pointer_range();
                 self.untested = true;

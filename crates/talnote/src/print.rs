@@ -127,6 +127,7 @@ impl<'a> Printer<'a> {
             depth: 0,
             env: env.map(<[Term]>::to_vec),
             hidden: 0,
+            stretch: None,
             taken: None,
         };
         f(&mut w);
@@ -167,6 +168,8 @@ struct Writer<'a> {
     env: Option<Vec<Term>>,
     /// How many variables existentials bind here.
     hidden: u32,
+    /// The stretch for which the next pointer is borrowed.
+    stretch: Option<Term>,
     /// Names that such variables cannot have, as far as they look like them.
     taken: Option<BTreeSet<&'a str>>,
 }
@@ -362,6 +365,15 @@ impl Writer<'_> {
                 self.put("res ");
                 self.word(*w);
             }
+            WordTy::During(t, w) => {
+                let t = match &self.env {
+                    Some(env) => t.subst(env).unwrap_or_default(),
+                    None => t.clone(),
+                };
+                let outside = self.stretch.replace(t);
+                self.word(*w);
+                self.stretch = outside;
+            }
             WordTy::Exists(e) => self.exists(e, |w| w.word(e.body)),
             WordTy::Of(t, _) => self.term(t),
             WordTy::Fn(sig) => self.sig(*sig),
@@ -414,6 +426,14 @@ impl Writer<'_> {
     }
 
     fn pointer(&mut self, mode: Mode, id: LayoutId) {
+        if let (Mode::Frozen, Some(t)) = (mode, self.stretch.take()) {
+            self.put("ref ");
+            let name = t.as_var().is_some();
+            self.put(if name { "" } else { "(" });
+            self.plain_term(&t);
+            self.put(if name { " " } else { ") " });
+            return self.layout(id);
+        }
         let layout = self.p.types.layouts.get(id.index());
         self.put(match mode {
             Mode::Own => "own ",
@@ -566,7 +586,13 @@ impl Writer<'_> {
         self.put("fn ");
         if !s.vars.is_empty() || s.word_vars > 0 {
             self.put("[");
-            self.list(s.vars.iter().zip(0..), |w, (range, v)| w.binder(v, range));
+            self.list(s.vars.iter().zip(0..), |w, (range, v)| match s.stretches.contains(&v) {
+                true => {
+                    w.var(v);
+                    w.put(": stretch");
+                }
+                false => w.binder(v, range),
+            });
             if !s.vars.is_empty() && s.word_vars > 0 {
                 self.put(", ");
             }

@@ -142,7 +142,16 @@ impl Writer<'_> {
                 wire::interval(&mut self.out, range);
             }
         }
-        let same = |a: &Loc, b: &Loc| a.mode == b.mode && a.lay == b.lay && a.hole == b.hole;
+        if differs(self, s.stretches != before.stretches, 128) {
+            wire::count(&mut self.out, s.stretches.len());
+            for (place, v) in &s.stretches {
+                wire::uleb(&mut self.out, (*place).into());
+                wire::uleb(&mut self.out, (*v).into());
+            }
+        }
+        let same = |a: &Loc, b: &Loc| {
+            (a.mode, &a.lay, a.hole, a.stretch, a.was) == (b.mode, &b.lay, b.hole, b.stretch, b.was)
+        };
         let kept = before.locs.iter().zip(&s.locs).take_while(|(a, b)| same(a, b)).count();
         let kept = kept.max(entry.locs.len());
         if differs(self, kept < before.locs.len() || kept < s.locs.len(), 2) {
@@ -156,7 +165,19 @@ impl Writer<'_> {
                     wire::uleb(&mut self.out, id.into());
                     continue;
                 }
-                self.out.push(l.mode as u8);
+                match (l.stretch, l.was) {
+                    (None, _) => self.out.push(l.mode as u8),
+                    (Some(v), was) => {
+                        let kind = match was {
+                            None => 1,
+                            Some(Mode::Own) => 2,
+                            Some(Mode::Frozen) => 3,
+                            _ => return None,
+                        };
+                        self.out.push(Mode::ALL.len() as u8 + kind);
+                        wire::uleb(&mut self.out, v.into());
+                    }
+                }
                 let id = self.layout(l.lay.id)?;
                 wire::uleb(&mut self.out, id.into());
                 self.env(&l.lay.env)?;
@@ -210,7 +231,10 @@ impl Writer<'_> {
                 fresh.lay.id = hole.cell;
             }
             let old = before.get(*i).unwrap_or(&fresh);
-            l.exclusive() && (l.live, &l.lay, &l.cells) != (old.live, &old.lay, &old.cells)
+            let ours = |l: &Loc| l.exclusive() || l.was.is_some();
+            (ours(l) || ours(old))
+                && (l.live, &l.lay, &l.cells, l.stretch, l.was)
+                    != (old.live, &old.lay, &old.cells, old.stretch, old.was)
         };
         let changed: Vec<_> = s.locs.iter().enumerate().filter(changed).collect();
         if changed.is_empty() {
@@ -220,11 +244,20 @@ impl Writer<'_> {
         wire::count(&mut self.out, changed.len());
         for (i, l) in changed {
             wire::count(&mut self.out, i);
-            self.out.push(u8::from(l.live));
-            if l.live {
+            let mode = l.was.unwrap_or(l.mode);
+            match l.stretch.filter(|_| l.live) {
+                Some(v) => {
+                    self.out.push(2);
+                    wire::uleb(&mut self.out, v.into());
+                }
+                None => self.out.push(u8::from(l.live)),
+            }
+            if l.live && mode != Mode::Frozen {
                 let id = self.layout(l.lay.id)?;
                 wire::uleb(&mut self.out, id.into());
                 self.env(&l.lay.env)?;
+            }
+            if l.live && l.exclusive() {
                 wire::count(&mut self.out, l.cells.len());
                 for cell in &l.cells {
                     wire::term(&mut self.out, &cell.off);
@@ -260,6 +293,14 @@ impl Writer<'_> {
                 Ghost::Cursor(r) => self.out.extend([3, r.0]),
                 Ghost::Advance(r) => self.out.extend([4, r.0]),
                 Ghost::End(r) => self.out.extend([5, r.0]),
+                Ghost::Lend(r, place) => {
+                    self.out.extend([6, r.0]);
+                    wire::uleb(&mut self.out, (*place).into());
+                }
+                Ghost::Restore(place) => {
+                    self.out.push(7);
+                    wire::uleb(&mut self.out, (*place).into());
+                }
             }
         }
     }
@@ -337,8 +378,12 @@ impl Writer<'_> {
         }
         let borrows = (lo..hi).flat_map(|owner| BORROWS.map(|mode| (owner, mode)));
         let seen = |(owner, mode)| self.program.shapes.borrowed(WordId(owner), mode) == Some(id);
-        let n = borrows.into_iter().position(seen)?;
-        Some(1 + hi - lo + n as u32)
+        if let Some(n) = borrows.into_iter().position(seen) {
+            return Some(1 + hi - lo + n as u32);
+        }
+        let seen = |owner: &u32| self.program.shapes.during(WordId(*owner)).is_some_and(|view| view.0 == id);
+        let owner = (lo..hi).find(seen)?;
+        Some(1 + (1 + BORROWS.len() as u32) * (hi - lo) + owner - lo)
     }
 
     fn word(&mut self, w: &Word) -> Option<()> {

@@ -411,6 +411,11 @@ impl Nodes<'_> {
                 self.tagged(0x09, sig.0);
                 terms(self.out, args);
             }
+            WordTy::During(t, inner) => {
+                self.out.push(0x0a);
+                term(self.out, t);
+                uleb(self.out, inner.0.into());
+            }
             WordTy::Of(t, linear) => {
                 self.out.extend([0x08, u8::from(*linear)]);
                 term(self.out, t);
@@ -483,7 +488,7 @@ impl Nodes<'_> {
             !s.stack.is_empty(),
             !s.facts.is_empty(),
             !s.result_vars.is_empty() || !s.result_facts.is_empty(),
-            !s.gives_back.is_empty() || !s.uses.is_empty() || !s.kept.is_empty(),
+            !s.gives_back.is_empty() || !s.uses.is_empty() || !s.kept.is_empty() || !s.stretches.is_empty(),
             s.preserved != self.preserved,
         ];
         self.out.extend([0x20, flags.iter().rev().fold(0, |byte, flag| byte << 1 | u8::from(*flag))]);
@@ -520,6 +525,7 @@ impl Nodes<'_> {
                 self.out.push(k.result);
                 interval(self.out, &k.range);
             }
+            self.ids(s.stretches.iter().copied());
         }
         if preserved {
             self.out.extend(s.preserved.to_le_bytes());

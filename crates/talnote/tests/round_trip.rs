@@ -54,9 +54,11 @@ fn table() -> TypeTable {
     let applied = t.layout(Layout::Struct(node, [n.clone(), Term::zero()].into()));
     t.layout(Layout::Seq([bytes, cell].into()));
     let var = t.word(WordTy::Var(1));
+    t.word(WordTy::During(n.clone(), opt));
     let sig = t.sig(Sig {
         vars: vec![Interval::ALL, Interval::unsigned(8)],
         word_vars: 2,
+        stretches: vec![0],
         params: vec![(0, int), (15, var)],
         stack: vec![opt],
         facts: vec![linear(1, &[(0, 1)])],

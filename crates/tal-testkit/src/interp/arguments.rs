@@ -132,6 +132,8 @@ impl Machine<'_> {
                 true => Some(0),
                 false => self.made(*inner, env, vars, words, depth),
             },
+            // Nobody writes it while the function runs.
+            WordTy::During(_, inner) => self.made(*inner, env, vars, words, depth),
             WordTy::Fn(sig) => {
                 let fits = |f: &&talcore::program::Function| {
                     program.sig_at(f.addr).is_some_and(|s| program.same_sig(*sig, s))

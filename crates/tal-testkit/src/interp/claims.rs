@@ -187,6 +187,7 @@ impl Machine<'_> {
     /// Whether the memory of locations is there, and that of exclusive ones nobody else's.
     fn holds_memory(&mut self, m: &Meaning<'_>, words: &[Claimed]) -> Watched<()> {
         let mut exclusive: Vec<(u64, u64, String)> = Vec::new();
+        let mut frozen: Vec<(u64, u64, usize)> = Vec::new();
         for (l, loc) in m.state.locs.iter().enumerate().filter(|(_, loc)| loc.live) {
             let (Some(base), Some(size)) = (m.places[l], m.size(self.program, &loc.lay)) else { continue };
             let allowed = self.memory.allowed(self.program, self.regs[RSP], base, size, loc.mode.writable());
@@ -200,6 +201,10 @@ impl Machine<'_> {
                         return Err(format!("location {l} should be a string of {m} bytes"));
                     }
                 }
+            }
+            // Lent memory is exclusive again later, but other names for it are no lies until then.
+            if loc.stretch.is_some() && loc.was.is_none() && size > 0 {
+                frozen.push((base, size, l));
             }
             if loc.exclusive() {
                 exclusive.push((base, size, format!("location {l}")));
@@ -222,6 +227,13 @@ impl Machine<'_> {
         }
         exclusive.retain(|e| e.1 > 0);
         exclusive.sort();
+        for (base, size, l) in &frozen {
+            let meets =
+                |e: &&(u64, u64, String)| *base < e.0.saturating_add(e.1) && e.0 < base.saturating_add(*size);
+            if let Some(e) = exclusive.iter().find(meets) {
+                return Err(format!("location {l} is frozen, and {} may write it", e.2));
+            }
+        }
         match exclusive.windows(2).find(|two| two[0].0.saturating_add(two[0].1) > two[1].0) {
             Some(two) => Err(format!("{} and {} share memory at {:#x}", two[0].2, two[1].2, two[1].0)),
             None => Ok(()),

@@ -101,7 +101,8 @@ impl Machine<'_> {
                 }
             }
             WordTy::Res(_) if word >= cut(4095u64.wrapping_neg(), self.bits) => Ok(()),
-            WordTy::Res(inner) => self.word(*inner, word, vars),
+            // As long as the call, it is a pointer.
+            WordTy::Res(inner) | WordTy::During(_, inner) => self.word(*inner, word, vars),
             // What it hides is not known here; but it is a pointer.
             WordTy::Exists(_) if word == 0 => Err("is 0".into()),
             WordTy::Exists(_) => Ok(()),

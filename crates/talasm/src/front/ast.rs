@@ -371,6 +371,8 @@ pub(super) struct Operand {
 #[allow(missing_docs)]
 pub(super) enum OperandKind {
     Reg(RegOp),
+    /// `r as s`: a register, a word and the name of a stretch.
+    For(RegOp, Name, Ident),
     Local(Name),
     Expr(ExprId),
     Mem {

@@ -37,6 +37,8 @@ pub(super) struct Frame<'a> {
     index: u32,
     /// What the types stand for at which the present instruction calls a function.
     chosen: Vec<Item>,
+    /// The names of the stretches that it begins.
+    stretches: Vec<Name>,
 }
 
 impl Frame<'_> {
@@ -60,8 +62,16 @@ impl Cx<'_> {
     ) -> Function {
         let mut vars = Vars::of(function.span.file);
         self.own_types(&function, &mut vars);
-        let mut f =
-            Frame { ast, body, vars, labels: Vec::new(), by_name: HashMap::new(), index, chosen: Vec::new() };
+        let mut f = Frame {
+            ast,
+            body,
+            vars,
+            labels: Vec::new(),
+            by_name: HashMap::new(),
+            index,
+            chosen: Vec::new(),
+            stretches: Vec::new(),
+        };
         self.tables(&mut f, &function);
         function.body.reserve(body.stmts.len());
         for stmt in &body.stmts {
@@ -158,6 +168,9 @@ impl Cx<'_> {
                 let mnemonic = self.names.get(mnemonic).to_ascii_lowercase();
                 let branch = mnemonic.starts_with('j') || mnemonic == "call" || mnemonic.starts_with("loop");
                 let list = &f.body.operands[start as usize..end as usize];
+                if matches!(&*mnemonic, "lend" | "restore") {
+                    return self.stretch(f, &mnemonic, list, stmt.span);
+                }
                 let mut operands = Vec::with_capacity(list.len());
                 let mut good = true;
                 for o in list {
@@ -208,6 +221,44 @@ impl Cx<'_> {
         ghost.map(|g| Item::Ghost(g, span))
     }
 
+    /// `lend r as s` and `restore s`, which have no machine code.
+    fn stretch(&mut self, f: &mut Frame, mnemonic: &str, list: &[AstOperand], span: Span) -> Option<Item> {
+        let word = self.word_bytes() as u8;
+        let (register, name) = match (mnemonic, list.first().map(|o| &o.kind), list.len()) {
+            ("lend", Some(OperandKind::For(RegOp::Gpr(r, w), as_, s)), 1)
+                if *w == word && self.name(*as_) == "as" =>
+            {
+                (Some(Reg(*r)), s.name)
+            }
+            ("restore", Some(OperandKind::Expr(e)), 1) => match f.ast.expr(*e).kind {
+                ExprKind::Name(s) => (None, s),
+                _ => return self.stretch_usage(mnemonic, span),
+            },
+            _ => return self.stretch_usage(mnemonic, span),
+        };
+        let place = match f.stretches.iter().position(|s| *s == name) {
+            Some(place) => place,
+            None => {
+                f.stretches.push(name);
+                f.stretches.len() - 1
+            }
+        } as u32;
+        let ghost = match register {
+            Some(r) => Ghost::Lend(r, place),
+            None => Ghost::Restore(place),
+        };
+        Some(Item::Ghost(ghost, span))
+    }
+
+    fn stretch_usage(&mut self, mnemonic: &str, span: Span) -> Option<Item> {
+        let usage = match mnemonic {
+            "lend" => "`lend r as s`: the whole register points to memory that is frozen until `restore s`",
+            _ => "`restore s`: what was lent as s belongs to the function again",
+        };
+        self.error(1301, format!("`{mnemonic}` is about a stretch")).at(span, "not like this").help(usage);
+        None
+    }
+
     fn sys(&mut self, name: Name, at: Span, span: Span) -> Option<Item> {
         let text = self.name(name);
         if let Some(number) = self.options.sys.number(&text) {
@@ -228,6 +279,10 @@ impl Cx<'_> {
             OperandKind::Reg(r) => {
                 self.has_register(r, o.span)?;
                 Some(Operand::Reg(r, o.span))
+            }
+            OperandKind::For(..) => {
+                self.error(1301, "only `lend` has a name behind a register").at(o.span, "no operand");
+                None
             }
             OperandKind::Local(name) => Some(Operand::Label(f.label(name, o.span), o.span)),
             OperandKind::Expr(e) => {

@@ -324,6 +324,9 @@ impl Cx<'_> {
             opt = true;
             ty = self.table.types.word(w).clone();
         }
+        if let WordTy::During(_, w) = ty {
+            ty = self.table.types.word(w).clone();
+        }
         if let WordTy::Exists(e) = ty {
             ty = self.table.types.word(e.body).clone();
         }
@@ -342,9 +345,15 @@ impl Cx<'_> {
             }
             WordTy::Fn(_) | WordTy::FnAt(..) => Pointee::Function,
             WordTy::Ptr(Mode::Own, _) => return self.check_owner(data, opt, at),
-            WordTy::Ptr(Mode::Imm, _) => Pointee::Immutable,
+            // What never changes is good for any stretch.
+            WordTy::Ptr(Mode::Imm | Mode::Frozen, _) => Pointee::Immutable,
             WordTy::Ptr(..) => Pointee::Shared,
-            WordTy::Opt(_) | WordTy::Var(_) | WordTy::Of(..) | WordTy::Res(_) | WordTy::Exists(_) => {
+            WordTy::Opt(_)
+            | WordTy::Var(_)
+            | WordTy::Of(..)
+            | WordTy::Res(_)
+            | WordTy::Exists(_)
+            | WordTy::During(..) => {
                 return None;
             }
         };

@@ -71,7 +71,7 @@ impl Cx<'_> {
                 }
             }
             TypeKind::Ref(stretch, t) => {
-                out.extend(stretch.iter().map(|s| (s.name, s.span, Use::Type)));
+                out.extend(stretch.iter().map(|s| (s.name, s.span, Use::Index)));
                 self.names_in_type(ast, *t, file, out);
             }
             TypeKind::Borrow(_, t, _)

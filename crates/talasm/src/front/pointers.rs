@@ -1,6 +1,6 @@
 //! Lowers the words that are made of other words: `opt`, `res` and `exists`; and what pointers may not point to.
 
-use super::ast::{Ast, Bound, Exists, TypeId};
+use super::ast::{Ast, Bound, Exists, Ident, TypeId};
 use super::cx::{Binding, Cx, Vars};
 use super::kinds::{Use, Used};
 use super::types::Lowered;
@@ -20,7 +20,7 @@ impl Cx<'_> {
         let span = ast.ty(t).span;
         match self.table.types.word(w) {
             WordTy::Ptr(Mode::Uniq, _) => self.maybe_exclusive(span),
-            WordTy::Ptr(..) | WordTy::Fn(_) | WordTy::Exists(_) => Some(WordTy::Opt(w)),
+            WordTy::Ptr(..) | WordTy::Fn(_) | WordTy::Exists(_) | WordTy::During(..) => Some(WordTy::Opt(w)),
             _ => {
                 self.error(1202, "`opt` is for pointers")
                     .at(span, "not a pointer or function value")
@@ -199,21 +199,65 @@ impl Cx<'_> {
             });
             if needed >= first {
                 let (vars, facts) = (ranges.into(), facts.into());
-                return Some(match body {
-                    Lowered::Word(body) => {
-                        let word = WordTy::Exists(types::Exists { first, vars, facts, body });
-                        Lowered::Word(self.table.word(word))
-                    }
+                return match body {
+                    Lowered::Word(body) => self.hidden_word(body, ast.ty(e.body).span, |body| {
+                        types::Exists { first, vars, facts, body }
+                    }),
                     Lowered::Layout(body) => {
                         let exists = types::Exists { first, vars, facts, body };
                         let layout = self.table.layout(Layout::Exists(Box::new(exists)));
                         self.hidden_checks.push((layout, ast.ty(e.body).span));
-                        Lowered::Layout(layout)
+                        Some(Lowered::Layout(layout))
                     }
-                });
+                };
             }
             first = needed;
         }
+    }
+
+    /// The pointer that hides sizes. A stretch stands outside: it is no size of a word.
+    fn hidden_word(
+        &mut self,
+        body: WordId,
+        span: Span,
+        exists: impl FnOnce(WordId) -> types::Exists<WordId>,
+    ) -> Option<Lowered> {
+        let (pointer, stretch) = match self.table.types.word(body) {
+            WordTy::During(s, pointer) => (*pointer, Some(s.clone())),
+            _ => (body, None),
+        };
+        let exists = exists(pointer);
+        let first = exists.first;
+        let word = self.table.word(WordTy::Exists(exists));
+        let Some(stretch) = stretch else { return Some(Lowered::Word(word)) };
+        if stretch.scope() > first {
+            self.error(1202, "`exists` hides for how long the pointer is good")
+                .at(span, "nobody could ever use it")
+                .help("let the stretch be a parameter of the struct, abbreviation or function");
+            return None;
+        }
+        Some(Lowered::Word(self.table.word(WordTy::During(stretch, word))))
+    }
+    /// The stretch that a name stands for: a number.
+    pub(super) fn stretch_term(&mut self, s: Ident, vars: &Vars) -> Option<Term> {
+        match vars.get(s.name) {
+            Some(Binding::Index(t)) => return Some(t.clone()),
+            Some(Binding::Broken) => return None,
+            _ => (),
+        }
+        let text = self.name(s.name);
+        if vars.outer.contains(&s.name) {
+            self.error(1210, format!("a function value does not know the stretch `{text}` around it"))
+                .at(s.span, "a variable of the surroundings")
+                .help(format!("let it be good for any stretch: `fn [{text}](...)`"));
+            return None;
+        }
+        self.error(1210, format!("`{text}` is no stretch")).at(s.span, "no variable for a number").help(
+            format!(
+                "quantify over it: `fn name[{text}: stretch](...)`, or make it a parameter of the struct"
+            ),
+        );
+        None
     }
 
     /// The body and the facts of an existential with its variables from `first` on.
@@ -240,7 +284,11 @@ impl Cx<'_> {
         let facts = self.facts(ast, &e.facts, &inner)?;
         let span = ast.ty(e.body).span;
         let Lowered::Word(word) = body else { return Some((body, facts)) };
-        match self.table.types.word(word) {
+        let pointer = match self.table.types.word(word) {
+            WordTy::During(_, pointer) => *pointer,
+            _ => word,
+        };
+        match self.table.types.word(pointer) {
             WordTy::Ptr(Mode::Uniq, _) => {
                 self.error(1211, "an exclusive borrow hides no sizes")
                     .at(span, "the caller gets it back and must know what it is then")
@@ -276,6 +324,7 @@ impl Cx<'_> {
             WordTy::Int(t) | WordTy::Of(t, _) => outer_of_term(t, below),
             WordTy::Ptr(_, l) => self.outer_of_layout(*l, below),
             WordTy::Opt(w) | WordTy::Res(w) => self.outer_of_word(*w, below),
+            WordTy::During(t, w) => outer_of_term(t, below).max(self.outer_of_word(*w, below)),
             // It is one more than the largest that the existential mentions of those around it, which all are below.
             WordTy::Exists(e) if e.first <= below => e.first,
             WordTy::Exists(e) => {

@@ -100,6 +100,7 @@ impl Cx<'_> {
         (out.facts, out.result_facts) = (facts?, result_facts?);
         self.say_something(ast, &in_results, sig, &vars.list[known..])?;
         narrow(&mut out);
+        self.stretches(sig, &names, &mut out, span)?;
         let id = self.table.sig(out);
         let of = |b: &(Name, Binding)| match &b.1 {
             Binding::Word(w) => match self.table.types.word(*w) {
@@ -113,6 +114,47 @@ impl Cx<'_> {
             self.type_vars.insert(id, types);
         }
         Some((id, names))
+    }
+
+    /// Variables of which pointers say that they are stretches need not be declared as such.
+    fn stretches(&mut self, sig: &Sig, names: &[String], out: &mut types::Sig, span: Span) -> Option<()> {
+        let types = &self.table.types;
+        let words = out.params.iter().chain(&out.results).map(|p| p.1).chain(out.stack.iter().copied());
+        let named = words.filter_map(|w| {
+            let word = match types.word(w) {
+                WordTy::Opt(inner) => types.word(*inner),
+                word => word,
+            };
+            match word {
+                WordTy::During(t, _) => t.as_var().filter(|v| (*v as usize) < out.vars.len()),
+                _ => None,
+            }
+        });
+        let named: Vec<u32> = named.collect();
+        for v in named {
+            if out.stretches.contains(&v) {
+                continue;
+            }
+            let Some(name) = names.get(v as usize) else { continue };
+            let binder = sig.binders.iter().find(|b| self.name(b.ident.name) == *name);
+            if let Some(b) = binder
+                && !matches!(b.bound, Bound::Default)
+            {
+                let at = b.ident.span;
+                self.error(1210, "a stretch has no range")
+                    .at(at, "says how long pointers are good")
+                    .help("write `: stretch`");
+                return None;
+            }
+            out.vars[v as usize] = Interval::ALL;
+            out.stretches.push(v);
+        }
+        out.stretches.sort_unstable();
+        if out.stretches.len() > limits::STRETCHES {
+            self.error(1010, "too many stretches").at(span, format!("at most {}", limits::STRETCHES));
+            return None;
+        }
+        Some(())
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -157,9 +199,15 @@ impl Cx<'_> {
                         good = false;
                         continue;
                     };
+                    let v = out.vars.len() as u32;
+                    if let Bound::Word(e) = b.bound
+                        && matches!(ast.expr(e).kind, ExprKind::Name(known::STRETCH))
+                    {
+                        out.stretches.push(v);
+                    }
                     out.vars.push(range);
                     names.push(self.name(name));
-                    Binding::Index(Term::var(out.vars.len() as u32 - 1))
+                    Binding::Index(Term::var(v))
                 }
                 Use::Type => {
                     let moved = matches!(b.bound, Bound::Own);
@@ -206,7 +254,7 @@ impl Cx<'_> {
             }
             Bound::Default => Some(Interval::new(0, Interval::signed(self.options.arch.word_bits()).hi)),
             Bound::Word(e) => match ast.expr(e).kind {
-                ExprKind::Name(known::ANY) => Some(Interval::ALL),
+                ExprKind::Name(known::ANY | known::STRETCH) => Some(Interval::ALL),
                 _ => {
                     self.error(1205, "a variable's range is `any` or `lo..hi`")
                         .at(ast.expr(e).span, "neither of them");

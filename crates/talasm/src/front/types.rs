@@ -134,9 +134,11 @@ impl Cx<'_> {
                 self.stable_checks.push((mode, layout, span));
                 WordTy::Ptr(mode, layout)
             }
-            TypeKind::Ref(Some(_), _) => {
-                self.not_yet(span, "named stretches (`ref s L`)");
-                return None;
+            TypeKind::Ref(Some(s), t) => {
+                let stretch = self.stretch_term(*s, vars)?;
+                let layout = self.layout(ast, *t, vars)?;
+                let pointer = self.table.word(WordTy::Ptr(Mode::Frozen, layout));
+                WordTy::During(stretch, pointer)
             }
             TypeKind::Ref(None, t) | TypeKind::Imm(t) | TypeKind::Own(t) => {
                 let mode = match ty.kind {
@@ -213,6 +215,7 @@ impl Cx<'_> {
             WordTy::Ptr(_, l) => self.closed_layout(*l),
             WordTy::Opt(w) | WordTy::Res(w) => self.closed_word(*w),
             WordTy::Exists(e) => e.first == 0,
+            WordTy::During(t, w) => t.as_const().is_some() && self.closed_word(*w),
             WordTy::Var(_) => false,
         }
     }

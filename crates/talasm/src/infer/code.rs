@@ -139,7 +139,8 @@ impl Code {
                     e.reads |= match ghost {
                         Ghost::Split(r) | Ghost::Cursor(r) | Ghost::Advance(r) | Ghost::End(r) => bit(*r),
                         Ghost::Join(a, b) => bit(*a) | bit(*b),
-                        Ghost::Choose(..) => 0,
+                        Ghost::Lend(r, _) => bit(*r),
+                        Ghost::Choose(..) | Ghost::Restore(_) => 0,
                     };
                 }
                 e

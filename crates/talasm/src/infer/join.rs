@@ -214,6 +214,12 @@ impl<'a, 'p> Join<'a, 'p> {
     pub(super) fn bind(&mut self, pattern: &State) {
         let edge = &self.s;
         let mut pairs: Vec<(Term, Term)> = Vec::new();
+        // The numbers of stretches are those of the same places.
+        for (place, x) in &pattern.stretches {
+            if let Some((_, v)) = edge.stretches.iter().find(|s| s.0 == *place) {
+                pairs.push((Term::var(*x), Term::var(*v)));
+            }
+        }
         let mut meet = |p: &Word, a: &Word| {
             let rigid = self.f.vars();
             match (p, a) {
@@ -325,13 +331,14 @@ impl<'a, 'p> Join<'a, 'p> {
         }
         if p >= STATIC || p < rigid {
             if p == a {
-                return Some(p);
+                let live = p >= STATIC || label.state.locs.get(p as usize).is_some_and(|l| l.live);
+                return live.then_some(p);
             }
             // Two objects: a new location for either.
             let have = self.holding(&label.state, p)?;
             let other = self.holding(&self.s, a)?;
             let lay = self.layouts(label, &have, &other)?;
-            label.state.locs.push(lay);
+            label.state.locs.push(Loc { was: None, ..lay });
             self.locs.push(Some(a));
             self.changed = true;
             return Some(label.state.locs.len() as LocId - 1);
@@ -341,7 +348,10 @@ impl<'a, 'p> Join<'a, 'p> {
             Some(None) => {
                 let have = self.holding(&label.state, p)?;
                 let other = self.holding(&self.s, a)?;
-                let lay = self.layouts(label, &have, &other)?;
+                let mut lay = self.layouts(label, &have, &other)?;
+                if self.locs.contains(&Some(a)) {
+                    lay.was = None; // it comes back once
+                }
                 label.state.locs[p as usize] = lay;
                 self.locs[(p - rigid) as usize] = Some(a);
                 Some(p)
@@ -351,7 +361,7 @@ impl<'a, 'p> Join<'a, 'p> {
                 let have = self.holding(&label.state, p)?;
                 let other = self.holding(&self.s, a)?;
                 let lay = self.layouts(label, &have, &other)?;
-                label.state.locs.push(lay);
+                label.state.locs.push(Loc { was: None, ..lay });
                 self.locs.push(Some(a));
                 self.changed = true;
                 Some(label.state.locs.len() as LocId - 1)
@@ -365,9 +375,16 @@ impl<'a, 'p> Join<'a, 'p> {
 
     /// The least layout that both are, under the label's variables.
     pub(super) fn layouts(&mut self, label: &mut Label, p: &Loc, a: &Loc) -> Option<Loc> {
-        if p.mode != a.mode {
+        if p.mode != a.mode || !self.same_stretch(p, a) {
             return None;
         }
+        let loc = self.common(label, p, a)?;
+        let was = p.was.filter(|_| p.was == a.was);
+        self.changed |= was != p.was;
+        Some(Loc { stretch: p.stretch, was, ..loc })
+    }
+
+    fn common(&mut self, label: &mut Label, p: &Loc, a: &Loc) -> Option<Loc> {
         let types = &self.f.program.types;
         let length = |lay: &Lay| match types.layout(lay.id) {
             Layout::Cstr(Some(t)) => under(t, &lay.env),
@@ -420,7 +437,8 @@ impl<'a, 'p> Join<'a, 'p> {
             (Word::Int(x), Word::Opt(v, ty, env)) if x.as_const() == Some(0) => {
                 self.changed = true;
                 let v = self.optional(label, &Term::var(*v));
-                self.shared_env(*ty, env, v).unwrap_or(Word::Any)
+                let env = self.stretches_of(label, env.clone());
+                self.shared_env(label, *ty, &env, v).unwrap_or(Word::Any)
             }
             // 0 on one edge, a pointer on the other: `opt`, if the program has such a type.
             (Word::Int(x), Word::Ptr(..) | Word::Fn(_)) if x.as_const() == Some(0) => {
@@ -428,6 +446,7 @@ impl<'a, 'p> Join<'a, 'p> {
                 if !self.packs(true, a) {
                     return forget(self);
                 }
+                let env = self.stretches_of(label, env);
                 self.changed = true;
                 let most = Interval::new(0, self.f.program.arch.max_address());
                 let value = Term::var(self.s.facts.fresh(most));
@@ -450,7 +469,8 @@ impl<'a, 'p> Join<'a, 'p> {
                 }
                 self.changed = true;
                 let v = self.optional(label, &Term::var(*v));
-                self.shared_env(*ty, env, v).unwrap_or(Word::Any)
+                let env = self.stretches_of(label, env.clone());
+                self.shared_env(label, *ty, &env, v).unwrap_or(Word::Any)
             }
             (Word::Sp(x), Word::Sp(y)) => Word::Sp(self.term(label, x.clone(), y, false)),
             (Word::Ptr(l, x), Word::Ptr(k, y)) => match self.loc(label, *l, *k) {
@@ -515,8 +535,10 @@ impl<'a, 'p> Join<'a, 'p> {
     }
 
     /// An untested word of the edge in the label, if its type mentions what has the same name in both.
-    pub(super) fn shared_env(&self, ty: WordId, env: &Env, v: Var) -> Option<Word> {
-        let known = env.as_ref().is_none_or(|e| e.iter().all(|t| t.scope() <= self.f.vars()));
+    fn shared_env(&self, label: &Label, ty: WordId, env: &Env, v: Var) -> Option<Word> {
+        let stretch = |t: &Term| label.state.stretches.iter().any(|s| Some(s.1) == t.as_var());
+        let shared = |t: &Term| t.scope() <= self.f.vars() || stretch(t);
+        let known = env.as_ref().is_none_or(|e| e.iter().all(shared));
         known.then(|| Word::Opt(v, ty, env.clone()))
     }
 }

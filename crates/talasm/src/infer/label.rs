@@ -297,6 +297,9 @@ impl Label {
             open &= !pin.live();
         }
         j.bind(&self.state);
+        let lasting = self.state.stretches.len();
+        self.state.stretches.retain(|s| j.s.stretches.iter().any(|other| other.0 == s.0));
+        j.changed |= self.state.stretches.len() < lasting;
         for l in 0..f.locs() {
             self.argument_memory(&mut j, l);
         }
@@ -383,10 +386,16 @@ impl Label {
     /// Joins what an exclusive argument holds. An owned one whose contents do not fit may not be used any more.
     fn argument_memory(&mut self, j: &mut Join<'_, '_>, l: LocId) {
         let (Some(have), Some(other)) = (j.holding(&self.state, l), j.holding(&j.s, l)) else { return };
-        if !have.exclusive() || !have.live {
+        let ours = have.exclusive() || have.was.is_some() || other.was.is_some();
+        if !ours || !have.live {
             return;
         }
-        let joined = j.contents(self, &have, &other);
+        let joined = match have.exclusive() {
+            true => j.contents(self, &have, &other),
+            // A name for the stretch would be missing if it does not last at the label.
+            false if have.was == other.was && other.live => j.layouts(self, &have, &other),
+            false => None,
+        };
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
             match joined {
                 Some(joined) => *loc = joined,
@@ -394,6 +403,7 @@ impl Label {
                     j.changed = true;
                     loc.live = false;
                     loc.cells.clear();
+                    (loc.mode, loc.stretch, loc.was) = (loc.was.unwrap_or(loc.mode), None, None);
                     j.lost.insert(l, have);
                 }
             }

@@ -157,6 +157,7 @@ fn same(a: &State, b: &State) -> bool {
         && a.frame == b.frame
         && a.incoming == b.incoming
         && a.locs == b.locs
+        && a.stretches == b.stretches
         && a.facts.intervals() == b.facts.intervals()
         && a.facts.list() == b.facts.list()
 }

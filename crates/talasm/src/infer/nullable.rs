@@ -30,6 +30,9 @@ impl Join<'_, '_> {
         let pointer = match w {
             Word::Ptr(l, e) if e.as_const() == Some(0) => {
                 let loc = self.holding(s, *l)?;
+                if let Some(v) = loc.stretch {
+                    return self.during(&loc, v);
+                }
                 match loc.lay.env.as_ref().is_none_or(|e| e.is_empty()) {
                     true => WordTy::Ptr(loc.mode, loc.lay.id),
                     false => return self.hiding(s, *l).or_else(|| self.applied(s, &loc)),
@@ -116,6 +119,7 @@ impl Join<'_, '_> {
             (size.scope() <= self.f.vars()).then_some((*mode, size))
         };
         raw(a, env).is_some_and(|x| raw(b, with) == Some(x))
+            || self.of_one_stretch((a, env), (b, with))
             || self.f.target(a, env).is_some_and(|x| self.f.target(b, with) == Some(x))
     }
 }

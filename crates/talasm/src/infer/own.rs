@@ -651,6 +651,11 @@ impl Frame<'_> {
             (WordTy::Opt(_), Word::Opt(_, other, _)) => ty == *other || types.word(ty) == types.word(*other),
             (WordTy::Opt(inner), _) => self.fits(s, w, *inner, env, depth),
             (WordTy::Exists(e), _) => self.fits(s, w, e.body, env, depth),
+            (WordTy::During(t, inner), Word::Ptr(l, _)) => {
+                let stretch = self.holding(s, *l).and_then(|loc| loc.stretch);
+                let same = stretch.is_some_and(|v| under(t, env) == Some(Term::var(v)));
+                same && self.fits(s, w, *inner, env, depth)
+            }
             (WordTy::Fn(sig), Word::Fn(other)) => self.program.same_sig(*sig, *other),
             (WordTy::Ptr(mode, id), Word::Ptr(l, e)) => {
                 let Some(loc) = self.holding(s, *l) else { return false };

@@ -44,6 +44,12 @@ impl<'a, 'p> Projection<'a, 'p> {
         names: HashMap<Var, Term>,
     ) -> Self {
         let mut p = Projection { f, from, names, locs: HashMap::new(), vars, composite: Vec::new() };
+        for &(_, v) in from.stretches.iter().filter(|s| s.1 >= f.vars()) {
+            p.names.entry(v).or_insert_with(|| {
+                p.vars.push(from.facts.interval(v));
+                Term::var(p.vars.len() as Var - 1)
+            });
+        }
         let mut terms: Vec<Term> = Vec::new();
         let reached = reached(f, from);
         let locs = || reached.iter().filter_map(|l| from.locs.get(*l as usize));
@@ -123,10 +129,17 @@ impl<'a, 'p> Projection<'a, 'p> {
             self.f.entry.locs.iter().map(|l| Loc { addr: None, cells: Vec::new(), ..l.clone() }).collect();
         let mut state =
             State { depth: from.depth, touched: from.touched.max(from.depth), locs, ..State::default() };
+        let numbers = from.stretches.iter().filter_map(|(place, v)| Some((*place, self.stretch(*v)?)));
+        state.stretches = numbers.collect();
         for l in 0..self.f.locs() {
-            let Some(old) = from.locs.get(l as usize).filter(|l| l.exclusive()) else { continue };
+            let ours = |l: &&Loc| l.exclusive() || l.was.is_some();
+            let Some(old) = from.locs.get(l as usize).filter(ours) else { continue };
             let Some(new) = state.locs.get_mut(l as usize) else { continue };
-            new.live = reached.contains(&l);
+            new.live = old.live && (reached.contains(&l) || old.was == Some(Mode::Frozen));
+            if new.live {
+                (new.mode, new.was) = (old.mode, old.was);
+                new.stretch = old.stretch.and_then(|v| self.stretch(v));
+            }
             if new.live {
                 new.lay = Lay { id: old.lay.id, env: self.env(&old.lay.env) };
                 self.held(l, l, &mut state.locs);
@@ -146,6 +159,11 @@ impl<'a, 'p> Projection<'a, 'p> {
         state
     }
 
+    /// The number of a stretch.
+    fn stretch(&self, v: Var) -> Option<Var> {
+        self.named(&Term::var(v))?.as_var()
+    }
+
     pub(super) fn env(&mut self, env: &Env) -> Env {
         env.as_ref().map(|e| e.iter().map(|t| self.term(t)).collect())
     }
@@ -160,7 +178,8 @@ impl<'a, 'p> Projection<'a, 'p> {
         let Some(old) = self.from.locs.get(l as usize) else { return l };
         let (mode, id) = (old.mode, old.lay.id);
         let env = self.env(&old.lay.env);
-        locs.push(Loc::new(mode, Lay { id, env }));
+        let stretch = old.stretch.and_then(|v| self.stretch(v));
+        locs.push(Loc { stretch, was: old.was, ..Loc::new(mode, Lay { id, env }) });
         let k = locs.len() as LocId - 1;
         if let Some(new) = locs.last_mut() {
             new.hole = old.hole;
@@ -287,7 +306,8 @@ impl Tested {
 /// The locations that words lead to, directly or through what exclusive memory holds. Exclusive borrows are always
 /// among them: they are given back.
 pub(super) fn reached(f: &Frame<'_>, s: &State) -> BTreeSet<LocId> {
-    let borrowed = |l: &LocId| s.locs.get(*l as usize).is_some_and(|l| l.mode == Mode::Uniq && l.live);
+    let borrowed =
+        |l: &LocId| s.locs.get(*l as usize).is_some_and(|l| l.was.unwrap_or(l.mode) == Mode::Uniq && l.live);
     let kept = |l: &LocId| s.locs.get(*l as usize).is_some_and(|l| l.live);
     let mut found: BTreeSet<LocId> =
         (0..f.locs()).filter(borrowed).chain(f.kept.iter().copied().filter(kept)).collect();

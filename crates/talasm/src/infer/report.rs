@@ -92,7 +92,8 @@ fn step_before(body: &[Item], item: usize, reg: Option<u8>) -> Option<Span> {
     let about = |ghost: &Ghost| match ghost {
         Ghost::Split(r) | Ghost::Cursor(r) | Ghost::Advance(r) | Ghost::End(r) => reg == Some(r.0),
         Ghost::Join(a, b) => reg == Some(a.0) || reg == Some(b.0),
-        Ghost::Choose(..) => reg.is_none(),
+        Ghost::Lend(r, _) => reg == Some(r.0),
+        Ghost::Choose(..) | Ghost::Restore(_) => reg.is_none(),
     };
     let mut steps = steps.peekable();
     let last = steps.peek().map(|s| s.1);

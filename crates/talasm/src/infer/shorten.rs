@@ -59,7 +59,8 @@ fn unscale(s: &mut State, entry: &State) {
     let terms = envs.flatten().flat_map(|e| e.iter()).chain(s.facts.list());
     terms.chain(places(s).filter_map(term)).flat_map(|t| t.summands()).for_each(|(v, _)| mention(v));
     let untested = places(s).filter_map(|w| if let Word::Opt(v, ..) = w { Some(*v) } else { None });
-    untested.chain(s.locs.iter().filter_map(|l| l.addr)).for_each(&mut mention);
+    let others = s.locs.iter().flat_map(|l| l.addr.into_iter().chain(l.stretch));
+    untested.chain(others).chain(s.stretches.iter().map(|s| s.1)).for_each(&mut mention);
     let words = s.regs.iter_mut().chain(s.frame.iter_mut().filter_map(|slot| slot.word.as_mut()));
     for w in words {
         if let Word::Int(t) = w
@@ -146,9 +147,12 @@ fn renumbered(state: &State, before: &State, entry: &State) -> Option<State> {
             c.off = names.term(&c.off)?;
             names.word(&mut c.word)?;
         }
-        if let Some(v) = &mut l.addr {
+        for v in l.addr.iter_mut().chain(&mut l.stretch) {
             *v = names.var(*v)?;
         }
+    }
+    for (_, v) in &mut s.stretches {
+        *v = names.var(*v)?;
     }
     for v in first..first + own {
         s.facts.declare_range(names.var(v)?, state.facts.interval(v));

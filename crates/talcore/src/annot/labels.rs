@@ -65,6 +65,8 @@ impl Scope {
                 let held = |c: &Held| self.term(&c.off) && self.word(&c.word);
                 self.env(&l.lay.env) && l.cells.iter().all(held)
             })
+            && s.locs.iter().all(|l| l.stretch.is_none_or(|v| v < self.vars))
+            && s.stretches.iter().all(|s| s.1 < self.vars)
             && s.facts.list().iter().all(|t| self.term(t))
     }
 }
@@ -101,11 +103,14 @@ impl Labels<'_, '_> {
 
     /// Changes the state of the previous label to the one of the next.
     fn state(&mut self, s: &mut State) -> Option<()> {
-        let flags = self.r.u8().filter(|f| *f < 128)?;
+        let flags = self.r.u8()?;
         let differs = |bit: u8| flags & bit != 0;
         let before = Scope::of(s);
         if differs(1) {
             self.variables(&mut s.facts)?;
+        }
+        if differs(128) {
+            self.stretches(s)?;
         }
         if differs(2) {
             self.locations(s)?;
@@ -150,6 +155,18 @@ impl Labels<'_, '_> {
         Some(())
     }
 
+    /// The stretches that last, in the order of their places.
+    fn stretches(&mut self, s: &mut State) -> Option<()> {
+        s.stretches.clear();
+        let vars = s.facts.var_count() as u32;
+        for _ in 0..self.r.count(limits::STRETCHES)? {
+            let place = self.r.num()?;
+            s.stretches.last().is_none_or(|last| last.0 < place).then_some(())?;
+            s.stretches.push((place, self.r.num().filter(|v| *v < vars)?));
+        }
+        Some(())
+    }
+
     fn locations(&mut self, s: &mut State) -> Option<()> {
         let first = self.entry.locs.len();
         let kept = self.r.count_to(s.locs.len().checked_sub(first)?)?;
@@ -164,13 +181,25 @@ impl Labels<'_, '_> {
                 s.locs.get_mut(l as usize)?.hole = Some(Hole { root, cell });
                 continue;
             }
-            let mode = *Mode::ALL.get(mode)?;
+            // Frozen for a stretch, or lent for one.
+            let lent = mode.checked_sub(Mode::ALL.len() + 1);
+            let was = match lent {
+                Some(n) => *[None, Some(Mode::Own), Some(Mode::Frozen)].get(n)?,
+                None => None,
+            };
+            let stretch = match lent {
+                Some(_) => Some(self.r.num().filter(|v| *v < vars)?),
+                None => None,
+            };
+            let mode = if lent.is_some() { Mode::Frozen } else { *Mode::ALL.get(mode)? };
             let id = LayoutId(self.layout()?);
             let mut lay = Lay { id, env: self.env(vars)? };
-            if matches!(mode, Mode::Own | Mode::Uniq) {
+            if matches!(was.unwrap_or(mode), Mode::Own | Mode::Uniq) {
                 lay = self.program.canonical(&lay)?;
             }
-            s.new_loc(mode, lay)?;
+            let l = s.new_loc(mode, lay)?;
+            let loc = s.locs.get_mut(l as usize)?;
+            (loc.stretch, loc.was) = (stretch, was);
         }
         Some(())
     }
@@ -180,17 +209,27 @@ impl Labels<'_, '_> {
         let scope = Scope::of(s);
         for _ in 0..self.r.count(limits::LOCATIONS)? {
             let l: usize = self.r.num()?;
-            s.locs.get(l).filter(|l| l.exclusive())?;
-            let live = match self.r.u8()? {
+            let old = s.locs.get(l)?;
+            let was = old.was.unwrap_or(old.mode);
+            // Arguments that are frozen for the call may be lent too, and hold what they hold.
+            let exclusive = matches!(was, Mode::Own | Mode::Uniq);
+            (exclusive || was == Mode::Frozen && l < self.entry.locs.len()).then_some(())?;
+            let tag = self.r.u8()?;
+            let stretch = match tag {
+                2 => Some(self.r.num().filter(|v| *v < scope.vars)?),
+                0 | 1 => None,
+                _ => return None,
+            };
+            let live = match tag {
                 0 => None,
-                1 => {
+                _ if !exclusive => Some(s.locs.get(l)?.lay.clone()),
+                _ => {
                     let lay = Lay { id: LayoutId(self.layout()?), env: self.env(scope.vars)? };
                     Some(self.program.canonical(&lay)?)
                 }
-                _ => return None,
             };
             let mut cells = Vec::new();
-            if live.is_some() {
+            if tag == 1 && exclusive {
                 for _ in 0..self.r.count(limits::HELD)? {
                     let off = self.r.term(scope.vars)?;
                     let tag = self.r.u8()?;
@@ -202,6 +241,10 @@ impl Labels<'_, '_> {
                 }
             }
             let loc = s.locs.get_mut(l)?;
+            (loc.mode, loc.stretch, loc.was) = match stretch {
+                Some(_) => (Mode::Frozen, stretch, Some(was)),
+                None => (was, None, None),
+            };
             loc.live = live.is_some();
             if let Some(lay) = live {
                 loc.lay = lay;
@@ -292,7 +335,7 @@ impl Labels<'_, '_> {
     }
 
     /// 0: an environment string; then the note's word types; then for each of these what it is seen as through the
-    /// three kinds of borrows.
+    /// three kinds of borrows; then for each what it is seen as in memory that is lent for a stretch.
     fn opt_word(&mut self) -> Option<WordId> {
         let id: u32 = self.r.num()?;
         let id = match id.checked_sub(1) {
@@ -303,6 +346,11 @@ impl Labels<'_, '_> {
                     Some(id) => WordId(id),
                     None => {
                         let n = id.checked_sub(hi.checked_sub(lo)?)?;
+                        let all = (hi - lo).checked_mul(BORROWS.len() as u32)?;
+                        if let Some(owner) = n.checked_sub(all) {
+                            let owner = in_base((lo, hi), owner)?;
+                            return self.program.shapes.during(WordId(owner)).map(|view| view.0);
+                        }
                         let mode = *BORROWS.get(n as usize % BORROWS.len())?;
                         let owner = in_base((lo, hi), n / BORROWS.len() as u32)?;
                         self.program.shapes.borrowed(WordId(owner), mode)?

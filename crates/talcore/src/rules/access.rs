@@ -3,6 +3,7 @@
 use super::call::Lent;
 use super::own::Around;
 use super::place::Place;
+use super::stretch::LENT;
 use crate::arith::Flags;
 use crate::engine::{Checked, Engine};
 use crate::facts::Interval;
@@ -11,7 +12,7 @@ use crate::limits;
 use crate::matching::{Blame, Subst};
 use crate::memory::Leaf;
 use crate::state::{Env, Lay, LocId, Word, Zero};
-use crate::term::Term;
+use crate::term::{Term, Var};
 use crate::types::{Layout, LayoutId, Mode, WordId, WordTy};
 use crate::verdict::Code;
 use crate::x86::insn::{Arg, Insn, Op, Reg, Width};
@@ -119,25 +120,30 @@ impl<'a, G: Guide> Engine<'a, G> {
             return Ok(word);
         }
         if loc.mode.borrow() && !loc.exclusive() {
-            return self.look_in(loc.mode, ty, env);
+            return self.look_in((loc.mode, loc.stretch), ty, env);
         }
         Ok(Word::Int(self.fresh(self.word_range())))
     }
 
     /// Loads a word that owns memory through a borrow: what it owns is borrowed too, for as long. While the borrow
     /// lasts such a cell is not written: not through borrows, and the owner waits for the end of the call.
-    fn look_in(&mut self, mode: Mode, ty: WordId, env: &Env) -> Checked<Word> {
+    fn look_in(&mut self, (mode, stretch): (Mode, Option<Var>), ty: WordId, env: &Env) -> Checked<Word> {
         if matches!(self.program.types.word(ty), WordTy::Of(..)) {
             return Ok(Word::Int(self.fresh(self.word_range())));
         }
         if matches!(self.program.types.word(ty), WordTy::Opt(_)) {
+            if let Some(v) = stretch {
+                return self.look_during(ty, env, v);
+            }
             return match self.program.shapes.borrowed(ty, mode) {
                 Some(word) => self.load_word(word, env),
                 None => Ok(Word::Int(self.fresh(self.word_range()))),
             };
         }
         let (_, lay) = self.opened_word(ty, env, Some(mode))?;
-        Ok(Word::Ptr(self.open(mode, lay)?, Term::zero()))
+        let l = self.open(mode, lay)?;
+        self.belongs(l, stretch);
+        Ok(Word::Ptr(l, Term::zero()))
     }
 
     /// Reading a string at `e`: allowed if `0 <= e <= m`. The byte `b` is 0 exactly at the first
@@ -178,7 +184,8 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub fn store_object(&mut self, l: LocId, off: &Term, width: Width, value: Word) -> Checked {
         let loc = self.loc(l)?;
         if !loc.mode.writable() {
-            return self.reject(Code::ReadOnly, "the memory may only be read");
+            let why = if loc.was.is_some() { LENT } else { "the memory may only be read" };
+            return self.reject(Code::ReadOnly, why);
         }
         if loc.exclusive() {
             return self.store_exclusive(l, off, width, value);

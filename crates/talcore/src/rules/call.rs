@@ -164,6 +164,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
         }
         self.discharge(&mut s, &sig.vars, &sig.facts, CALL)?;
+        self.stretches_last(sig, &s, CALL)?;
         self.borrows(sig.stack.len())?;
         self.no_static_lent(&sig.uses)?;
         Ok(s)
@@ -385,6 +386,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     fn returning(&mut self) -> Checked {
         let sig = self.sig();
         let entry = self.entry.clone();
+        self.end_stretches()?;
         for r in 0..self.program.arch.registers() {
             if sig.preserved >> r & 1 == 1
                 && Reg(r) != Reg::SP

@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use crate::arith::Num;
-use crate::engine::{Checked, Engine, Flow};
+use crate::engine::{Checked, Engine, Flow, under};
 use crate::guide::Guide;
 use crate::program::{ObjectKind, Policy};
 use crate::state::{State, Word};
@@ -237,10 +237,22 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         let word = match types.word(*inner) {
             WordTy::Fn(sig) => Word::Fn(*sig),
-            WordTy::Ptr(..) | WordTy::Exists(_) => {
-                let (mode, lay) = self.opened_word(*inner, &env, None)?;
+            WordTy::Ptr(..) | WordTy::Exists(_) | WordTy::During(..) => {
+                let (pointer, stretch) = match types.word(*inner) {
+                    WordTy::During(t, pointer) => {
+                        let t = self.term(under(t, &env))?;
+                        match self.lasts(&t)? {
+                            Some(v) => (*pointer, Some(v)),
+                            // It was a pointer, perhaps.
+                            None => return Ok(Some((var, Word::Int(Term::var(var))))),
+                        }
+                    }
+                    _ => (*inner, None),
+                };
+                let (mode, lay) = self.opened_word(pointer, &env, None)?;
                 let size = self.size_of(&lay);
                 let l = self.open(mode, lay)?;
+                self.belongs(l, stretch);
                 // The value is the address.
                 if let Some(loc) = self.state.locs.get_mut(l as usize) {
                     loc.addr = Some(var);

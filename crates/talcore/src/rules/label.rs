@@ -5,8 +5,8 @@ use crate::facts::Interval;
 use crate::guide::{Edge, Guide};
 use crate::limits;
 use crate::matching::{Blame, Subst};
-use crate::rules::Lent;
-use crate::state::{Env, LocId, STATIC, Slot, State, Word};
+use crate::rules::{LENT, Lent};
+use crate::state::{Env, Loc, LocId, STATIC, Slot, State, Word};
 use crate::term::{Term, Var};
 use crate::types::{Mode, WordId, WordTy};
 use crate::verdict::Code;
@@ -58,9 +58,23 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.lent.push(Lent::Object(l as LocId, Mode::Own));
             }
         }
+        self.match_stretches(&mut s, label, LABEL)?;
         self.bind_numbers(&mut s, label)?;
         for l in 0..self.rigid_locs.min(label.locs.len()) {
-            if label.locs.get(l).is_some_and(|want| want.live && want.exclusive()) {
+            let Some(want) = label.locs.get(l) else { continue };
+            // What may become usable again behind the label is nothing else than it was.
+            let mode = self.entry.locs.get(l).map(|at_entry| at_entry.mode);
+            if want.was.or(Some(want.mode)) != mode || !want.live && want.was.is_some() {
+                return self.reject(Code::Stream, "a label says that an argument is of another mode");
+            }
+            if !want.live {
+                continue;
+            }
+            if !want.exclusive() {
+                self.match_fixed(&mut s, label, l as LocId, LABEL)?;
+            } else if self.state.locs.get(l).is_some_and(|have| have.was.is_some()) {
+                return self.reject(LABEL.shape, LENT);
+            } else {
                 self.match_contents(&mut s, label, l as LocId, l as LocId)?;
             }
         }
@@ -207,8 +221,16 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Whether an `opt` type is one of pointers of the location's mode. A weaker one would be a second
     /// view of the memory beside the pointer itself: see [`Engine::match_loc`].
     fn keeps_mode(&self, opt: WordId, l: LocId) -> Checked<bool> {
-        let mode = self.loc(l)?.mode;
-        Ok(mode != Mode::Uniq && self.program.types.pointer(opt).is_some_and(|(m, _)| m == mode))
+        let Loc { mode, stretch, .. } = self.loc(l)?;
+        if let WordTy::Opt(inner) = self.program.types.word(opt)
+            && matches!(self.program.types.word(*inner), WordTy::During(..))
+        {
+            return Ok(mode == Mode::Imm || stretch.is_some());
+        }
+        // What is frozen for a stretch only is not what is frozen for the call.
+        Ok(stretch.is_none()
+            && mode != Mode::Uniq
+            && self.program.types.pointer(opt).is_some_and(|(m, _)| m == mode))
     }
 
     /// A location of a label: the parameters' stand for themselves, others for whatever the first
@@ -236,6 +258,23 @@ impl<'a, G: Guide> Engine<'a, G> {
         // No weakening of modes here: a frozen view of memory that somebody writes would lie.
         if have.mode != want.mode {
             return self.reject(LABEL.shape, "the object is of another mode on this edge");
+        }
+        self.match_stretch(s, label, &want, &have, LABEL)?;
+        if want.was.is_some() {
+            // It will be owned again, once.
+            self.spend(s.locs.len() as u64)?;
+            let lent = |(j, l): (usize, &Option<LocId>)| {
+                *l == Some(actual)
+                    && label.locs.get(self.rigid_locs + j).is_some_and(|other| other.was.is_some())
+            };
+            let theirs = label.locs.get(actual as usize).is_some_and(|l| l.live);
+            if want.was == Some(Mode::Uniq)
+                || want.was == Some(Mode::Own) && s.locs.iter().enumerate().any(lent)
+                || (actual as usize) < self.rigid_locs && theirs
+                || !want.cells.is_empty()
+            {
+                return self.reject(LABEL.shape, "one lent object would come back twice at the label");
+            }
         }
         // Exclusive memory is that of parameters and has one name: with a second one a call could
         // borrow it twice.

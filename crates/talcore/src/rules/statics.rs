@@ -58,6 +58,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                     "the function uses an owned static that the caller does not say it uses",
                 );
             };
+            if self.loc(l)?.was.is_some() {
+                return self
+                    .reject(blame.shape, "the function uses an owned static that is lent for a stretch");
+            }
             let lay = Lay { id: self.declared_static(addr)?, env: Some(Rc::from([])) };
             // What is lent out as it was cannot be packed into it.
             self.pack(&mut Subst::identity(), (lay.id, &lay.env), l, &[], blame)?;

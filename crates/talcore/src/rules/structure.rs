@@ -266,6 +266,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             facts,
             gives_back,
             uses,
+            stretches,
             start,
             result_vars: _,
             results: _,
@@ -293,6 +294,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             && facts.is_empty()
             && gives_back.is_empty()
             && uses.is_empty()
+            && stretches.is_empty()
             && !start
             && params.iter().all(|(r, ty)| told(*r, *ty))
             // A variable that nothing binds could not be chosen.

@@ -35,8 +35,18 @@ pub(super) fn block(types: &mut Types) -> (LayoutId, WordId) {
 /// The modes of borrows that show what is owned by the memory that is borrowed.
 pub const BORROWS: [Mode; 3] = [Mode::Mut, Mode::Read, Mode::Frozen];
 
-/// Appends for each word `opt own L`, also with hidden sizes, the words `opt &mut L`, `opt &L` and `opt &frozen L`.
-pub(super) fn borrowed(types: &mut Types) -> BTreeMap<WordId, [WordId; 3]> {
+/// What a word that owns memory or is 0 is seen as.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Views {
+    /// Through each of [`BORROWS`].
+    pub(super) borrows: [WordId; 3],
+    /// In memory that is lent for the stretch whose number is the variable behind it.
+    pub(super) during: (WordId, u32),
+}
+
+/// Appends for each word `opt own L`, also with hidden sizes, the words `opt &mut L`, `opt &L`, `opt &frozen L` and
+/// `opt ref s L`, where `s` is the first variable that the word does not mention: those are below `scopes`.
+pub(super) fn borrowed(types: &mut Types, scopes: &[Option<u32>]) -> BTreeMap<WordId, Views> {
     let ids = || types.words.iter().zip(0..);
     let mut pointers: BTreeMap<(Mode, LayoutId), WordId> = BTreeMap::new();
     let mut opts: BTreeMap<WordId, WordId> = BTreeMap::new();
@@ -64,16 +74,21 @@ pub(super) fn borrowed(types: &mut Types) -> BTreeMap<WordId, [WordId; 3]> {
             types.words.push(word);
             WordId(types.words.len() as u32 - 1)
         };
-        let words = BORROWS.map(|mode| {
+        let mut frozen = inner;
+        let borrows = BORROWS.map(|mode| {
             let key = (mode, layout);
             let word = *pointers.entry(key).or_insert_with(|| push(WordTy::Ptr(mode, layout)));
             let word = match &hidden {
                 Some(e) => push(WordTy::Exists(Exists { body: word, ..e.clone() })),
                 None => word,
             };
+            frozen = word; // the last one
             *opts.entry(word).or_insert_with(|| push(WordTy::Opt(word)))
         });
-        out.insert(id, words);
+        let scope = scopes.get(id.index()).copied().flatten().unwrap_or(0);
+        let during = push(WordTy::During(Term::var(scope), frozen));
+        let during = (push(WordTy::Opt(during)), scope);
+        out.insert(id, Views { borrows, during });
     }
     out
 }
@@ -143,6 +158,7 @@ fn scope_of(types: &Types, word: &WordTy, depth: usize) -> Option<u32> {
             Layout::Exists(e) => Some(e.first),
             _ => None,
         },
+        WordTy::During(t, w) if depth < 3 => Some(t.scope().max(scope_of(types, types.word(*w), depth + 1)?)),
         WordTy::Opt(w) | WordTy::Res(w) if depth < 2 => scope_of(types, types.word(*w), depth + 1),
         _ => None,
     }

@@ -6,6 +6,7 @@ use crate::facts::Interval;
 use crate::limits;
 use crate::term::Term;
 use crate::types::{Exists, Layout, LayoutId, Mode, Sig, StructId, Types, WordId, WordTy};
+use alloc::vec;
 use alloc::vec::Vec;
 
 /// What is known of a layout.
@@ -42,7 +43,26 @@ pub(super) enum Progress {
     Done(Info),
 }
 
-impl Measure<'_> {
+impl<'t> Measure<'t> {
+    pub(super) fn new(types: &'t Types, arch: Arch) -> Self {
+        Measure {
+            types,
+            arch,
+            done: vec![None; types.layouts.len()],
+            structs: vec![Progress::None; types.structs.len()],
+            word_scopes: vec![None; types.words.len()],
+            layout_scopes: vec![None; types.layouts.len()],
+        }
+    }
+
+    /// One past the largest variable that each word type mentions.
+    pub(super) fn scopes(mut self) -> Result<Vec<Option<u32>>, Bad> {
+        for i in 0..self.types.words.len() {
+            self.word_scope(WordId(i as u32), 0)?;
+        }
+        Ok(self.word_scopes)
+    }
+
     pub(super) fn everything(&mut self) -> Result<(), Bad> {
         for i in 0..self.types.layouts.len() {
             self.layout(LayoutId(i as u32), 0)?;
@@ -200,7 +220,9 @@ impl Measure<'_> {
             WordTy::Var(_) => Err("a word type variable cannot be stored in memory"),
             WordTy::Res(_) => Err("an address or error number is tested before it is stored in memory"),
             WordTy::Opt(inner) => match self.types.word(*inner) {
-                WordTy::Ptr(..) | WordTy::Fn(_) | WordTy::Exists(_) => self.storable(*inner),
+                WordTy::Ptr(..) | WordTy::Fn(_) | WordTy::Exists(_) | WordTy::During(..) => {
+                    self.storable(*inner)
+                }
                 _ => Err("`opt` of a word that is no pointer"),
             },
             WordTy::Exists(e) => match self.types.word(e.body) {
@@ -227,6 +249,16 @@ impl Measure<'_> {
             WordTy::Int(t) | WordTy::Of(t, _) => t.scope(),
             WordTy::Ptr(_, l) => self.layout_scope(*l, depth + 1)?,
             WordTy::Opt(w) | WordTy::Res(w) => self.word_scope(*w, depth + 1)?,
+            WordTy::During(t, w) => {
+                let pointer = match self.types.words.get(w.index()) {
+                    Some(WordTy::Exists(e)) => self.types.words.get(e.body.index()),
+                    other => other,
+                };
+                if !matches!(pointer, Some(WordTy::Ptr(Mode::Frozen, _))) {
+                    return Err("what is borrowed for a stretch is a frozen pointer");
+                }
+                t.scope().max(self.word_scope(*w, depth + 1)?)
+            }
             WordTy::Exists(e) => {
                 let inside = self.word_scope(e.body, depth + 1)?;
                 bound(e, inside)?
@@ -282,6 +314,10 @@ impl Measure<'_> {
             || sig.word_vars as usize > limits::BINDERS
         {
             return Err("a signature binds too many variables");
+        }
+        let ordered = sig.stretches.windows(2).all(|w| w[0] < w[1]);
+        if !ordered || sig.stretches.len() > limits::STRETCHES || sig.stretches.iter().any(|v| *v >= vars) {
+            return Err("the stretches of a signature are doubled, too many, or no variables of it");
         }
         let registers = self.arch.registers();
         for list in [&sig.params, &sig.results] {
@@ -374,7 +410,9 @@ impl Measure<'_> {
             WordTy::Opt(inner) => match self.types.word(*inner) {
                 // It would be copied and lent twice before it is tested.
                 WordTy::Ptr(Mode::Uniq, _) => Err("an exclusive borrow that may be 0 is not typed yet"),
-                WordTy::Ptr(..) | WordTy::Fn(_) | WordTy::Exists(_) => self.sig_word(sig, *inner, scope),
+                WordTy::Ptr(..) | WordTy::Fn(_) | WordTy::Exists(_) | WordTy::During(..) => {
+                    self.sig_word(sig, *inner, scope)
+                }
                 _ => Err("`opt` of a word that is no pointer"),
             },
             WordTy::Res(inner) => match self.types.word(*inner) {

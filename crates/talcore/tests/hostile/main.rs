@@ -9,6 +9,7 @@ mod lab;
 mod numbers;
 mod owners;
 mod statics;
+mod stretches;
 mod texts;
 mod variables;
 

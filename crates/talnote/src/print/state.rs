@@ -208,7 +208,11 @@ impl StatePrinter<'_> {
         match state.locs.get(id as usize) {
             Some(loc) => {
                 let env: &Env = &loc.lay.env;
-                self.printer(names).text_under(env.as_deref(), |w| w.pointer(loc.mode, loc.lay.id))
+                let text = self.printer(names).text_under(env.as_deref(), |w| {
+                    w.stretch = loc.stretch.map(Term::var);
+                    w.pointer(loc.mode, loc.lay.id);
+                });
+                if loc.was.is_some() { format!("{text} (lent)") } else { text }
             }
             None => "?".into(),
         }
