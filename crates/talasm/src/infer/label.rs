@@ -241,14 +241,17 @@ impl Label {
         for fact in &self.facts {
             let Some(fact) = tighten(fact) else { continue };
             if let [(v, c)] = *fact.summands() {
-                // A bound.
-                let range = &mut self.vars[v as usize];
-                if c > 0 {
-                    range.lo = range.lo.max(-fact.konst());
-                } else {
-                    range.hi = range.hi.min(fact.konst());
+                // A bound. Only edges that no execution takes prove bounds that contradict each other, and an empty
+                // interval cannot be written down.
+                let old = self.vars[v as usize];
+                let range = match c > 0 {
+                    true => Interval::new(old.lo.max(-fact.konst()), old.hi),
+                    false => Interval::new(old.lo, old.hi.min(fact.konst())),
+                };
+                if range.lo <= range.hi {
+                    self.vars[v as usize] = range;
+                    facts.assume(&fact);
                 }
-                facts.assume(&fact);
                 continue;
             }
             if kept.contains(&fact) || pinned.contains(&fact) {
@@ -374,6 +377,10 @@ impl Label {
         let mut changed = false;
         for (range, kept) in self.vars.iter_mut().skip(first).zip(kept.unwrap_or_default()) {
             let narrower = Interval::new(range.lo.max(kept.lo), range.hi.min(kept.hi));
+            if narrower.lo > narrower.hi {
+                // As in `rebuild`: no execution takes these edges.
+                continue;
+            }
             changed |= narrower != *range;
             *range = narrower;
         }
