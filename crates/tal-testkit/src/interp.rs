@@ -22,12 +22,14 @@
 mod alu;
 mod arguments;
 mod claims;
+mod host;
 mod kernel;
 mod memory;
 mod sigs;
 mod step;
 
 pub use claims::Claims;
+pub use host::Host;
 pub use memory::Memory;
 
 use alu::cut;
@@ -99,6 +101,8 @@ pub struct Machine<'p> {
     pub(crate) rng: Rng,
     /// Whether others write to shared objects in between.
     others: bool,
+    /// A kernel that does what it is asked for, in place of one that answers anything.
+    host: Option<Host>,
     /// What the word variables of the signature at hand stand for.
     pub(crate) words: Vec<Option<u64>>,
     decoded: HashMap<u64, Instruction>,
@@ -135,6 +139,7 @@ impl<'p> Machine<'p> {
             function,
             frames: Vec::new(),
             others: rng.bool(),
+            host: None,
             rng,
             words: Vec::new(),
             decoded: HashMap::new(),

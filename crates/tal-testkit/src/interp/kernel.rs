@@ -36,6 +36,15 @@ impl Machine<'_> {
             self.path(self.regs[usize::from(p.reg)])?;
         }
         let written = self.structures(entry, &mut vars).map_err(|e| format!("{}: {e}", entry.name))?;
+        if let Some(mut host) = self.host.take() {
+            let answer = self.host_call(&mut host, entry.name);
+            self.host = Some(host);
+            let Some(answer) = answer? else { return Ok(Some(Stop::Exit)) };
+            self.take_over(&words, &vars);
+            self.forget_registers();
+            self.regs[0] = cut(answer, self.bits);
+            return Ok(None);
+        }
         if entry.noreturn {
             return Ok(Some(Stop::Exit));
         }
@@ -45,17 +54,28 @@ impl Machine<'_> {
         for (r, ty) in words.iter().chain(&nullable) {
             self.scribble(*r, *ty, &vars)?;
         }
-        for (r, ty) in &words {
+        self.take_over(&words, &vars);
+        self.forget_registers();
+        self.answer(entry, vars)?;
+        Ok(None)
+    }
+
+    /// What the program gave away is the kernel's.
+    fn take_over(&mut self, words: &[(u8, WordId)], vars: &Vars) {
+        let program = self.program;
+        for (r, ty) in words {
             if let WordTy::Ptr(Mode::Own, layout) = *program.types.word(*ty) {
-                let size = program.shapes.size(layout).and_then(|t| value(t, &vars)).unwrap_or(0);
+                let size = program.shapes.size(layout).and_then(|t| value(t, vars)).unwrap_or(0);
                 self.memory.take_back(self.regs[usize::from(*r)], size as u64);
             }
         }
-        for r in (0..16).filter(|r| program.abi.clobbers >> r & 1 == 1) {
+    }
+
+    /// What a system call does to registers.
+    fn forget_registers(&mut self) {
+        for r in (0..16).filter(|r| self.program.abi.clobbers >> r & 1 == 1) {
             self.regs[r] = self.any_word();
         }
-        self.answer(entry, vars)?;
-        Ok(None)
     }
 
     /// The kernel reads up to the first NUL, and at most so many bytes.

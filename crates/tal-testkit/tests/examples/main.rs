@@ -11,6 +11,7 @@ mod fixture;
 mod alloc;
 mod cat;
 mod echo;
+mod equal;
 mod freq;
 mod head;
 mod library;

@@ -1,0 +1,320 @@
+//! A kernel that does what was asked for: reads and writes, files and directories, memory, the end. With it a program gives
+//! under the interpreter what it gives by itself.
+
+use super::memory::Holds;
+use super::{Machine, Watched};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{DirEntryExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use talcore::arch::Arch;
+use talcore::types::Mode;
+
+const EBADF: i64 = 9;
+const EISDIR: i64 = 21;
+const EINVAL: i64 = 22;
+const ESPIPE: i64 = 29;
+const ENOSYS: i64 = 38;
+const ENOTDIR: i64 = 20;
+/// The directory in which a program was started, in place of a descriptor.
+const AT_FDCWD: i32 = -100;
+const AT_SYMLINK_NOFOLLOW: u64 = 0x100;
+const O_ACCMODE: u64 = 3;
+const O_WRONLY: u64 = 1;
+const O_CREAT: u64 = 0x40;
+
+/// What a descriptor is.
+enum Open {
+    Input,
+    Output,
+    Errors,
+    File(File),
+    Directory(PathBuf, Vec<Listed>, usize),
+}
+
+/// An entry of a directory.
+struct Listed {
+    inode: u64,
+    kind: u8,
+    name: Vec<u8>,
+}
+
+/// The world around a program.
+pub struct Host {
+    directory: PathBuf,
+    input: io::Cursor<Vec<u8>>,
+    /// What it wrote to its standard output.
+    pub output: Vec<u8>,
+    /// What it wrote to its standard error.
+    pub errors: Vec<u8>,
+    /// How it ended.
+    pub status: Option<i32>,
+    open: Vec<Option<Open>>,
+}
+
+/// The result of a call, or the number of an error.
+type Answer = Result<u64, i64>;
+
+impl Host {
+    /// A program is started in a directory and reads this.
+    #[must_use]
+    pub fn new(directory: &Path, input: &[u8]) -> Host {
+        Host {
+            directory: directory.to_path_buf(),
+            input: io::Cursor::new(input.to_vec()),
+            output: Vec::new(),
+            errors: Vec::new(),
+            status: None,
+            open: vec![Some(Open::Input), Some(Open::Output), Some(Open::Errors)],
+        }
+    }
+
+    fn at(&mut self, fd: u64) -> Result<&mut Open, i64> {
+        let index = usize::try_from(fd as i32).map_err(|_| EBADF)?;
+        self.open.get_mut(index).and_then(Option::as_mut).ok_or(EBADF)
+    }
+
+    /// A path as the program means it.
+    fn path(&mut self, directory: u64, name: &[u8]) -> Result<PathBuf, i64> {
+        let base = match directory as i32 {
+            AT_FDCWD => self.directory.clone(),
+            _ => match self.at(directory)? {
+                Open::Directory(path, ..) => path.clone(),
+                _ => return Err(ENOTDIR),
+            },
+        };
+        if name.is_empty() {
+            return Err(2);
+        }
+        Ok(base.join(std::ffi::OsStr::from_bytes(name)))
+    }
+
+    fn read(&mut self, fd: u64, size: usize) -> Result<Vec<u8>, i64> {
+        let mut bytes = vec![0; size];
+        let count = match self.at(fd)? {
+            Open::Input => self.input.read(&mut bytes).map_err(|e| number(&e))?,
+            Open::File(file) => file.read(&mut bytes).map_err(|e| number(&e))?,
+            Open::Directory(..) => return Err(EISDIR),
+            Open::Output | Open::Errors => return Err(EBADF),
+        };
+        bytes.truncate(count);
+        Ok(bytes)
+    }
+
+    fn write(&mut self, fd: u64, bytes: &[u8]) -> Answer {
+        match self.at(fd)? {
+            Open::Output => self.output.extend(bytes),
+            Open::Errors => self.errors.extend(bytes),
+            Open::File(file) => return file.write(bytes).map(|n| n as u64).map_err(|e| number(&e)),
+            _ => return Err(EBADF),
+        }
+        Ok(bytes.len() as u64)
+    }
+
+    fn open(&mut self, path: &Path, flags: u64, mode: u64) -> Answer {
+        let open = match fs::metadata(path) {
+            Ok(about) if about.is_dir() && flags & O_ACCMODE == 0 => {
+                Open::Directory(path.to_path_buf(), listed(path).map_err(|e| number(&e))?, 0)
+            }
+            _ => {
+                let access = flags & O_ACCMODE;
+                let mut options = OpenOptions::new();
+                options.read(access != O_WRONLY).write(access != 0).mode(mode as u32);
+                // The rest is for the kernel to look at.
+                options.custom_flags((flags & !O_ACCMODE & !O_CREAT) as i32).create(flags & O_CREAT != 0);
+                Open::File(options.open(path).map_err(|e| number(&e))?)
+            }
+        };
+        let free = self.open.iter().position(Option::is_none).unwrap_or(self.open.len());
+        if free == self.open.len() {
+            self.open.push(None);
+        }
+        self.open[free] = Some(open);
+        Ok(free as u64)
+    }
+
+    fn close(&mut self, fd: u64) -> Answer {
+        self.at(fd)?;
+        self.open[fd as usize] = None;
+        Ok(0)
+    }
+
+    fn seek(&mut self, fd: u64, offset: u64, whence: u64) -> Answer {
+        let to = match whence {
+            0 => SeekFrom::Start(offset),
+            1 => SeekFrom::Current(offset as i64),
+            2 => SeekFrom::End(offset as i64),
+            _ => return Err(EINVAL),
+        };
+        match self.at(fd)? {
+            Open::File(file) => file.seek(to).map_err(|e| number(&e)),
+            _ => Err(ESPIPE),
+        }
+    }
+
+    /// `struct stat` of what a descriptor is.
+    fn about(&mut self, fd: u64) -> Result<Vec<u8>, i64> {
+        match self.at(fd)? {
+            Open::File(file) => Ok(stat(&file.metadata().map_err(|e| number(&e))?)),
+            Open::Directory(path, ..) => Ok(stat(&fs::metadata(path).map_err(|e| number(&e))?)),
+            // A pipe of its own.
+            _ => {
+                let mut bytes = vec![0; 144];
+                bytes[8..16].copy_from_slice(&(fd + 1).to_le_bytes());
+                bytes[24..28].copy_from_slice(&0o010_600_u32.to_le_bytes());
+                bytes[56..64].copy_from_slice(&4096_u64.to_le_bytes());
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// As many entries as fit, as `struct linux_dirent64`.
+    fn entries(&mut self, fd: u64, size: usize) -> Result<Vec<u8>, i64> {
+        let Open::Directory(_, all, next) = self.at(fd)? else { return Err(ENOTDIR) };
+        let mut out = Vec::new();
+        while let Some(entry) = all.get(*next) {
+            let length = (19 + entry.name.len() + 1).next_multiple_of(8);
+            if out.len() + length > size {
+                break;
+            }
+            *next += 1;
+            let start = out.len();
+            out.extend(entry.inode.to_le_bytes());
+            out.extend((*next as u64).to_le_bytes());
+            out.extend((length as u16).to_le_bytes());
+            out.push(entry.kind);
+            out.extend(&entry.name);
+            out.resize(start + length, 0);
+        }
+        if out.is_empty() && *next < all.len() { Err(EINVAL) } else { Ok(out) }
+    }
+}
+
+fn number(e: &io::Error) -> i64 {
+    e.raw_os_error().map_or(5, i64::from)
+}
+
+fn listed(path: &Path) -> io::Result<Vec<Listed>> {
+    let dot = |name: &str| Listed { inode: 1, kind: 4, name: name.into() };
+    let mut all = vec![dot("."), dot("..")];
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        // DT_DIR, DT_LNK, DT_REG, or it must be asked.
+        let kind = match (kind.is_dir(), kind.is_symlink(), kind.is_file()) {
+            (true, ..) => 4,
+            (_, true, _) => 10,
+            (.., true) => 8,
+            _ => 0,
+        };
+        all.push(Listed { inode: entry.ino(), kind, name: entry.file_name().into_vec() });
+    }
+    Ok(all)
+}
+
+/// `struct stat` of AMD64.
+fn stat(m: &Metadata) -> Vec<u8> {
+    let words = [
+        m.dev(),
+        m.ino(),
+        m.nlink(),
+        u64::from(m.mode()) | u64::from(m.uid()) << 32,
+        m.gid().into(),
+        m.rdev(),
+        m.size(),
+        m.blksize(),
+        m.blocks(),
+        m.atime() as u64,
+        m.atime_nsec() as u64,
+        m.mtime() as u64,
+        m.mtime_nsec() as u64,
+        m.ctime() as u64,
+        m.ctime_nsec() as u64,
+        0,
+        0,
+        0,
+    ];
+    words.iter().flat_map(|w| w.to_le_bytes()).collect()
+}
+
+impl Machine<'_> {
+    /// Gives the program a world around it, in which nothing happens but what it does.
+    #[must_use]
+    pub fn with_host(mut self, host: Host) -> Self {
+        self.others = false;
+        self.host = Some(host);
+        self
+    }
+
+    /// The world around the program, as it is now.
+    pub fn host(&self) -> Option<&Host> {
+        self.host.as_ref()
+    }
+
+    /// A call of this name, whose arguments have been looked at. `None`: the program has ended.
+    pub(super) fn host_call(&mut self, host: &mut Host, name: &str) -> Watched<Option<u64>> {
+        let order: [usize; 6] = match self.program.arch {
+            Arch::Amd64 => [7, 6, 2, 10, 8, 9],
+            Arch::Ia32 => [3, 1, 2, 6, 7, 5],
+        };
+        let [a, b, c, d, ..] = order.map(|r| self.regs[r]);
+        let answer = match name {
+            "exit" | "exit_group" => {
+                host.status = Some((a & 0xff) as i32);
+                return Ok(None);
+            }
+            "read" => host.read(a, c as usize).and_then(|bytes| self.fill_in(b, &bytes)),
+            "write" => {
+                let bytes = self.bytes_at(b, c)?;
+                host.write(a, &bytes)
+            }
+            "openat" => {
+                let path = self.string_at(b)?;
+                host.path(a, &path).and_then(|path| host.open(&path, c, d))
+            }
+            "close" => host.close(a),
+            "lseek" => host.seek(a, b, c),
+            "fstat" => host.about(a).and_then(|bytes| self.fill_in(b, &bytes).map(|_| 0)),
+            "stat" => {
+                let path = self.string_at(a)?;
+                let about = host.path(AT_FDCWD as u64, &path);
+                let about = about.and_then(|p| fs::metadata(p).map_err(|e| number(&e)));
+                about.and_then(|m| self.fill_in(b, &stat(&m)).map(|_| 0))
+            }
+            "newfstatat" => {
+                let path = self.string_at(b)?;
+                let look = if d & AT_SYMLINK_NOFOLLOW != 0 { fs::symlink_metadata } else { fs::metadata };
+                let about = host.path(a, &path).and_then(|p| look(p).map_err(|e| number(&e)));
+                about.and_then(|m| self.fill_in(c, &stat(&m)).map(|_| 0))
+            }
+            "getdents64" => host.entries(a, c as usize).and_then(|bytes| self.fill_in(b, &bytes)),
+            "mmap" | "mmap2" => Ok(self.memory.allocate(vec![0; b as usize], Mode::Own, Holds::Hidden)),
+            "munmap" => Ok(0),
+            _ => Err(ENOSYS),
+        };
+        Ok(Some(answer.unwrap_or_else(|e| e.wrapping_neg() as u64)))
+    }
+
+    /// The kernel writes to memory that it was given; how many bytes.
+    fn fill_in(&mut self, addr: u64, bytes: &[u8]) -> Answer {
+        for (i, byte) in bytes.iter().enumerate() {
+            self.memory.write(addr + i as u64, 1, (*byte).into()).map_err(|_| EINVAL)?;
+        }
+        Ok(bytes.len() as u64)
+    }
+
+    fn bytes_at(&mut self, addr: u64, size: u64) -> Watched<Vec<u8>> {
+        (0..size).map(|i| self.memory.read(addr + i, 1).map(|b| b as u8)).collect()
+    }
+
+    fn string_at(&mut self, addr: u64) -> Watched<Vec<u8>> {
+        let mut bytes = Vec::new();
+        loop {
+            match self.memory.read(addr + bytes.len() as u64, 1)? {
+                0 => return Ok(bytes),
+                byte => bytes.push(byte as u8),
+            }
+        }
+    }
+}
