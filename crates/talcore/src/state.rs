@@ -261,9 +261,9 @@ impl State {
         self.regs.iter_mut().chain(frame).chain(&mut self.incoming).chain(held)
     }
 
-    /// Whether some location belongs to this function alone, so that its contents change.
+    /// Whether some location belongs to this function alone, or will again, so that its contents change.
     pub fn owns(&self) -> bool {
-        self.locs.iter().any(Loc::exclusive)
+        !self.stretches.is_empty() || self.locs.iter().any(Loc::exclusive)
     }
 
     /// Bytes allocated below the lowest touched address.

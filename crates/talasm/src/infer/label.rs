@@ -10,6 +10,7 @@
 use super::join::{BUDGET, Join, POINTS, in_step};
 use super::pin::{Pin, renamed};
 use super::project::{Projection, Tested, concrete, push_slot, words};
+use super::stretch::end_stretches;
 use super::terms::{eliminate, own_facts, rename, replace};
 use crate::prove::{Models, prove};
 use std::collections::HashMap;
@@ -287,8 +288,12 @@ impl Label {
         if s.depth != self.state.depth {
             return Err(Clash::Depth(self.state.depth, s.depth));
         }
-        let constants = concrete(f, s);
+        let mut constants = concrete(f, s);
         let tested = Tested::of(s, &constants);
+        // What lasts on some ways only does not last at the label.
+        let here: Vec<u32> = self.state.stretches.iter().map(|s| s.0).collect();
+        end_stretches(&mut constants, |place| !here.contains(&place));
+        let fewer = end_stretches(&mut self.state, |place| !constants.stretches.iter().any(|s| s.0 == place));
         let s = &constants;
         let old = self.clone();
         let (vars, locs) = (self.vars.len() - f.vars() as usize, self.state.locs.len() - f.locs() as usize);
@@ -300,9 +305,7 @@ impl Label {
             open &= !pin.live();
         }
         j.bind(&self.state);
-        let lasting = self.state.stretches.len();
-        self.state.stretches.retain(|s| j.s.stretches.iter().any(|other| other.0 == s.0));
-        j.changed |= self.state.stretches.len() < lasting;
+        j.changed |= fewer;
         for l in 0..f.locs() {
             self.argument_memory(&mut j, l);
         }

@@ -3,9 +3,33 @@
 use super::join::Join;
 use super::label::Label;
 use super::terms::under;
-use talcore::state::{Env, Loc};
+use talcore::state::{Env, Loc, State, Word};
 use talcore::term::{Term, Var};
 use talcore::types::{WordId, WordTy};
+
+/// Ends stretches, by their places: what was lent for them is as it was before, and nothing is known of other words of
+/// them. Answers whether there were some.
+pub(super) fn end_stretches(s: &mut State, over: impl Fn(u32) -> bool) -> bool {
+    let ended: Vec<Var> = s.stretches.iter().filter(|s| over(s.0)).map(|s| s.1).collect();
+    s.stretches.retain(|s| !over(s.0));
+    let of = |l: &Loc| l.stretch.is_some_and(|v| ended.contains(&v));
+    let gone: Vec<bool> = s.locs.iter().map(|l| of(l) && l.was.is_none()).collect();
+    for w in s.words_mut() {
+        if let Word::Ptr(l, _) = w
+            && gone.get(*l as usize) == Some(&true)
+        {
+            *w = Word::Any;
+        }
+    }
+    for l in s.locs.iter_mut().filter(|l| of(l)) {
+        match l.was.take() {
+            Some(mode) => l.mode = mode,
+            None => l.live = false,
+        }
+        l.stretch = None;
+    }
+    !ended.is_empty()
+}
 
 impl Join<'_, '_> {
     /// Whether both are frozen for one stretch, which lasts at the label.

@@ -15,7 +15,8 @@
 //! - A location knows its stretch as one of those variables, never as another that is equal to it. So `restore` finds all
 //!   locations of the stretch. Two places of the state never have one number, and a label matches place with place.
 //! - What is lent is frozen like a frozen argument: not written, not given away, not lent for writing. It belongs to the
-//!   function again when the stretch ends, at the latest where the function does.
+//!   function again when the stretch ends, at the latest where the function does. It may end at any moment of its own: on the
+//!   way to a label that does not know of it, it does.
 
 use crate::engine::{Checked, Engine, under};
 use crate::facts::Interval;
@@ -223,9 +224,20 @@ impl<'a, G: Guide> Engine<'a, G> {
         Ok(())
     }
 
-    /// At a label: its stretches last, each at its place.
+    /// At a label: its stretches last, each at its place. Others end on the way to it.
     pub fn match_stretches(&mut self, s: &mut Subst, label: &State, blame: Blame) -> Checked {
-        self.spend(label.stretches.len() as u64)?;
+        self.spend((label.stretches.len() + self.state.stretches.len()) as u64)?;
+        let mut over = Vec::new();
+        self.state.stretches.retain(|(place, v)| {
+            let lasts = label.stretches.iter().any(|s| s.0 == *place);
+            if !lasts {
+                over.push(*v);
+            }
+            lasts
+        });
+        if !over.is_empty() {
+            self.ended(|stretch| over.contains(&stretch))?;
+        }
         for (place, v) in &label.stretches {
             let Some(&(_, is)) = self.state.stretches.iter().find(|s| s.0 == *place) else {
                 return self.reject(blame.shape, "a stretch has ended on this edge, or was not begun");

@@ -118,7 +118,22 @@ fn a_label_cannot_forget_that_memory_is_lent() {
         ..entry.clone()
     };
     accepted(check(Scene { lent: false, late: false, ..OWN }, own));
-    rejected(check(Scene { late: false, ..OWN }, own), Code::LabelType);
+    // A stretch that the label does not have ends on the way to it, and with it what the label may not have.
+    accepted(check(Scene { late: false, ..OWN }, own));
+    rejected(check(OWN, own), Code::Ghost);
+    let without: [Label; 3] = [
+        |entry| State { stretches: vec![], ..GOOD(entry) },
+        |entry| State { stretches: vec![], ..VIEWED(entry) },
+        |entry| {
+            let mut label = VIEWED(entry);
+            label.stretches.clear();
+            label.locs[0] = entry.locs[0].clone();
+            label
+        },
+    ];
+    for label in without {
+        rejected(check(Scene { late: false, ..OWN }, label), Code::LabelType);
+    }
     // The stretch lasts, but the owner is there too.
     let both: Label = |entry| {
         let mut label = VIEWED(entry);
