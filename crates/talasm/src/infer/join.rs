@@ -1,7 +1,7 @@
 //! One edge being joined to a label: what the label's variables stand for, and which words do not fit.
 
 use super::label::{Frame, Label};
-use super::terms::{divided, gcd, under};
+use super::terms::{divided, gcd, known_range, under};
 use crate::prove::{Budget, Models, prove};
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
@@ -172,7 +172,7 @@ impl<'a, 'p> Join<'a, 'p> {
             }
         }
         self.changed = true;
-        let old = label.state.facts.range(&p);
+        let old = known_range(&label.state.facts, &p);
         // A constant step: p + step*j, with one counter j for all words that move in step. Numbers that tests have found
         // are rarely those of loops, and no rule knows what divides them.
         if let Some(step) = self.apply(&p).and_then(|p| a.sub(&p)).and_then(|d| d.as_const())

@@ -1,7 +1,7 @@
 //! Takes a state over to a label: names for what is live of it.
 
 use super::label::Frame;
-use super::terms::replace;
+use super::terms::{known_range, replace};
 use std::collections::{BTreeSet, HashMap};
 use talcore::facts::Interval;
 use talcore::state::{Env, Held, Lay, Loc, LocId, STATIC, Slot, State, Word};
@@ -115,7 +115,7 @@ impl<'a, 'p> Projection<'a, 'p> {
         if let Some((z, _)) = self.composite.iter().find(|(_, other)| other == t) {
             return Term::var(*z);
         }
-        self.vars.push(self.from.facts.range(t));
+        self.vars.push(known_range(&self.from.facts, t));
         let z = self.vars.len() as Var - 1;
         self.composite.push((z, t.clone()));
         Term::var(z)

@@ -1,7 +1,7 @@
 //! Linear facts under renaming, elimination and division.
 
 use std::collections::HashMap;
-use talcore::facts::{Facts, NEG_INF, POS_INF, tighten};
+use talcore::facts::{Facts, Interval, NEG_INF, POS_INF, tighten};
 use talcore::state::{Env, State};
 use talcore::term::{Term, Var};
 
@@ -92,6 +92,24 @@ pub(super) fn divided(t: &Term, c: i128) -> Option<Term> {
     }
     let parts: Vec<_> = t.summands().iter().map(|(v, k)| (*v, (i128::from(*k) / c) as i64)).collect();
     Term::from_parts(t.konst() / c, &parts)
+}
+
+/// What the intervals say of a term, and single facts about just these summands.
+pub(super) fn known_range(facts: &Facts, t: &Term) -> Interval {
+    let mut range = facts.range(t);
+    let divisor = t.summands().iter().fold(0, |g, (_, c)| gcd(g, c.unsigned_abs().into())) as i128;
+    let Some(part) = t.offset(-t.konst()).and_then(|t| divided(&t, divisor)) else { return range };
+    let bound = |c: i128| c.checked_mul(divisor)?.checked_add(t.konst());
+    for fact in facts.list() {
+        // `c - part >= 0`, `part + c >= 0`
+        if let Some(hi) = fact.add(&part).and_then(|c| c.as_const()).and_then(bound) {
+            range.hi = range.hi.min(hi);
+        }
+        if let Some(lo) = fact.sub(&part).and_then(|c| c.as_const()).and_then(|c| bound(-c)) {
+            range.lo = range.lo.max(lo);
+        }
+    }
+    range
 }
 
 /// Facts that are not the entry state's.
