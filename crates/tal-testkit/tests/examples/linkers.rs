@@ -5,10 +5,36 @@ use crate::build;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use tal_testkit::executable;
+use tal_testkit::toolchain::{assemble, link, modules};
 
 #[test]
 fn gnu_ld() {
     links_everything("ld");
+}
+
+/// IA-32: relocations without addends of their own.
+#[test]
+fn gnu_ld_for_ia32() {
+    if Command::new("ld").args(["-m", "elf_i386", "--version"]).output().is_err() {
+        return eprintln!("skipped: `ld` is not installed");
+    }
+    let text = include_str!("../../../../tests/run/w32_hello.tal");
+    let objects = assemble(&modules(text)).unwrap_or_else(|r| panic!("{}", r.text));
+    let folder = tempfile::tempdir().expect("a directory");
+    let place = |name: &str| folder.path().join(name);
+    let write = |name: &str, bytes: &[u8]| std::fs::write(place(name), bytes).expect("a file is written");
+    write("hello.o", &objects[0].bytes);
+    write("gate.o", tallink::gate::object_bytes(&tallink::arch::IA32));
+    let mut command = Command::new("ld");
+    command.args(["-m", "elf_i386", "-static", "--fatal-warnings", "-o"]).arg(place("theirs"));
+    let out = command.arg(place("hello.o")).arg(place("gate.o")).output().expect("the linker can be started");
+    assert!(out.status.success(), "{}", out.stderr.escape_ascii());
+    let image = std::fs::read(place("theirs")).expect("the program can be read");
+    talcheck::check(&image).unwrap_or_else(|e| panic!("it is rejected: {e:?}"));
+    let ours = link(objects).unwrap_or_else(|r| panic!("{}", r.text));
+    executable::write(&place("ours"), &ours).expect("a program can be written");
+    assert_eq!(run(&place("theirs"), "hello"), run(&place("ours"), "hello"));
 }
 
 #[test]
