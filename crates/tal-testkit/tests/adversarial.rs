@@ -71,7 +71,7 @@ fn doubling_structs() {
             let mut field = types.layout(Layout::Bytes(Term::from(8)));
             for i in 0..n {
                 let id = types.declare(&format!("s{i}"), 0);
-                let body = Struct { fields: vec![field, field], ..Struct::default() };
+                let body = Struct::of(0, vec![], vec![field, field]);
                 types.define(id, body, vec!["a".into(), "b".into()]);
                 field = types.layout(Layout::Struct(id, [].into()));
             }
@@ -87,7 +87,7 @@ fn endless_structs() {
             let ids: Vec<_> = (0..n).map(|i| types.declare(&format!("s{i}"), 0)).collect();
             for i in 0..n {
                 let next = types.layout(Layout::Struct(ids[(i + 1) % n], [].into()));
-                types.define(ids[i], Struct { fields: vec![next], ..Struct::default() }, vec!["a".into()]);
+                types.define(ids[i], Struct::of(0, vec![], vec![next]), vec!["a".into()]);
             }
         });
     }

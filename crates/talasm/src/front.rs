@@ -32,6 +32,7 @@ mod strings;
 mod structs;
 mod syntax;
 mod types;
+mod unions;
 mod uses;
 
 lalrpop_util::lalrpop_mod!(

@@ -6,6 +6,7 @@
 //! same rules and a guide that only reads.
 
 mod advice;
+mod cells;
 mod code;
 mod fix;
 mod join;
@@ -19,6 +20,7 @@ mod record;
 mod report;
 mod shorten;
 mod stretch;
+mod tags;
 mod terms;
 mod words;
 

@@ -12,6 +12,7 @@ use talcore::state::Word;
 use talcore::term::{Term, Var};
 use talcore::verdict::Reject;
 use taldiag::{Code, Diagnostic, FileId, Place, Sources, codes};
+use talnote::print::Printer;
 use talnote::print::state::StatePrinter;
 
 /// The code of a file that could not be read.
@@ -85,6 +86,12 @@ fn known(mut d: Diagnostic, info: &DebugInfo<'_>, scene: &Scene<'_>, reject: &Re
     if let Some(goal) = &reject.goal {
         d = d.note(format!("not proved: {}", printer.fact(&names, goal)));
         vars.extend(goal.summands().iter().map(|s| s.0));
+    }
+    if let Some(id) = reject.union
+        && let Some(variants) =
+            program.shapes.union(id).and_then(|u| Printer::new(&program.types).variants(id, u))
+    {
+        d = d.note(variants);
     }
     let mut registers = registers_of(&info.instruction(reject.at));
     registers.extend(reject.reg);

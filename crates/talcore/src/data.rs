@@ -8,7 +8,7 @@ use crate::program::{Function, Object, ObjectKind, Program};
 use crate::rules::{Cell, Place};
 use crate::state::{Env, Word};
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, WordId, WordTy};
+use crate::types::{Body, Layout, LayoutId, WordId, WordTy};
 use crate::verdict::{Code, Reject};
 use crate::walk::NoGuide;
 use crate::x86::insn::Width;
@@ -156,7 +156,20 @@ impl Data<'_> {
             }
             Layout::Struct(id, args) => {
                 let inner = self.engine.compose(args, env)?;
-                self.sequence(&program.types.strukt(*id).fields, &inner, at, depth)
+                match &program.types.strukt(*id).body {
+                    Body::Fields(fields) => self.sequence(fields, &inner, at, depth),
+                    Body::Union { variants, .. } => {
+                        let variant = program.shapes.union(*id).and_then(|u| {
+                            let tag =
+                                self.value(u.width, false, at.saturating_add(u64::try_from(u.off).ok()?));
+                            variants.get(u.variant(Interval::new(tag, tag))?)
+                        });
+                        match variant {
+                            Some(variant) => self.layout(*variant, &inner, at, depth + 1),
+                            None => self.fail(at, "the tag of a union is that of none of its variants"),
+                        }
+                    }
+                }
             }
             Layout::Seq(parts) => self.sequence(parts, env, at, depth),
             Layout::Exists(e) => {
@@ -204,7 +217,7 @@ impl Data<'_> {
     fn value(&self, width: Width, signed: bool, at: u64) -> i128 {
         let mut value = 0i128;
         for i in 0..u64::from(width.bytes()) {
-            value |= i128::from(self.byte(at + i)) << (8 * i);
+            value |= i128::from(self.byte(at.saturating_add(i))) << (8 * i);
         }
         if signed && value >> (width.bits() - 1) & 1 == 1 { value - (1 << width.bits()) } else { value }
     }

@@ -50,6 +50,9 @@ pub struct Engine<'a, G> {
     pub chosen: Vec<(u32, Term)>,
     /// How many objects are being packed, one inside the other.
     pub packing: usize,
+    /// Locations that were packed to unions whose tags had been written: what was known of tags in them is not true of
+    /// what they hold then.
+    pub retagged: Vec<LocId>,
     /// The state at the function's entry.
     pub entry: Rc<State>,
     /// Memory for matching labels.
@@ -138,6 +141,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             kept: Vec::new(),
             chosen: Vec::new(),
             packing: 0,
+            retagged: Vec::new(),
             entry,
             subst: Subst::default(),
             fuel,
@@ -165,6 +169,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             kept: self.kept,
             chosen: self.chosen,
             packing: self.packing,
+            retagged: self.retagged,
             entry: self.entry,
             subst: self.subst,
             fuel: self.fuel,
@@ -455,6 +460,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.suspended.clear();
         self.suspend = false;
         self.packing = 0;
+        self.retagged.clear();
     }
 
     /// Runs a step without an instruction.

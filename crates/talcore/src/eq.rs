@@ -6,7 +6,7 @@
 use crate::codes::{code, coded};
 use crate::limits;
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, Sig, SigId, StructId, Types, WordId, WordTy};
+use crate::types::{Body, Layout, LayoutId, Sig, SigId, StructId, Types, WordId, WordTy};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -111,7 +111,10 @@ fn outline(types: &Types, id: StructId) -> u64 {
     let s = types.strukt(id);
     mix(u64::from(s.params));
     mix(s.facts.len() as u64);
-    for &field in &s.fields {
+    if let Body::Union { tag, .. } = s.body {
+        mix(tag.wrapping_add(17));
+    }
+    for &field in s.body.parts() {
         match types.layout(field) {
             Layout::Bytes(n) => mix(n.konst() as u64),
             Layout::Cstr(_) => mix(1),
@@ -262,10 +265,17 @@ impl<'t, 'f> TypeEq<'t, 'f> {
             return true;
         }
         let (x, y) = (self.types.strukt(a), self.types.strukt(b));
-        x.params == y.params
-            && x.facts == y.facts
-            && x.fields.len() == y.fields.len()
-            && x.fields.iter().zip(&y.fields).all(|(x, y)| self.layouts(*x, *y))
+        x.params == y.params && x.facts == y.facts && self.bodies(&x.body, &y.body)
+    }
+
+    fn bodies(&mut self, x: &Body, y: &Body) -> bool {
+        let alike = match (x, y) {
+            (Body::Fields(_), Body::Fields(_)) => true,
+            (Body::Union { tag: a, .. }, Body::Union { tag: b, .. }) => a == b,
+            _ => false,
+        };
+        let (x, y) = (x.parts(), y.parts());
+        alike && x.len() == y.len() && x.iter().zip(y).all(|(x, y)| self.layouts(*x, *y))
     }
 
     fn sigs(&mut self, a: SigId, b: SigId) -> bool {

@@ -34,6 +34,13 @@ pub const USES: usize = 64;
 pub const NESTING: usize = 64;
 /// Fields of one struct or parts of one sequence.
 pub const FIELDS: usize = 4096;
+/// Variants of one union.
+pub const VARIANTS: usize = 256;
+/// Fields of a variant, also inside of its fields, among which the tag lies: so each union is checked in constant time
+/// for each of its variants.
+pub const TAG_FIELDS: usize = 64;
+/// Tags of unions that are known of one location, and of all static objects.
+pub const TAGS: usize = 16;
 /// What the labels of one function may hold together, written out: see
 /// [`crate::state::State::parts`]. Some 100 bytes of memory each.
 pub const LABEL_PARTS: usize = 1 << 23;

@@ -9,9 +9,9 @@ use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::limits;
 use crate::matching::{Blame, Subst};
-use crate::state::{Env, Lay};
+use crate::state::{Env, Lay, LocId};
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, WordId};
+use crate::types::{Body, Layout, LayoutId, StructId, WordId};
 use crate::verdict::Code;
 use crate::x86::insn::Width;
 use alloc::rc::Rc;
@@ -28,6 +28,8 @@ pub enum Leaf {
     Num(Width, Interval),
     /// Exactly one cell of a known number, with a sign or without.
     Exact(Width, bool, Term),
+    /// Exactly the tag of a union.
+    Tag(StructId),
     /// A string with its first NUL at `m`; the access is at `at` (nothing proved yet).
     Cstr {
         /// Index of the first NUL.
@@ -49,6 +51,9 @@ pub enum Leaf {
     },
 }
 
+/// A place: a location, and an offset from its start.
+pub type Spot<'s> = (LocId, &'s Term);
+
 /// What a search for part of an object stops at.
 enum Part {
     /// One step down.
@@ -58,18 +63,19 @@ enum Part {
 }
 
 impl<'a, G: Guide> Engine<'a, G> {
-    /// The part of `lay` that lies at `off`, one step down; `None` at its leaves.
-    pub fn inside_of(&mut self, lay: &Lay, off: &Term) -> Checked<Option<(Lay, Term)>> {
+    /// The part of `lay` that lies at `off`, one step down; `None` at its leaves. `spot` is what is looked for: its
+    /// location and its offset from the start of that, which tell which variant of a union is there.
+    pub fn inside_of(&mut self, spot: Spot<'_>, lay: &Lay, off: &Term) -> Checked<Option<(Lay, Term)>> {
         let blame = Blame { shape: Code::Straddle, fact: Code::Bounds };
-        Ok(match self.part(lay, off, blame)? {
+        Ok(match self.part(spot, lay, off, blame)? {
             Part::Inside(l, o) => Some((l, o)),
             Part::Leaf => None,
         })
     }
 
-    /// The part of `lay` that an access of `width` bytes at offset `off` meets.
+    /// The part of `lay`, which is the location's, that an access of `width` bytes at offset `off` meets.
     /// Accesses that read raw bits of typed memory are [`Leaf::Raw`] if `write` is false.
-    pub fn leaf(&mut self, lay: &Lay, off: &Term, width: Width, write: bool) -> Checked<Leaf> {
+    pub fn leaf(&mut self, l: LocId, lay: &Lay, off: &Term, width: Width, write: bool) -> Checked<Leaf> {
         let blame = Blame { shape: Code::Straddle, fact: Code::Bounds };
         if let Some(size) = self.program.shapes.raw_size(lay.id) {
             let size = self.term(under(size, &lay.env))?;
@@ -127,9 +133,17 @@ impl<'a, G: Guide> Engine<'a, G> {
                     lay = Lay { id: e.body, env };
                     continue;
                 }
+                Layout::Struct(id, _) => {
+                    if let Some(u) = program.shapes.union(*id)
+                        && off.as_const() == Some(u.off)
+                        && u.width == width
+                    {
+                        return Ok(Leaf::Tag(*id));
+                    }
+                }
                 _ => {}
             }
-            match self.part(&lay, &off, blame)? {
+            match self.part((l, &whole.1), &lay, &off, blame)? {
                 Part::Inside(l, o) => (lay, off) = (l, o),
                 Part::Leaf => return self.reject(Code::Content, "the contents are not known"),
             }
@@ -174,7 +188,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// One step down: the element of an array, the field of a struct or sequence, at `off`.
     /// Bounds of array indices are proved.
-    fn part(&mut self, lay: &Lay, off: &Term, blame: Blame) -> Checked<Part> {
+    fn part(&mut self, spot: Spot<'_>, lay: &Lay, off: &Term, blame: Blame) -> Checked<Part> {
         self.spend(2)?;
         let program = self.program;
         match program.types.layout(lay.id) {
@@ -192,8 +206,17 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             Layout::Struct(id, args) => {
                 let env = self.compose(args, &lay.env)?;
-                let fields = &program.types.strukt(*id).fields;
-                self.field(fields, &env, off)
+                match &program.types.strukt(*id).body {
+                    Body::Fields(fields) => self.field(fields, &env, off),
+                    Body::Union { variants, .. } => {
+                        let base = self.term(spot.1.sub(off))?;
+                        let i = self.refined(spot.0, *id, &base)?;
+                        let Some(variant) = variants.get(i) else {
+                            return self.reject(Code::IllFormedType, "a union without variants");
+                        };
+                        Ok(Part::Inside(Lay { id: *variant, env }, off.clone()))
+                    }
+                }
             }
             Layout::Seq(fields) => self.field(fields, &lay.env, off),
             _ => Ok(Part::Leaf),
@@ -223,13 +246,13 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// The string that `lay` is at an offset, if it is one there: the index of its first NUL, and the offset in it.
-    pub fn string_at(&mut self, lay: &Lay, off: &Term) -> Checked<Option<(Term, Term)>> {
-        let (mut lay, mut off) = (lay.clone(), off.clone());
+    pub fn string_at(&mut self, spot: Spot<'_>, lay: &Lay) -> Checked<Option<(Term, Term)>> {
+        let (mut lay, mut off) = (lay.clone(), spot.1.clone());
         for _ in 0..=limits::NESTING {
             self.spend(2)?;
             match self.program.types.layout(lay.id) {
                 Layout::Cstr(Some(m)) => return Ok(Some((self.term(under(m, &lay.env))?, off))),
-                Layout::Struct(..) | Layout::Seq(_) => match self.inside_of(&lay, &off)? {
+                Layout::Struct(..) | Layout::Seq(_) => match self.inside_of(spot, &lay, &off)? {
                     Some(inner) => (lay, off) = inner,
                     None => return Ok(None),
                 },
@@ -240,14 +263,14 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// The raw region of `lay` around offset `off`: `(start, size)`, both from the object's start.
-    pub fn raw_region(&mut self, lay: &Lay, off: &Term, blame: Blame) -> Checked<(Term, Term)> {
+    pub fn raw_region(&mut self, l: LocId, lay: &Lay, off: &Term, blame: Blame) -> Checked<(Term, Term)> {
         let (mut lay, mut rel) = (lay.clone(), off.clone());
         for _ in 0..=limits::NESTING {
             if let Some(size) = self.program.shapes.raw_size(lay.id) {
                 let size = self.term(under(size, &lay.env))?;
                 return Ok((self.term(off.sub(&rel))?, size));
             }
-            match self.part(&lay, &rel, blame)? {
+            match self.part((l, off), &lay, &rel, blame)? {
                 Part::Inside(l, o) => (lay, rel) = (l, o),
                 Part::Leaf => return self.reject(blame.shape, "the memory is not raw bytes"),
             }
@@ -256,16 +279,16 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// Finds the part of `lay` at `off` that has the layout `want`, and matches it. An array may
-    /// be longer than asked for and may start at any element.
+    /// be longer than asked for and may start at any element. `write`: it may be written afterwards.
     pub fn part_at(
         &mut self,
         s: &mut Subst,
         want: (LayoutId, &Env),
-        lay: &Lay,
-        off: &Term,
+        (l, at): Spot<'_>,
+        write: bool,
         blame: Blame,
     ) -> Checked {
-        let (mut lay, mut off) = (lay.clone(), off.clone());
+        let (mut lay, mut off) = (self.loc(l)?.lay, at.clone());
         let program = self.program;
         let target = program.types.layout(want.0);
         for _ in 0..=limits::NESTING {
@@ -298,7 +321,11 @@ impl<'a, G: Guide> Engine<'a, G> {
                     g.same_layout(s, (e.body, env), (lay.id, &lay.env), 0, blame)
                 });
             }
-            match self.part(&lay, &off, blame)? {
+            let inside = self.part((l, at), &lay, &off, blame)?;
+            if write && let Layout::Struct(id, _) = here {
+                self.tag_stays(*id, (l, at), &off, blame)?;
+            }
+            match inside {
                 Part::Inside(l, o) => (lay, off) = (l, o),
                 Part::Leaf => return self.reject(blame.shape, "the memory holds something else"),
             }

@@ -17,7 +17,7 @@
 //! payload:
 //!   uleb sections; address word i is the base of section i, for each:
 //!        u8 kind (0 code, 1 read-only data, 2 data, 3 zeroed data), uleb size in bytes
-//!   uleb structs; for each: uleb number of parameters
+//!   uleb structs; for each: uleb number of parameters, 512 more for a union
 //!   uleb nodes; for each a tag byte and its contents; nodes of one kind are numbered from 0 in order,
 //!        and a node mentions only ids that came before it (structs: any):
 //!        0x00 word int term            0x01 word range interval     0x02 word ptr: u8 mode, uleb layout
@@ -36,7 +36,8 @@
 //!        0x1a layout exact number: u8 twice the log2 of the width, plus 1 if it has a sign; term
 //!        0x1c layout exists: uleb first variable, uleb count, intervals, uleb count, facts, uleb layout
 //!        0x20 sig: see below
-//!   for each struct: uleb facts, terms; uleb fields, uleb layouts
+//!   for each struct: uleb facts, terms; for a union the uleb offset of its tag; uleb fields or variants,
+//!        uleb layouts
 //!   uleb objects; for each: uleb section (its kind decides whether the object is imm or shared), uleb
 //!        offset from the section's base; uleb 2 * layout + 1; 2 * layout + 2 if it is an owned static;
 //!        or 0, uleb function, uleb entries: a jump table of that function of this note
@@ -74,7 +75,7 @@ use crate::limits;
 use crate::reader::Reader;
 use crate::term::Term;
 use crate::types::{
-    Exists, Kept, Layout, LayoutId, Mode, RegSet, Sig, SigId, Struct, StructId, Types, WordId, WordTy,
+    Body, Exists, Kept, Layout, LayoutId, Mode, RegSet, Sig, SigId, Struct, StructId, Types, WordId, WordTy,
 };
 use crate::x86::insn::Width;
 use alloc::boxed::Box;
@@ -87,6 +88,9 @@ pub const OWNER: &[u8] = b"TAL\0";
 pub const NOTE_TYPE: u32 = 0x100;
 /// The version of the format.
 pub const VERSION: u8 = 3;
+
+/// What is added to a number of parameters to say that it is that of a union.
+pub const UNION: u32 = 512;
 
 /// A section of the module that a note describes.
 #[derive(Clone, Copy, Debug)]
@@ -257,11 +261,15 @@ impl<'a> Parser<'a, '_> {
         let sections = self.sections(&words)?;
         let structs = self.r.count(limits::LABELS)?;
         for _ in 0..structs {
-            let params: u32 = self.r.num()?;
+            let n: u32 = self.r.num()?;
+            let (params, body) = match n.checked_sub(UNION) {
+                None => (n, Body::default()),
+                Some(params) => (params, Body::Union { tag: 0, variants: Vec::new() }),
+            };
             if params as usize > limits::BINDERS {
                 return None;
             }
-            self.types.structs.push(Struct { params, ..Struct::default() });
+            self.types.structs.push(Struct { params, body, ..Struct::default() });
         }
         let nodes = self.r.count(usize::MAX)?;
         for _ in 0..nodes {
@@ -269,12 +277,15 @@ impl<'a> Parser<'a, '_> {
             self.node(tag)?;
         }
         for i in 0..structs {
-            let params = self.types.structs.get(self.first_struct as usize + i)?.params;
+            let Struct { params, body, .. } = self.types.structs.get(self.first_struct as usize + i)?;
+            let (params, union) = (*params, matches!(body, Body::Union { .. }));
             let facts = self.r.terms(limits::FACTS, params)?;
-            let n = self.r.count(limits::FIELDS)?;
-            let fields = (0..n).map(|_| self.layout_id()).collect::<Option<_>>()?;
+            let tag = if union { self.r.num()? } else { 0 };
+            let n = self.r.count(if union { limits::VARIANTS } else { limits::FIELDS })?;
+            let parts = (0..n).map(|_| self.layout_id()).collect::<Option<_>>()?;
+            let body = if union { Body::Union { tag, variants: parts } } else { Body::Fields(parts) };
             let s = self.types.structs.get_mut(self.first_struct as usize + i)?;
-            (s.facts, s.fields) = (facts, fields);
+            (s.facts, s.body) = (facts, body);
         }
         let objects = self.objects(&sections)?;
         let functions = self.functions(&sections, origin)?;

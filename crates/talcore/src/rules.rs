@@ -15,6 +15,7 @@ mod statics;
 mod stretch;
 mod string;
 mod structure;
+mod unions;
 
 pub use call::{CALL, Lent, RETURN};
 pub use frame::Loan;

@@ -6,8 +6,10 @@
 
 mod added;
 mod measure;
+mod unions;
 
 pub use added::BORROWS;
+pub use unions::UnionShape;
 
 use crate::arch::Arch;
 use crate::facts::Interval;
@@ -41,6 +43,7 @@ pub struct Shapes {
     longer: Vec<Option<LayoutId>>,
     arrays: Vec<Option<LayoutId>>,
     coded: Vec<bool>,
+    unions: Vec<Option<UnionShape>>,
     of: [Option<WordId>; 2],
     int: Option<WordId>,
 }
@@ -123,6 +126,7 @@ impl Shapes {
             longer,
             arrays,
             coded,
+            unions: core::mem::take(&mut m.unions),
             of,
             int,
         })
@@ -161,6 +165,11 @@ impl Shapes {
     /// The word type whose code is the variable 0; `linear`: it may own memory.
     pub fn variable(&self, linear: bool) -> WordId {
         self.of[usize::from(linear)].unwrap_or(WordId(0))
+    }
+
+    /// Where the tag of a union lies and what it may be; `None`: it is a struct.
+    pub fn union(&self, id: StructId) -> Option<&UnionShape> {
+        self.unions.get(id.index())?.as_ref()
     }
 
     /// `int`: any word.

@@ -70,6 +70,8 @@ pub struct Loc {
     /// Words and numbers that it holds instead of what `lay` says: written by strong updates, or opened by loads. Only
     /// in [`Mode::Own`] and [`Mode::Uniq`]; they do not overlap.
     pub cells: Vec<Held>,
+    /// Tags of unions that have been read in what `lay` says.
+    pub tags: Vec<Tag>,
     /// Whether the memory may still be used. Nothing mentions a location that may not, but for one with a guard.
     pub live: bool,
     /// It may be used again once this is known to hold, and never if it is known not to.
@@ -112,6 +114,15 @@ pub struct Held {
     pub word: Word,
 }
 
+/// What the tag of a union is, in what the layout of a location says: see `rules::unions`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tag {
+    /// The offset of the tag from the location's start.
+    pub off: Term,
+    /// Its value, as a number without sign: equal to the term, not only congruent.
+    pub value: Term,
+}
+
 impl Loc {
     /// Memory with the contents of a layout.
     pub fn new(mode: Mode, lay: Lay) -> Loc {
@@ -120,6 +131,7 @@ impl Loc {
             lay,
             addr: None,
             cells: Vec::new(),
+            tags: Vec::new(),
             live: true,
             guard: None,
             hole: None,
@@ -186,6 +198,8 @@ pub struct State {
     pub stretches: Vec<(u32, Var)>,
     /// Addresses of static objects as variables, where somebody asked.
     pub static_addrs: Vec<(u32, Var)>,
+    /// Tags of unions that have been read in static objects.
+    pub static_tags: Vec<(LocId, Tag)>,
     /// Index variables and facts.
     pub facts: Facts,
     /// What the flags say.
@@ -206,6 +220,7 @@ impl State {
         self.locs.clear();
         self.stretches.clear();
         self.static_addrs.clear();
+        self.static_tags.clear();
         self.facts.clear();
         self.flags = crate::arith::Flags::default();
         (self.depth, self.touched) = (0, 0);
@@ -231,6 +246,7 @@ impl State {
         }
         self.stretches.clone_from(&other.stretches);
         self.static_addrs.clone_from(&other.static_addrs);
+        self.static_tags.clone_from(&other.static_tags);
         self.facts.copy_from(&other.facts);
         self.flags.forget();
         (self.depth, self.touched) = (other.depth, other.touched);
@@ -239,9 +255,9 @@ impl State {
     /// How many words, pieces, locations with their terms, variables and facts it consists of: what copying it costs.
     pub fn parts(&self) -> usize {
         let numbers = self.facts.var_count() + self.facts.list().len();
-        let held: usize = self.locs.iter().map(|l| l.cells.len() + l.lay.parts()).sum();
+        let held: usize = self.locs.iter().map(|l| l.cells.len() + l.tags.len() + l.lay.parts()).sum();
         let words = self.regs.len() + self.frame.len() + self.incoming.len();
-        words + self.locs.len() + self.stretches.len() + held + numbers
+        words + self.locs.len() + self.stretches.len() + held + self.static_tags.len() + numbers
     }
 
     /// All words: in registers, in the frame, of the caller's arguments, and held by locations.
@@ -287,9 +303,43 @@ impl State {
         for loc in &mut self.locs {
             loc.addr = loc.addr.filter(|v| *v < vars);
             loc.guard = loc.guard.filter(|g| g.var < vars);
+            loc.tags.retain(|t| t.off.scope() <= vars && t.value.scope() <= vars);
         }
         self.static_addrs.retain(|a| a.1 < vars);
         self.zero = self.zero.take().filter(|z| z.off.scope() <= vars);
+        self.static_tags.retain(|(_, t)| t.off.scope() <= vars && t.value.scope() <= vars);
+    }
+
+    /// What is known of the tags of unions in a location.
+    pub fn tags(&self, l: LocId) -> impl Iterator<Item = &Tag> {
+        let own = if l < STATIC { self.locs.get(l as usize) } else { None };
+        let fixed = if l < STATIC { &[][..] } else { &self.static_tags };
+        let fixed = fixed.iter().filter(move |t| t.0 == l).map(|t| &t.1);
+        own.into_iter().flat_map(|l| &l.tags).chain(fixed)
+    }
+
+    /// Remembers the tag of a union. There is room for so many of one location, and of all static objects; the first
+    /// ones go.
+    pub fn remember_tag(&mut self, l: LocId, tag: Tag) {
+        if l >= STATIC {
+            if self.static_tags.len() >= limits::TAGS {
+                self.static_tags.remove(0);
+            }
+            self.static_tags.push((l, tag));
+        } else if let Some(loc) = self.locs.get_mut(l as usize) {
+            if loc.tags.len() >= limits::TAGS {
+                loc.tags.remove(0);
+            }
+            loc.tags.push(tag);
+        }
+    }
+
+    /// Forgets what is known of the tags of unions in a location, whose contents are others from here on. (Those of
+    /// static objects never change.)
+    pub fn forget_tags(&mut self, l: LocId) {
+        if let Some(loc) = self.locs.get_mut(l as usize).filter(|_| l < STATIC) {
+            loc.tags.clear();
+        }
     }
 
     /// A fresh variable as a term.

@@ -161,16 +161,59 @@ pub enum Layout {
     Exists(Box<Exists<LayoutId>>),
 }
 
-/// A nominal struct: fields in order, without implicit padding. Terms in the fields speak of the
-/// parameters `0..params`.
+/// A nominal type: a struct or a union. Terms in it speak of the parameters `0..params`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Struct {
     /// Number of parameters.
     pub params: u32,
     /// Facts over the parameters that each instance satisfies.
     pub facts: Vec<Term>,
-    /// The fields' layouts.
-    pub fields: Vec<LayoutId>,
+    /// What it consists of.
+    pub body: Body,
+}
+
+/// What a nominal type consists of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Body {
+    /// Fields in order, without implicit padding.
+    Fields(Vec<LayoutId>),
+    /// One of several layouts of equal size: see `rules::unions`.
+    Union {
+        /// The offset of the tag in bytes, the same in all variants.
+        tag: u64,
+        /// The variants. Each has a number at the tag's place whose range meets none of the others.
+        variants: Vec<LayoutId>,
+    },
+}
+
+impl Default for Body {
+    fn default() -> Body {
+        Body::Fields(Vec::new())
+    }
+}
+
+impl Body {
+    /// The layouts that it mentions: fields or variants.
+    pub fn parts(&self) -> &[LayoutId] {
+        match self {
+            Body::Fields(parts) | Body::Union { variants: parts, .. } => parts,
+        }
+    }
+}
+
+impl Struct {
+    /// A struct of these fields.
+    pub fn of(params: u32, facts: Vec<Term>, fields: Vec<LayoutId>) -> Struct {
+        Struct { params, facts, body: Body::Fields(fields) }
+    }
+
+    /// The fields, if it is a struct.
+    pub fn fields(&self) -> Option<&[LayoutId]> {
+        match &self.body {
+            Body::Fields(fields) => Some(fields),
+            Body::Union { .. } => None,
+        }
+    }
 }
 
 /// A set of general registers, bit `n` for hardware register `n`.

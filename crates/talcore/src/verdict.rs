@@ -75,6 +75,8 @@ codes! {
     Content = 305,
     /// The conditions of `split` or `join` do not hold.
     Ghost = 306,
+    /// It is not known which variant of a union is there.
+    Variant = 307,
     /// An argument does not have the type that the function asks for.
     ArgType = 400,
     /// A fact that the function asks for could not be proved.
@@ -144,6 +146,8 @@ pub struct Reject {
     pub reg: Option<u8>,
     /// Where control would have gone: the target of the edge.
     pub target: Option<u64>,
+    /// The union of which the variant is not known.
+    pub union: Option<crate::types::StructId>,
 }
 
 impl Reject {
@@ -151,7 +155,7 @@ impl Reject {
     #[allow(clippy::new_ret_no_self)]
     #[cold]
     pub fn new(code: Code, at: u64, why: &'static str) -> Box<Reject> {
-        Box::new(Reject { code, at, in_file: false, why, goal: None, reg: None, target: None })
+        Box::new(Reject { code, at, in_file: false, why, goal: None, reg: None, target: None, union: None })
     }
     /// The same, `at` being an offset in the file.
     pub fn in_file(mut self: Box<Self>) -> Box<Reject> {
@@ -166,6 +170,11 @@ impl Reject {
     /// With the register that it is about.
     pub fn reg(mut self: Box<Self>, reg: u8) -> Box<Reject> {
         self.reg = Some(reg);
+        self
+    }
+    /// With the union of which the variant is not known.
+    pub fn of_union(mut self: Box<Self>, id: crate::types::StructId) -> Box<Reject> {
+        self.union = Some(id);
         self
     }
     /// With the target of the edge.

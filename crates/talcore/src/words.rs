@@ -268,7 +268,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                     loc = self.loc(l)?;
                     self.forget_words(l, &loc.lay, None)?;
                 }
-                self.raw_region(&loc.lay, e, blame)?
+                self.raw_region(l, &loc.lay, e, blame)?
             } else {
                 let size = self.size_of(&loc.lay);
                 let size = size.ok_or_else(|| self.fail(blame.shape, "the object's size is not known"))?;
@@ -279,7 +279,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             let left = self.term(end.sub(e))?;
             return self.at_least(s, &n, &left, blame);
         }
-        self.part_at(s, want, &loc.lay, e, blame)
+        self.part_at(s, want, (l, e), mode.writable(), blame)
     }
 
     /// Raw memory that nobody else has and that holds a whole struct is one when it is lent as such. Answers whether

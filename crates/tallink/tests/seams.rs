@@ -111,7 +111,7 @@ fn hidden(types: &mut TypeTable, name: &str, low: i128, first: u32) -> WordId {
     let next = types.word(WordTy::Opt(some));
     let size = types.word(WordTy::Int(Term::var(0)));
     let fields = [size, next].map(|w| types.layout(Layout::Cell(w))).to_vec();
-    types.define(node, Struct { params: 1, facts: Vec::new(), fields }, Vec::new());
+    types.define(node, Struct::of(1, Vec::new(), fields), Vec::new());
     some
 }
 
@@ -207,7 +207,7 @@ fn object_pair(
 fn pair(types: &mut TypeTable, fields: impl Fn(&mut TypeTable) -> Vec<LayoutId>) -> LayoutId {
     let id = types.declare("pair", 0);
     let fields = fields(types);
-    types.define(id, Struct { fields, ..Struct::default() }, vec!["a".into(), "b".into()]);
+    types.define(id, Struct::of(0, Vec::new(), fields), vec!["a".into(), "b".into()]);
     types.layout(Layout::Struct(id, Box::new([])))
 }
 

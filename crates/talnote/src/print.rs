@@ -10,8 +10,9 @@ use std::fmt::Write;
 use talcore::arch::Arch;
 use talcore::codes::coded;
 use talcore::facts::{Interval, NEG_INF, POS_INF};
+use talcore::shapes::UnionShape;
 use talcore::term::{Term, Var};
-use talcore::types::{Exists, Layout, LayoutId, Mode, Sig, SigId, StructId, Types, WordId, WordTy};
+use talcore::types::{Body, Exists, Layout, LayoutId, Mode, Sig, SigId, StructId, Types, WordId, WordTy};
 
 /// The most bytes that one call prints, roughly.
 pub const LIMIT: usize = 4096;
@@ -105,6 +106,33 @@ impl<'a> Printer<'a> {
     /// The definition of a struct; `fields` are its field names as far as known.
     pub fn strukt(&self, id: StructId, fields: &[String]) -> String {
         self.text(|p| p.strukt(id, fields))
+    }
+
+    /// What a union may be, by its tag: `value is number (tag 0), text (tag 1) or list (tag 2)`. `None` if it is none.
+    pub fn variants(&self, id: StructId, shape: &UnionShape) -> Option<String> {
+        const MOST: usize = 8;
+        let Body::Union { variants, .. } = &self.types.structs.get(id.index())?.body else { return None };
+        let mut parts: Vec<String> = Vec::new();
+        for (variant, range) in variants.iter().zip(&shape.ranges).take(MOST) {
+            let name = match self.types.layouts.get(variant.index())? {
+                Layout::Struct(s, _) => self.structs.get(s.index()).filter(|n| !n.is_empty()).cloned(),
+                _ => None,
+            };
+            let name = name.unwrap_or_else(|| self.layout(*variant));
+            parts.push(match range.lo == range.hi {
+                true => format!("{name} (tag {})", number(range.lo)),
+                false => format!("{name} (tag {} to {})", number(range.lo), number(range.hi)),
+            });
+        }
+        let last = match variants.len() > parts.len() {
+            true => format!("{} others", variants.len() - parts.len()),
+            false => parts.pop()?,
+        };
+        let whole = self.text(|w| w.struct_name(id));
+        Some(match parts.is_empty() {
+            true => format!("{whole} is {last}"),
+            false => format!("{whole} is {} or {last}", parts.join(", ")),
+        })
     }
 
     /// The name of an index variable.
@@ -664,17 +692,30 @@ impl Writer<'_> {
     }
 
     fn strukt(&mut self, id: StructId, fields: &[String]) {
-        self.put("struct ");
-        self.struct_name(id);
         let Some(s) = self.p.types.structs.get(id.index()) else { return };
+        self.put(if matches!(s.body, Body::Union { .. }) { "union " } else { "struct " });
+        self.struct_name(id);
         if s.params > 0 {
             self.put("(");
             self.list(0..s.params, |w, v| w.var(v));
             self.put(")");
         }
         self.conditions(0, &[], &s.facts);
+        let parts = match &s.body {
+            Body::Fields(parts) => parts,
+            Body::Union { tag, variants } => {
+                // The one field that all variants have.
+                match fields.first() {
+                    Some(name) => drop(write!(self.out, ": {name} {{ ")),
+                    None => drop(write!(self.out, ": tag at {tag} {{ ")),
+                }
+                self.list(variants.iter(), |w, &variant| w.layout(variant));
+                self.put(" }");
+                return;
+            }
+        };
         self.put(" { ");
-        self.list(s.fields.iter().enumerate(), |w, (i, &field)| {
+        self.list(parts.iter().enumerate(), |w, (i, &field)| {
             match fields.get(i) {
                 Some(name) => w.out.push_str(name),
                 None => drop(write!(w.out, "field{i}")),

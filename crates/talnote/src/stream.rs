@@ -154,6 +154,7 @@ impl Writer<'_> {
         };
         let kept = before.locs.iter().zip(&s.locs).take_while(|(a, b)| same(a, b)).count();
         let kept = kept.max(entry.locs.len());
+        let locs_kept = kept;
         if differs(self, kept < before.locs.len() || kept < s.locs.len(), 2) {
             wire::count(&mut self.out, kept - entry.locs.len());
             wire::count(&mut self.out, s.locs.len() - kept);
@@ -217,8 +218,28 @@ impl Writer<'_> {
             wire::count(&mut self.out, kept.checked_sub(entry.facts.list().len())?);
             wire::terms(&mut self.out, &new[kept..]);
         }
-        if differs(self, s.debt() != 0, 32) {
-            wire::uleb(&mut self.out, s.debt() as u128);
+        let tags = |s: &State| {
+            let own = (0..).zip(&s.locs).flat_map(|(l, loc)| loc.tags.iter().map(move |t| (l, t.clone())));
+            own.chain(s.static_tags.iter().cloned()).collect::<Vec<_>>()
+        };
+        let known = tags(s);
+        // A reader has those of the locations that are kept.
+        let lost = !known.is_empty() && locs_kept < before.locs.len();
+        let known = if lost || known != tags(before) { Some(known) } else { None };
+        if differs(self, s.debt() != 0 || known.is_some(), 32) {
+            wire::uleb(&mut self.out, 2 * s.debt() as u128 + u128::from(known.is_some()));
+        }
+        if let Some(known) = known {
+            wire::count(&mut self.out, known.len());
+            for (l, t) in known {
+                let place = match l.checked_sub(STATIC) {
+                    None => 2 * u128::from(l),
+                    Some(o) => 2 * u128::from(*self.statics.get(&o)?) + 1,
+                };
+                wire::uleb(&mut self.out, place);
+                wire::term(&mut self.out, &t.off);
+                wire::term(&mut self.out, &t.value);
+            }
         }
         Some(())
     }

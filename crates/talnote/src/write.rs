@@ -4,7 +4,8 @@ use crate::table::{Node, TypeTable};
 use crate::wire::{count, interval, sleb, term, terms, uleb};
 use std::collections::BTreeMap;
 use std::fmt;
-use talcore::types::{Exists, Layout, LayoutId, Mode, RegSet, Sig, SigId, WordTy};
+use talcore::note::UNION;
+use talcore::types::{Body, Exists, Layout, LayoutId, Mode, RegSet, Sig, SigId, WordTy};
 
 /// The version of the format that this writer writes.
 pub const VERSION: u8 = 3;
@@ -361,7 +362,8 @@ impl Nodes<'_> {
         let types = &table.types;
         count(self.out, types.structs.len());
         for s in &types.structs {
-            uleb(self.out, s.params.into());
+            let union = matches!(s.body, Body::Union { .. });
+            uleb(self.out, u128::from(s.params) + if union { UNION.into() } else { 0 });
         }
         count(self.out, table.order.len());
         for node in &table.order {
@@ -373,7 +375,10 @@ impl Nodes<'_> {
         }
         for s in &types.structs {
             terms(self.out, &s.facts);
-            self.ids(s.fields.iter().map(|f| f.0));
+            if let Body::Union { tag, .. } = s.body {
+                uleb(self.out, tag.into());
+            }
+            self.ids(s.body.parts().iter().map(|f| f.0));
         }
     }
 

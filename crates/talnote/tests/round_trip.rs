@@ -73,7 +73,7 @@ fn table() -> TypeTable {
         start: false,
     });
     t.word(WordTy::Fn(sig));
-    let body = Struct { params: 2, facts: vec![linear(0, &[(1, 2)])], fields: vec![cell, applied] };
+    let body = Struct::of(2, vec![linear(0, &[(1, 2)])], vec![cell, applied]);
     t.define(node, body, vec!["value".into(), "next".into()]);
     t
 }

@@ -10,7 +10,7 @@ use talcore::facts::Interval;
 use talcore::program::{Object, ObjectKind};
 use talcore::state::Env;
 use talcore::term::Term;
-use talcore::types::{Layout, LayoutId, Mode, WordId, WordTy};
+use talcore::types::{Body, Layout, LayoutId, Mode, WordId, WordTy};
 
 /// How large objects may become, in bytes.
 const LARGE: i128 = 1 << 16;
@@ -225,8 +225,17 @@ impl Machine<'_> {
                     return None;
                 }
                 let env: Env = Some(args.into());
-                for field in &body.fields {
-                    self.fill(*field, &env, vars, depth, out)?;
+                let parts = body.body.parts();
+                let parts = match body.body {
+                    Body::Fields(_) => parts,
+                    // One of the variants, with its tag.
+                    Body::Union { .. } => {
+                        let i = self.rng.usize(..parts.len());
+                        &parts[i..=i]
+                    }
+                };
+                for part in parts {
+                    self.fill(*part, &env, vars, depth, out)?;
                 }
             }
             // What it hides would have to be guessed.

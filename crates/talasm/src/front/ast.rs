@@ -305,6 +305,25 @@ pub(super) struct ObjectDecl {
     pub init: Vec<InitId>,
 }
 
+/// What a struct or a union consists of.
+#[derive(Clone, Debug)]
+pub(super) enum Members {
+    /// Fields, in order.
+    Fields(Vec<(Ident, TypeId)>),
+    /// The field that is the tag, and the variants.
+    Variants(Ident, Vec<TypeId>),
+}
+
+impl Members {
+    /// The types of the fields, or the variants.
+    pub(super) fn types(&self) -> Vec<TypeId> {
+        match self {
+            Members::Fields(fields) => fields.iter().map(|f| f.1).collect(),
+            Members::Variants(_, variants) => variants.clone(),
+        }
+    }
+}
+
 /// What a declaration declares.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
@@ -315,7 +334,7 @@ pub(super) enum DeclKind {
         params: Vec<Ident>,
         moved: Vec<Name>,
         facts: Vec<Fact>,
-        fields: Vec<(Ident, TypeId)>,
+        members: Members,
     },
     Type {
         params: Vec<Ident>,

@@ -110,6 +110,12 @@ impl Cx<'_> {
                 let inner = Env::from(inner?);
                 let decl = self.struct_decls[s.index()];
                 let info = self.struct_info(decl)?;
+                if !info.variants.is_empty() {
+                    // Whether the variant that is there has one is checked by itself.
+                    return Some(
+                        info.parts().into_iter().any(|l| self.pointer_at(l, &inner, at).unwrap_or(false)),
+                    );
+                }
                 for f in info.fields.iter().rev() {
                     let start = f.offset.subst(&inner)?.as_const()?;
                     if start <= at {
@@ -194,6 +200,10 @@ impl Cx<'_> {
                 let decl = self.struct_decls[s.index()];
                 let info = self.struct_info(decl)?;
                 self.check_facts(s, &inner, data.span)?;
+                if !info.variants.is_empty() {
+                    let variant = self.variant_of(s, data, at)?;
+                    return self.check_layout(data, variant, &inner, at);
+                }
                 for f in &info.fields {
                     let offset = f.offset.subst(&inner)?.as_const()? as usize;
                     self.check_layout(data, f.layout, &inner, at + offset)?;
@@ -278,6 +288,21 @@ impl Cx<'_> {
         for (field, at) in fields {
             self.hidden_numbers(data, field, env, at, found);
         }
+    }
+
+    /// The variant of a union that the tag says which lies at `at`.
+    fn variant_of(&mut self, s: talcore::types::StructId, data: &Data, at: usize) -> Option<LayoutId> {
+        let decl = self.struct_decls[s.index()];
+        let (info, tags) = (self.struct_info(decl)?, self.union_tags.get(&decl)?.clone());
+        let tag = info.fields.first()?.offset.as_const()? as usize;
+        let n = data.number(at + tag, tags.width.bytes() as usize, false);
+        let found = tags.ranges.iter().position(|r| r.lo <= n && n <= r.hi);
+        if found.is_none() {
+            let text = self.name(self.decls[decl as usize].ident.name);
+            self.error(1408, format!("{n} is the tag of no variant of `{text}`"))
+                .at(data.place(at + tag), "by the type of this place");
+        }
+        info.parts().get(found?).copied()
     }
 
     fn check_facts(&mut self, s: talcore::types::StructId, env: &Env, span: Span) -> Option<()> {

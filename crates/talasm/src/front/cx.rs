@@ -1,6 +1,6 @@
 //! What is known while a module is resolved: declarations, scopes, symbols, memos.
 
-use super::ast::{Ast, Decl, DeclKind};
+use super::ast::{Ast, Decl, DeclKind, Members};
 use super::diag::{Diags, Message};
 use super::layout::StructState;
 use super::names::{Name, Names, known, suggest};
@@ -120,6 +120,8 @@ pub(super) struct Cx<'o> {
     pub structs: HashMap<DeclId, StructState>,
     /// By [`talcore::types::StructId`].
     pub struct_decls: Vec<DeclId>,
+    /// The tags of unions that have been laid out.
+    pub union_tags: std::collections::HashMap<DeclId, super::unions::Tags>,
     /// Structs that are mentioned but not defined yet.
     pub pending: Vec<DeclId>,
     /// Pointers whose layout is to be checked against their mode when all structs are defined.
@@ -188,6 +190,7 @@ impl<'o> Cx<'o> {
             objects: vec![Memo::Todo; n],
             structs: HashMap::new(),
             struct_decls: Vec::new(),
+            union_tags: Default::default(),
             pending: Vec::new(),
             stable_checks: Vec::new(),
             hidden_checks: Vec::new(),
@@ -344,6 +347,7 @@ impl<'o> Cx<'o> {
 pub(super) fn what(kind: &DeclKind) -> &'static str {
     match kind {
         DeclKind::Const(_) => "a constant",
+        DeclKind::Struct { members: Members::Variants(..), .. } => "a union",
         DeclKind::Struct { .. } => "a struct",
         DeclKind::Type { .. } => "a type",
         DeclKind::Fn(_) | DeclKind::ImportFn(_) => "a function",

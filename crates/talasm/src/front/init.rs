@@ -348,6 +348,14 @@ impl Cx<'_> {
         }
     }
 
+    fn one_variant(&mut self, decl: DeclId, span: Span) -> Option<()> {
+        let text = self.name(self.decls[decl as usize].ident.name);
+        self.error(1404, format!("`{text}` is a union: say which variant this is"))
+            .at(span, "a variant is needed")
+            .help("`{ variant: { field: value, ... } }`");
+        None
+    }
+
     #[allow(clippy::too_many_arguments)]
     fn fields(
         &mut self,
@@ -360,6 +368,21 @@ impl Cx<'_> {
         blob: &mut Blob,
     ) -> Option<()> {
         let info = self.struct_info(decl)?;
+        if !info.variants.is_empty() {
+            let [one] = items else { return self.one_variant(decl, span) };
+            let InitKind::Field(name, value) = &ast.init(*one).kind else {
+                return self.one_variant(decl, span);
+            };
+            let Some(variant) = info.variants.iter().find(|v| v.0 == name.name) else {
+                let text = self.name(name.name);
+                let declared = self.decls[decl as usize].ident.span;
+                self.error(1111, format!("there is no variant `{text}`"))
+                    .at(name.span, "no such variant")
+                    .near(declared, "the union is declared here");
+                return None;
+            };
+            return self.value(ast, *value, variant.1, env, vars, blob);
+        }
         let mut given: Vec<Option<InitId>> = vec![None; info.fields.len()];
         for (at, &i) in items.iter().enumerate() {
             let (field, value) = match &ast.init(i).kind {

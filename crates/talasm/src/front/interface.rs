@@ -130,9 +130,9 @@ impl Cx<'_> {
 fn mentioned(ast: &Ast, d: &Decl) -> Vec<Name> {
     let mut out = Vec::new();
     match &d.kind {
-        DeclKind::Struct { facts, fields, .. } => {
+        DeclKind::Struct { facts, members, .. } => {
             facts.iter().for_each(|f| in_fact(ast, f, &mut out));
-            fields.iter().for_each(|f| in_type(ast, f.1, &mut out));
+            members.types().into_iter().for_each(|t| in_type(ast, t, &mut out));
         }
         DeclKind::Type { body, .. } => in_type(ast, *body, &mut out),
         DeclKind::Fn(FnSig::Inline(sig)) => in_sig(ast, sig, &mut out),

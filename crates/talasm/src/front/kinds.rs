@@ -176,9 +176,7 @@ impl Cx<'_> {
         let d = &decls[decl as usize];
         let (params, bodies): (_, Vec<TypeId>) = match &d.kind {
             DeclKind::Type { params, body } => (params, vec![*body]),
-            DeclKind::Struct { params, fields, .. } if !params.is_empty() => {
-                (params, fields.iter().map(|f| f.1).collect())
-            }
+            DeclKind::Struct { params, members, .. } if !params.is_empty() => (params, members.types()),
             _ => return None,
         };
         self.kinds.insert(decl, Memo::Busy);

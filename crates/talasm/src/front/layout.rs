@@ -28,9 +28,21 @@ pub(super) struct FieldInfo {
 #[derive(Debug)]
 pub(super) struct StructInfo {
     pub fields: Vec<FieldInfo>,
+    /// Of a union: the names of the variants, and what they are. Its only field is the tag.
+    pub variants: Vec<(Name, LayoutId)>,
     /// In bytes, over the struct's parameters.
     pub size: Term,
     pub align: u32,
+}
+
+impl StructInfo {
+    /// The layouts of its parts: all fields, or all variants.
+    pub(super) fn parts(&self) -> Vec<LayoutId> {
+        match &self.variants[..] {
+            [] => self.fields.iter().map(|f| f.layout).collect(),
+            variants => variants.iter().map(|v| v.1).collect(),
+        }
+    }
 }
 
 /// How far a struct is.
@@ -100,7 +112,7 @@ impl Cx<'_> {
             Layout::Struct(s, _) => {
                 let decl = self.struct_decls[s.index()];
                 let info = self.struct_info(decl);
-                info.is_some_and(|i| i.fields.iter().any(|f| self.needs_stable(f.layout)))
+                info.is_some_and(|i| i.parts().into_iter().any(|l| self.needs_stable(l)))
             }
             Layout::Seq(parts) => parts.iter().any(|p| self.needs_stable(*p)),
             Layout::Exists(e) => self.needs_stable(e.body),

@@ -95,7 +95,7 @@ impl Key {
     /// Whether a line that begins with this word is a declaration.
     pub(super) fn declares(self) -> bool {
         use Key::*;
-        matches!(self, Arch | Const | Struct | Type | Rodata | Data | Bss | Pub | Import | Fn | Use)
+        matches!(self, Arch | Const | Struct | Union | Type | Rodata | Data | Bss | Pub | Import | Fn | Use)
     }
 }
 

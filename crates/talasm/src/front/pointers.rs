@@ -365,7 +365,7 @@ impl Cx<'_> {
             Layout::Exists(e) => self.owns(e.body),
             Layout::Struct(s, _) => {
                 let decl = self.struct_decls[s.index()];
-                self.struct_info(decl).is_some_and(|info| info.fields.iter().any(|f| self.owns(f.layout)))
+                self.struct_info(decl).is_some_and(|info| info.parts().into_iter().any(|l| self.owns(l)))
             }
             Layout::Bytes(_)
             | Layout::Cstr(_)
@@ -414,8 +414,7 @@ impl Cx<'_> {
             Layout::Seq(parts) => parts.iter().all(|l| self.any_bytes(*l)),
             Layout::Struct(s, _) => {
                 let decl = self.struct_decls[s.index()];
-                self.struct_info(decl)
-                    .is_some_and(|info| info.fields.iter().all(|f| self.any_bytes(f.layout)))
+                self.struct_info(decl).is_some_and(|info| info.parts().into_iter().all(|l| self.any_bytes(l)))
             }
             Layout::Cstr(_) | Layout::NullTerm(..) | Layout::Exact(..) | Layout::Exists(_) => false,
         }

@@ -1,6 +1,6 @@
 //! Lays out structs.
 
-use super::ast::{DeclKind, Ident};
+use super::ast::{DeclKind, Ident, Members};
 use super::cx::{Binding, Cx, DeclId, Memo, Vars};
 use super::kinds::Use;
 use super::layout::{FieldInfo, StructInfo, StructState, max_object};
@@ -77,10 +77,10 @@ impl Cx<'_> {
     fn lay_out(&mut self, decl: DeclId, id: StructId) -> Option<Rc<StructInfo>> {
         let decls = Rc::clone(&self.decls);
         let d = &decls[decl as usize];
-        let DeclKind::Struct { params, moved, facts, fields } = &d.kind else { return None };
+        let DeclKind::Struct { params, moved, facts, members } = &d.kind else { return None };
         let kinds = self.param_kinds(decl);
         let ast = Rc::clone(&self.ast);
-        if params.len() > limits::BINDERS || fields.len() > limits::FIELDS {
+        if params.len() > limits::BINDERS || members.types().len() > limits::FIELDS {
             self.error(1010, "this struct is too large").at(
                 d.ident.span,
                 format!("at most {} parameters and {} fields", limits::BINDERS, limits::FIELDS),
@@ -98,6 +98,13 @@ impl Cx<'_> {
             vars.list.push((p.name, binding));
         }
         let facts = self.facts(&ast, facts, &vars)?;
+        let params = params.len() as u32;
+        let fields = match members {
+            Members::Fields(fields) => fields,
+            Members::Variants(tag, variants) => {
+                return self.lay_out_union(decl, *tag, variants, &vars, (id, params, facts));
+            }
+        };
         let mut done: Vec<FieldInfo> = Vec::with_capacity(fields.len());
         let (mut offset, mut align) = (Term::zero(), 1);
         let mut good = true;
@@ -141,8 +148,8 @@ impl Cx<'_> {
         }
         let names = done.iter().map(|f| self.name(f.name)).collect();
         let layouts = done.iter().map(|f| f.layout).collect();
-        self.table.define(id, Struct { params: params.len() as u32, facts, fields: layouts }, names);
-        Some(Rc::new(StructInfo { fields: done, size: offset, align }))
+        self.table.define(id, Struct::of(params, facts, layouts), names);
+        Some(Rc::new(StructInfo { fields: done, variants: Vec::new(), size: offset, align }))
     }
 
     /// Whether a layout is one of a struct about which there has been a complaint.

@@ -105,7 +105,6 @@ fn unexpected(b: &mut Builder, text: &str, (l, tok, r): (u32, Tok, u32), expecte
 fn not_yet(tok: Tok) -> Option<&'static str> {
     Some(match tok {
         Tok::Ghost => "ghost steps (`@...`)",
-        Tok::Key(Key::Union) => "unions",
         _ => return None,
     })
 }

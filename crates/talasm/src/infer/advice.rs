@@ -140,7 +140,7 @@ pub(super) fn label(s: &Scene<'_>) -> String {
     }
     let about_memory = matches!(
         s.reject.code,
-        Code::Bounds | Code::ReadOnly | Code::Straddle | Code::StoreType | Code::Content
+        Code::Bounds | Code::ReadOnly | Code::Straddle | Code::StoreType | Code::Content | Code::Variant
     );
     if about_memory && let Some((object, off, width, writes)) = s.access() {
         let verb = if writes { "writes" } else { "reads" };
@@ -157,6 +157,12 @@ pub(super) fn label(s: &Scene<'_>) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// What a union may be of which the variant is not known.
+pub(super) fn variants(s: &Scene<'_>) -> Option<String> {
+    let id = s.reject.union?;
+    s.view().printer().variants(id, s.program.shapes.union(id)?)
 }
 
 /// What to do about it.
@@ -229,6 +235,9 @@ fn general(r: &Reject) -> Option<&'static str> {
             "only what was given as a pointer, or was loaded from a cell of pointer type, can be dereferenced"
         }
         Code::StoreType => "test or mask the value before the store, or give the cell a type that takes it",
+        Code::Variant => {
+            "load or compare the tag, and branch, on every way to this; after the memory was lent as `&uniq` or packed, again"
+        }
         Code::Straddle => "cells that hold pointers or ranged numbers are read and written as a whole",
         Code::ArgFact => "a test before the call, or a fact in this function's signature, would prove it",
         Code::ResultType => "every way to a return must leave in the registers what the signature promises",

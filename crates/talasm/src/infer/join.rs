@@ -407,7 +407,7 @@ impl<'a, 'p> Join<'a, 'p> {
             return Some(Loc::new(p.mode, Lay { id, env: Some(Rc::from([n])) }));
         }
         let env = self.common_env(label, &p.lay.env, &a.lay.env)?;
-        Some(Loc::new(p.mode, Lay { id: p.lay.id, env }))
+        Some(Loc { tags: p.tags.clone(), ..Loc::new(p.mode, Lay { id: p.lay.id, env }) })
     }
 
     /// What a type's variables stand for in both; `None`: these are of different types.

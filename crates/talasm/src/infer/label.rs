@@ -340,6 +340,7 @@ impl Label {
             let p = j.word(self, p, &s.incoming.get(i).cloned().unwrap_or_default());
             self.state.incoming[i] = p;
         }
+        j.tags(self, &old.state);
         // What some edge has not touched is owed at the label.
         j.changed |= s.touched > self.state.touched;
         self.state.touched = self.state.touched.max(s.touched);
@@ -414,6 +415,7 @@ impl Label {
                     loc.live = false;
                     loc.cells.clear();
                     (loc.mode, loc.stretch, loc.was) = (loc.was.unwrap_or(loc.mode), None, None);
+                    loc.tags.clear();
                     j.lost.insert(l, have);
                 }
             }

@@ -156,7 +156,7 @@ impl<'p> Frame<'p> {
                 let known = types.strukt(strukt);
                 let mut args = vec![None; known.params as usize];
                 let mut at = 0;
-                for &field in &known.fields {
+                for &field in known.fields()? {
                     let off = Term::from(at);
                     let held = loc.cells.iter().find(|c| c.off == off).map(|c| &c.word);
                     if let (Layout::Cell(ty), Some(held)) = (types.layout(field), held) {

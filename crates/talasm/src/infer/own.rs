@@ -3,38 +3,17 @@
 //! What a label says of such memory is a layout, and words that are held instead of what the layout says. The rules
 //! pack whatever an edge holds to the label's layout, so a label needs to hold only what cannot be packed.
 
+use super::cells::Cell;
 use super::join::{BUDGET, Join};
 use super::label::{Frame, Label};
 use super::terms::{divided, under};
 use crate::prove::prove;
 use std::rc::Rc;
-use talcore::facts::Interval;
 use talcore::shapes::ZERO;
 use talcore::state::{Env, Held, Lay, Loc, LocId, STATIC, State, Word};
 use talcore::term::Term;
 use talcore::types::{Layout, LayoutId, Mode, WordId, WordTy};
 use talcore::x86::insn::Width;
-
-/// What a layout has at some place, if it is not raw.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Cell {
-    /// A word of this type.
-    Word(WordId, Env),
-    /// A number of this width and interval.
-    Num(Width, Interval),
-    /// A number of this width, with a sign or without, that is the term.
-    Exact(Width, bool, Term),
-}
-
-impl Cell {
-    /// The width of a number.
-    fn width(&self) -> Option<Width> {
-        match self {
-            Cell::Word(..) => None,
-            Cell::Num(w, _) | Cell::Exact(w, ..) => Some(*w),
-        }
-    }
-}
 
 /// How deep packed memory is looked at.
 const DEEP: usize = 8;
@@ -102,6 +81,7 @@ impl Join<'_, '_> {
             if let Some(old) = label.state.locs.get_mut(p as usize) {
                 old.live = false;
                 old.cells.clear();
+                old.tags.clear();
             }
             self.changed = true;
             let joined = self.contents(label, &have, &other)?;
@@ -160,7 +140,9 @@ impl Join<'_, '_> {
             let off = match self.apply(&cell.off) {
                 Some(off) => off,
                 // The end of a string that the label cannot name.
-                None if self.f.narrow(cell.width) && self.f.raw_at(&lay, &cell.off, cell.width) => {
+                None if self.f.narrow(cell.width)
+                    && self.f.raw_at(&label.state, p, &lay, &cell.off, cell.width) =>
+                {
                     self.changed = true;
                     continue;
                 }
@@ -168,7 +150,7 @@ impl Join<'_, '_> {
             };
             let cell_here = |c: &&Held| c.off == off && c.width == cell.width;
             if let Some(other) = a.cells.iter().find(cell_here) {
-                let raw = self.f.raw_at(&lay, &cell.off, cell.width);
+                let raw = self.f.raw_at(&label.state, p, &lay, &cell.off, cell.width);
                 if raw
                     && (elsewhere(label, &label.state, &cell.word) || elsewhere(label, &self.s, &other.word))
                 {
@@ -179,8 +161,8 @@ impl Join<'_, '_> {
                 let number = self.f.narrow(cell.width);
                 if number && !matches!(word, Word::Int(_)) {
                     // Of the type of its cell, then, or nothing is known of it.
-                    let fits =
-                        self.f.conforms(&label.state, cell, &lay) && self.f.conforms(&self.s, other, &lay);
+                    let fits = self.f.conforms(&label.state, cell, p, &lay)
+                        && self.f.conforms(&self.s, other, a, &lay);
                     (raw || fits).then_some(())?;
                     continue;
                 }
@@ -190,14 +172,14 @@ impl Join<'_, '_> {
                 continue;
             }
             self.changed = true;
-            if self.f.raw_at(&lay, &cell.off, cell.width) {
+            if self.f.raw_at(&label.state, p, &lay, &cell.off, cell.width) {
                 continue;
             }
-            if self.f.conforms(&label.state, cell, &lay) {
+            if self.f.conforms(&label.state, cell, p, &lay) {
                 self.fold_word(Some(&label.state), &cell.word);
                 continue;
             }
-            let other = self.declared(&a.lay, &off, cell.width)?;
+            let other = self.declared(None, a, &off, cell.width)?;
             let word = self.word(label, cell.word.clone(), &other);
             (!self.f.narrow(cell.width) || matches!(word, Word::Int(_))).then_some(())?;
             cells.push(Held { off: cell.off.clone(), width: cell.width, word });
@@ -205,15 +187,15 @@ impl Join<'_, '_> {
         for cell in &a.cells {
             let Some(off) = cell.off.as_const().map(Term::from) else { continue };
             let known = p.cells.iter().any(|c| c.off == off && c.width == cell.width);
-            if known || self.f.raw_at(&a.lay, &off, cell.width) {
+            if known || self.f.raw_at(&self.s, a, &a.lay, &off, cell.width) {
                 continue;
             }
-            if self.f.conforms(&self.s, &Held { off: off.clone(), ..cell.clone() }, &a.lay) {
+            if self.f.conforms(&self.s, &Held { off: off.clone(), ..cell.clone() }, a, &a.lay) {
                 self.fold_word(None, &cell.word);
                 continue;
             }
             self.changed = true;
-            let here = self.declared(&p.lay, &off, cell.width)?;
+            let here = self.declared(Some(&label.state), p, &off, cell.width)?;
             let word = self.word(label, here, &cell.word);
             (!self.f.narrow(cell.width) || matches!(word, Word::Int(_))).then_some(())?;
             cells.push(Held { off, width: cell.width, word });
@@ -228,7 +210,8 @@ impl Join<'_, '_> {
         out.cells.clear();
         for c in &loc.cells {
             let s = state.unwrap_or(&self.s);
-            if c.off.as_const().is_some() || placed.contains(&c.off) || !self.f.conforms(s, c, &loc.lay) {
+            if c.off.as_const().is_some() || placed.contains(&c.off) || !self.f.conforms(s, c, loc, &loc.lay)
+            {
                 out.cells.push(c.clone());
             } else {
                 self.changed |= state.is_some();
@@ -284,7 +267,7 @@ impl Join<'_, '_> {
         let held =
             |off: &Term, w: Width| loc.cells.iter().find(|c| c.off == *off && c.width == w).map(|c| &c.word);
         let whole = program.arch.word_width();
-        let fields = &program.types.strukt(*id).fields;
+        let fields = program.types.strukt(*id).fields()?;
         let mut new = env.to_vec();
         let mut at = Some(Term::zero());
         for &field in fields {
@@ -400,7 +383,13 @@ impl Join<'_, '_> {
                 }
                 Layout::Struct(id, args) => {
                     let args = args.iter().map(|t| under(t, &lay.env)).collect::<Option<Vec<Term>>>();
-                    args.is_some_and(|args| fields(&program.types.strukt(*id).fields, &Some(args.into())))
+                    let variant = self.f.variant(s, loc, *id, &off, true);
+                    if let (Some(args), Some(variant)) = (&args, variant) {
+                        open.push((Lay { id: variant, env: Some(args.clone().into()) }, off));
+                        continue;
+                    }
+                    let parts = program.types.strukt(*id).fields();
+                    args.zip(parts).is_some_and(|(args, parts)| fields(parts, &Some(args.into())))
                 }
                 Layout::Seq(parts) => fields(parts, &lay.env),
                 _ => false,
@@ -413,11 +402,12 @@ impl Join<'_, '_> {
     }
 
     /// What a load would give where nothing is held, as far as that needs no new location.
-    fn declared(&self, lay: &Lay, off: &Term, width: Width) -> Option<Word> {
-        let (ty, env) = match self.f.cell_at(lay, off, width)? {
+    fn declared(&self, state: Option<&State>, loc: &Loc, off: &Term, width: Width) -> Option<Word> {
+        let s = state.unwrap_or(&self.s);
+        let (ty, env) = match self.f.find(s, (loc, false), &loc.lay, off, width)? {
             Cell::Word(ty, env) => (ty, env),
             Cell::Exact(_, _, t) => return Some(Word::Int(t)),
-            Cell::Num(..) => return None,
+            Cell::Num(..) | Cell::Unknown => return None,
         };
         match self.f.program.types.word(ty) {
             WordTy::Int(t) => Some(Word::Int(under(t, &env)?)),
@@ -475,10 +465,20 @@ impl Frame<'_> {
                     open.push(*elem);
                     true
                 }
-                Layout::Struct(s, _) => {
-                    open.extend(&types.strukt(*s).fields);
-                    true
-                }
+                Layout::Struct(s, _) => match self.program.shapes.union(*s) {
+                    None => {
+                        open.extend(types.strukt(*s).body.parts());
+                        true
+                    }
+                    // The variant whose tag is 0.
+                    Some(u) => match u.variant(ZERO).and_then(|i| types.strukt(*s).body.parts().get(i)) {
+                        Some(variant) => {
+                            open.push(*variant);
+                            true
+                        }
+                        None => false,
+                    },
+                },
                 Layout::Seq(parts) => {
                     open.extend(parts.iter());
                     true
@@ -499,101 +499,10 @@ impl Frame<'_> {
         let same = match (types.layout(*id), types.layout(loc.lay.id)) {
             (Layout::Struct(a, _), Layout::Struct(b, _)) => a == b,
             (Layout::Bytes(_), _) if self.program.zeros(loc.lay.id) => true,
+            (Layout::Cstr(None), Layout::Cstr(_)) => true,
             (a, b) => *id == loc.lay.id || matches!((a, b), (Layout::Bytes(_), Layout::Bytes(_))),
         };
         *mode == loc.mode && same
-    }
-
-    /// The type of the word at an offset: a constant, or one that depends on the index of an array's element. Which
-    /// part of a struct is meant by such an offset is guessed.
-    pub(super) fn cell_at(&self, lay: &Lay, off: &Term, width: Width) -> Option<Cell> {
-        let (mut id, mut env) = (lay.id, lay.env.clone());
-        let (mut off, mut index) = (off.konst(), off.offset(-off.konst())?);
-        let program = self.program;
-        let size_of = |id: LayoutId, env: &Env| under(program.shapes.size(id)?, env)?.as_const();
-        loop {
-            let fields = match program.types.layout(id) {
-                Layout::Cell(word) if off == 0 && index.as_const() == Some(0) => {
-                    return (!self.narrow(width)).then_some(Cell::Word(*word, env));
-                }
-                Layout::Num(..) | Layout::Exact(..) if off == 0 && index.as_const() == Some(0) => {
-                    return self.number_cell(id, &env).filter(|c| c.width() == Some(width));
-                }
-                Layout::Array(_, elem) => {
-                    let size = size_of(*elem, &env)?;
-                    if index.summands().iter().any(|s| i128::from(s.1) % size != 0) {
-                        return None;
-                    }
-                    (off, id, index) = (off.rem_euclid(size), *elem, Term::zero());
-                    continue;
-                }
-                Layout::Struct(s, args) => {
-                    let terms = args.iter().map(|t| under(t, &env)).collect::<Option<Vec<Term>>>()?;
-                    env = Some(terms.into());
-                    &program.types.strukt(*s).fields[..]
-                }
-                Layout::Seq(fields) => fields,
-                _ => return None,
-            };
-            let mut found = None;
-            for &field in fields {
-                found = Some(field);
-                let Some(size) = size_of(field, &env) else { break };
-                if off < size {
-                    break;
-                }
-                off -= size;
-                found = None;
-            }
-            id = found?;
-        }
-    }
-
-    pub(super) fn raw_at(&self, lay: &Lay, off: &Term, width: Width) -> bool {
-        self.program.shapes.raw_size(lay.id).is_some() || self.cell_at(lay, off, width).is_none()
-    }
-
-    /// Whether a width is less than that of a word.
-    pub(super) fn narrow(&self, width: Width) -> bool {
-        width < self.program.arch.word_width()
-    }
-
-    /// A layout that is a number which not any bytes are.
-    fn number_cell(&self, id: LayoutId, env: &Env) -> Option<Cell> {
-        match self.program.types.layout(id) {
-            Layout::Num(w, range) => {
-                self.program.shapes.raw_size(id).is_none().then_some(Cell::Num(*w, *range))
-            }
-            Layout::Exact(w, signed, t) => Some(Cell::Exact(*w, *signed, under(t, env)?)),
-            _ => None,
-        }
-    }
-
-    /// Whether a word can be packed to the cell at its place.
-    pub(super) fn conforms(&self, s: &State, held: &Held, lay: &Lay) -> bool {
-        match self.cell_at(lay, &held.off, held.width) {
-            Some(Cell::Word(ty, env)) => self.fits(s, &held.word, ty, &env, 0),
-            Some(number) => self.number_fits(s, &held.word, &number),
-            None => false,
-        }
-    }
-
-    /// The same for cells of numbers.
-    fn number_fits(&self, s: &State, w: &Word, cell: &Cell) -> bool {
-        let (Cell::Num(width, _) | Cell::Exact(width, ..), Word::Int(t)) = (cell, w) else { return false };
-        let low = |c: i128| c.rem_euclid(1 << width.bits());
-        let range = s.facts.range(t);
-        match cell {
-            Cell::Num(_, want) if want.lo < 0 => match t.as_const().map(low) {
-                Some(c) => [c, c - (1 << width.bits())].iter().any(|c| want.lo <= *c && *c <= want.hi),
-                None => range.within(want),
-            },
-            Cell::Num(_, want) => range.within(want),
-            Cell::Exact(_, _, is) => {
-                t == is || t.as_const().map(low).is_some_and(|c| is.as_const().map(low) == Some(c))
-            }
-            Cell::Word(..) => false,
-        }
     }
 
     /// Whether raw memory holds a word for each cell of the struct that a pointer type points to. What the struct's
@@ -601,9 +510,14 @@ impl Frame<'_> {
     pub(super) fn filled(&self, s: &State, loc: &Loc, pointer: WordId) -> bool {
         let program = self.program;
         let WordTy::Ptr(_, id) = program.types.word(pointer) else { return false };
-        let Layout::Struct(id, _) = program.types.layout(*id) else { return false };
+        let Layout::Struct(mut id, _) = *program.types.layout(*id) else { return false };
+        if program.shapes.union(id).is_some() {
+            let variant = self.variant(s, loc, id, &Term::zero(), true).map(|v| program.types.layout(v));
+            let Some(Layout::Struct(inner, _)) = variant else { return false };
+            id = *inner;
+        }
         let mut at = 0;
-        for &field in &program.types.strukt(*id).fields {
+        for &field in program.types.strukt(id).fields().unwrap_or(&[]) {
             let off = Term::from(at);
             let fine = match program.types.layout(field) {
                 Layout::Cell(ty) => {
@@ -669,7 +583,7 @@ impl Frame<'_> {
                     && shapes.raw_size(*id).is_none_or(sized)
                     && loc.mode == *mode
                     && (self.instance(ty, &loc) || self.filled(s, &loc, ty))
-                    && loc.cells.iter().all(|c| match self.cell_at(&loc.lay, &c.off, c.width) {
+                    && loc.cells.iter().all(|c| match self.cell_at(s, &loc, &loc.lay, &c.off, c.width) {
                         _ if shapes.raw_size(loc.lay.id).is_some() => true,
                         None | Some(Cell::Exact(..)) => true,
                         Some(Cell::Word(t, env)) => {

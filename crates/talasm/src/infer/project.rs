@@ -4,7 +4,7 @@ use super::label::Frame;
 use super::terms::{known_range, replace};
 use std::collections::{BTreeSet, HashMap};
 use talcore::facts::Interval;
-use talcore::state::{Env, Held, Lay, Loc, LocId, STATIC, Slot, State, Word};
+use talcore::state::{Env, Held, Lay, Loc, LocId, STATIC, Slot, State, Tag, Word};
 use talcore::term::{Term, Var};
 use talcore::types::{Mode, RegSet};
 
@@ -55,9 +55,11 @@ impl<'a, 'p> Projection<'a, 'p> {
         let locs = || reached.iter().filter_map(|l| from.locs.get(*l as usize));
         for l in locs() {
             terms.extend(l.lay.env.iter().flat_map(|e| e.iter().cloned()));
+            terms.extend(l.tags.iter().map(|t| t.value.clone()));
         }
+        terms.extend(from.static_tags.iter().map(|(_, t)| t.value.clone()));
         // Elements at places that no number tells are packed, so they name nothing.
-        let told = |l: &Loc, c: &Held| c.off.as_const().is_some() || !f.conforms(from, c, &l.lay);
+        let told = |l: &Loc, c: &Held| c.off.as_const().is_some() || !f.conforms(from, c, l, &l.lay);
         let held = locs().flat_map(|l| l.cells.iter().filter(move |c| told(l, c)).map(|c| &c.word));
         for w in words(from).chain(held) {
             match w {
@@ -125,12 +127,26 @@ impl<'a, 'p> Projection<'a, 'p> {
     pub(super) fn state(&mut self) -> State {
         let from = self.from;
         let reached = reached(self.f, from);
-        let locs =
-            self.f.entry.locs.iter().map(|l| Loc { addr: None, cells: Vec::new(), ..l.clone() }).collect();
+        let locs = self
+            .f
+            .entry
+            .locs
+            .iter()
+            .map(|l| Loc { addr: None, cells: Vec::new(), tags: Vec::new(), ..l.clone() })
+            .collect();
         let mut state =
             State { depth: from.depth, touched: from.touched.max(from.depth), locs, ..State::default() };
         let numbers = from.stretches.iter().filter_map(|(place, v)| Some((*place, self.stretch(*v)?)));
         state.stretches = numbers.collect();
+        for l in (0..self.f.locs()).filter(|l| reached.contains(l)) {
+            self.tags(l, l, &mut state.locs);
+        }
+        for (l, tag) in &from.static_tags {
+            let value = self.term(&tag.value);
+            if let Some(off) = self.named(&tag.off) {
+                state.static_tags.push((*l, Tag { off, value }));
+            }
+        }
         for l in 0..self.f.locs() {
             let ours = |l: &&Loc| l.exclusive() || l.was.is_some();
             let Some(old) = from.locs.get(l as usize).filter(ours) else { continue };
@@ -185,8 +201,19 @@ impl<'a, 'p> Projection<'a, 'p> {
             new.hole = old.hole;
         }
         self.locs.insert(l, k);
+        self.tags(l, k, locs);
         self.held(l, k, locs);
         k
+    }
+
+    /// What is known of unions in the location `l` of the state, for the label's location `k`.
+    fn tags(&mut self, l: LocId, k: LocId, locs: &mut [Loc]) {
+        for tag in self.from.tags(l) {
+            let value = self.term(&tag.value);
+            if let (Some(off), Some(loc)) = (self.named(&tag.off), locs.get_mut(k as usize)) {
+                loc.tags.push(Tag { off, value });
+            }
+        }
     }
 
     /// What the location `l` of the state holds, for the label's location `k`.
@@ -197,7 +224,7 @@ impl<'a, 'p> Projection<'a, 'p> {
             let number = self.f.narrow(cell.width) && cell.off.as_const().is_none();
             let off = match self.place(&cell.off).filter(|_| number || in_words(self.from, &cell.word)) {
                 Some(off) => off,
-                None if cell.off.as_const().is_none() && self.f.conforms(self.from, cell, &loc.lay) => {
+                None if cell.off.as_const().is_none() && self.f.conforms(self.from, cell, loc, &loc.lay) => {
                     continue;
                 }
                 None if number => continue,
@@ -273,6 +300,8 @@ pub(super) fn concrete(f: &Frame<'_>, s: &State) -> State {
     out.regs.iter_mut().for_each(each);
     out.frame.iter_mut().filter_map(|s| s.word.as_mut()).for_each(each);
     out.locs.iter_mut().flat_map(|l| &mut l.cells).map(|c| &mut c.word).for_each(each);
+    out.locs.iter_mut().flat_map(|l| &mut l.tags).for_each(|t| fixed(&mut t.value));
+    out.static_tags.iter_mut().for_each(|t| fixed(&mut t.1.value));
     out
 }
 

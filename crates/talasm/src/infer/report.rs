@@ -74,7 +74,7 @@ pub(super) fn failure(
     if let Some(target) = r.target.and_then(span_at) {
         p = p.near(target, "for this label");
     }
-    for note in goal(&scene) {
+    for note in goal(&scene).into_iter().chain(advice::variants(&scene)) {
         p = p.note(note);
     }
     for help in advice::helps(&scene) {

@@ -52,7 +52,17 @@ const CASES: &[(&str, &[u16], &str)] = &[
          fn g[a: own](rdi: own box(a))\n  ret\nfn h[a](rdi: own case(a))\n  ret\n\
          fn i[n](rdi: own box(int(n)))\n  ret\n",
     ),
-    ("union", &[1201], "type t = union\n"),
+    ("union", &[1005], "type t = union\n"),
+    (
+        "variants",
+        &[1217; 9],
+        "struct a { k: int(0), x: int }\nstruct b { k: int(0), x: int }\nstruct c { k: int(1) }\nstruct d { x: int, k: int(3) }\nstruct e { k: int, x: int }\nstruct g { x: int, y: int }\nunion u: k { a, b }\nunion v: k { a, c }\nunion w: k { a, d }\nunion x: k { a, e }\nunion y: k { a, g }\nunion z: k { good, int }\nunion good: k { a, h }\nstruct h { k: int(7), x: int }\nunion t: k { good, a }\nunion s: k { }\nbss p: u\nbss q: v\n",
+    ),
+    (
+        "variant_of_data",
+        &[1404, 1111, 1408],
+        "struct a { k: u8(0), x: u8 }\nstruct b { k: u8(2), x: u8 }\nunion u: k { a, b }\nrodata p: u = { 0, 1 }\nrodata q: u = { c: { 0, 1 } }\nrodata r: u = db 1, 0\n",
+    ),
     ("ghost", &[1201], "fn f()\n  @split rax, 3\n  ret\n"),
     (
         "no_pointer",

@@ -203,7 +203,7 @@ bss j: [2]opt imm nullterm imm cstr
     let aligns: Vec<u32> = front.module.objects.iter().map(|o| o.align).collect();
     assert_eq!(aligns, [1, 2, 16, 16, 1, 1, 1, 8, 16]);
     let node = &front.types.types.structs[0];
-    assert_eq!((node.params, node.fields.len()), (0, 2));
+    assert_eq!((node.params, node.body.parts().len()), (0, 2));
     assert_eq!(front.types.field_names[0], ["next", "value"]);
 }
 
@@ -220,7 +220,7 @@ struct c { s: imm cstr, b: [4]u8, w: i32 }
     assert_eq!(front.module.objects[0].size, 24);
     assert_eq!(front.types.types.structs.len(), 3);
     // Every node mentions earlier ones only, structs apart.
-    assert!(front.types.types.structs.iter().all(|s| !s.fields.is_empty()));
+    assert!(front.types.types.structs.iter().all(|s| !s.body.parts().is_empty()));
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn g[b](rdi: opt some, rsi: int(b), rdx: more(b - b)) -> (rax: opt more(r), rdx:
     assert_eq!(inside(sig(0).results[0].1), param(0, 2));
     assert_eq!(first(param(1, 2)), 0, "what cancels is not mentioned");
     assert_eq!(first(sig(1).results[0].1), 2);
-    let cell = types.structs[0].fields[1];
+    let cell = types.structs[0].body.parts()[1];
     let Layout::Cell(next) = *types.layout(cell) else { panic!() };
     assert_eq!(next, param(1, 7));
 }

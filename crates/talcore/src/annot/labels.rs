@@ -7,7 +7,7 @@ use crate::limits;
 use crate::program::{Function, Program};
 use crate::reader::Reader;
 use crate::shapes::BORROWS;
-use crate::state::{Env, Held, Hole, Lay, STATIC, Slot, State, Word};
+use crate::state::{Env, Held, Hole, Lay, STATIC, Slot, State, Tag, Word};
 use crate::term::Term;
 use crate::types::{LayoutId, Mode, SigId, WordId, WordTy};
 use crate::x86::insn::{Reg, Width};
@@ -44,6 +44,10 @@ impl Scope {
         t.scope() <= self.vars
     }
 
+    fn tag(self, t: &Tag) -> bool {
+        self.term(&t.off) && self.term(&t.value)
+    }
+
     fn env(self, env: &Env) -> bool {
         env.iter().flat_map(|e| e.iter()).all(|t| self.term(t))
     }
@@ -63,11 +67,12 @@ impl Scope {
             && s.frame.iter().filter_map(|slot| slot.word.as_ref()).all(|w| self.word(w))
             && s.locs.iter().all(|l| {
                 let held = |c: &Held| self.term(&c.off) && self.word(&c.word);
-                self.env(&l.lay.env) && l.cells.iter().all(held)
+                self.env(&l.lay.env) && l.cells.iter().all(held) && l.tags.iter().all(|t| self.tag(t))
             })
             && s.locs.iter().all(|l| l.stretch.is_none_or(|v| v < self.vars))
             && s.stretches.iter().all(|s| s.1 < self.vars)
             && s.facts.list().iter().all(|t| self.term(t))
+            && s.static_tags.iter().all(|t| self.tag(&t.1))
     }
 }
 
@@ -127,7 +132,11 @@ impl Labels<'_, '_> {
         if differs(16) {
             self.facts(&mut s.facts)?;
         }
-        let debt: i64 = if differs(32) { self.r.num()? } else { 0 };
+        let last: u64 = if differs(32) { self.r.num()? } else { 0 };
+        let debt = i64::try_from(last / 2).ok()?;
+        if last % 2 == 1 {
+            self.tags(s)?;
+        }
         (debt <= limits::PROBE_DEBT).then_some(())?;
         s.touched = s.depth + debt;
         let scope = Scope::of(s);
@@ -292,6 +301,23 @@ impl Labels<'_, '_> {
         let Some(log2 @ 0..3) = tag.checked_sub(12) else { return Some(None) };
         let width = Width::of_bytes(1 << log2)?;
         (width < self.program.arch.word_width()).then_some(Some(width))
+    }
+
+    /// The tags of unions that are known.
+    fn tags(&mut self, s: &mut State) -> Option<()> {
+        let scope = Scope::of(s);
+        s.static_tags.clear();
+        s.locs.iter_mut().for_each(|l| l.tags.clear());
+        for _ in 0..self.r.count(limits::LOCATIONS)? {
+            let n: u32 = self.r.num()?;
+            let l = match n % 2 {
+                0 => Some(n / 2).filter(|l| *l < scope.locs)?,
+                _ => STATIC + self.function.statics.get(n as usize / 2).copied().flatten()?,
+            };
+            let tag = Tag { off: self.r.term(scope.vars)?, value: self.r.term(scope.vars)? };
+            s.remember_tag(l, tag);
+        }
+        Some(())
     }
 
     fn facts(&mut self, facts: &mut Facts) -> Option<()> {

@@ -10,7 +10,7 @@ use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::limits;
 use crate::matching::{Blame, Subst};
-use crate::memory::Leaf;
+use crate::memory::{Leaf, Spot};
 use crate::state::{Env, Lay, LocId, Word, Zero};
 use crate::term::{Term, Var};
 use crate::types::{Layout, LayoutId, Mode, WordId, WordTy};
@@ -48,7 +48,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                     return Ok(word);
                 }
                 if around == Around::Closed {
-                    return self.load_closed(&loc.lay, off, width, held == Err(true));
+                    return self.load_closed((l, off), &loc.lay, width, held == Err(true));
                 }
             }
             loc = self.loc(l)?;
@@ -65,14 +65,15 @@ impl<'a, G: Guide> Engine<'a, G> {
         if loc.lay.id == self.program.shapes.text() {
             return match held {
                 Ok(word) => Ok(word),
-                Err(_) => self.load_text(loc.mode, &loc.lay, off, width),
+                Err(_) => self.load_text((l, off), loc.mode, &loc.lay, width),
             };
         }
-        match self.leaf(&loc.lay, off, width, false)? {
+        match self.leaf(l, &loc.lay, off, width, false)? {
             Leaf::Raw => Ok(held.unwrap_or_else(|_| self.raw_value(width))),
-            Leaf::Cell(..) if held.is_ok() => Ok(held.unwrap_or_default()),
+            Leaf::Cell(..) | Leaf::Tag(_) if held.is_ok() => Ok(held.unwrap_or_default()),
             // Perhaps it is another word that was put there: a number, whatever it is.
-            Leaf::Cell(..) if held == Err(false) => Ok(self.raw_value(width)),
+            Leaf::Cell(..) | Leaf::Tag(_) if held == Err(false) => Ok(self.raw_value(width)),
+            Leaf::Tag(id) => self.load_tag(l, off, id),
             Leaf::Cell(word, env) if self.program.types.linear(word) => self.move_out(l, off, word, &env),
             Leaf::Cell(word, env) => self.load_word(word, &env),
             Leaf::Num(..) | Leaf::Exact(..) if held.is_ok() => Ok(held.unwrap_or_default()),
@@ -102,8 +103,8 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Loads from a part of exclusive memory that hides sizes and cannot be opened. `free`: no held word lies there. Then
     /// it is as if others might write the memory.
-    fn load_closed(&mut self, lay: &Lay, off: &Term, width: Width, free: bool) -> Checked<Word> {
-        match self.leaf(lay, off, width, false)? {
+    fn load_closed(&mut self, (l, off): Spot<'_>, lay: &Lay, width: Width, free: bool) -> Checked<Word> {
+        match self.leaf(l, lay, off, width, false)? {
             Leaf::Cell(word, env) if free && !self.program.types.linear(word) => self.load_word(word, &env),
             Leaf::Num(_, range) if range.lo >= 0 => Ok(Word::Int(self.fresh(range))),
             _ => Ok(self.raw_value(width)),
@@ -190,7 +191,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         if loc.exclusive() {
             return self.store_exclusive(l, off, width, value);
         }
-        let leaf = self.leaf(&loc.lay, off, width, true)?;
+        let leaf = self.leaf(l, &loc.lay, off, width, true)?;
         if let Leaf::Cell(word, _) = &leaf
             && self.program.types.linear(*word)
         {
@@ -215,6 +216,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                 let blame = Blame { shape: Code::StoreType, fact: Code::StoreType };
                 self.match_number(&mut Subst::identity(), (w, signed, &t), &value, blame)
             }
+            Leaf::Tag(_) => self.reject(
+                Code::StoreType,
+                "the tag of a union says which variant is there, and is changed only in memory that nobody else has",
+            ),
             Leaf::Cstr { .. } | Leaf::NullTerm { .. } => {
                 self.reject(Code::Content, "a string of known length cannot be written")
             }
@@ -410,7 +415,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         if loc.exclusive() && self.held_at(l, &off, i.src_width)? != Err(true) {
             return Ok(None);
         }
-        Ok(match self.leaf(&loc.lay, &off, i.src_width, false)? {
+        Ok(match self.leaf(l, &loc.lay, &off, i.src_width, false)? {
             Leaf::Num(_, range) if range.lo < 0 => Some(self.fresh(range)),
             Leaf::Exact(_, true, t) => Some(t),
             _ => None,
@@ -464,7 +469,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         if loc.mode != Mode::Shared || !self.program.shapes.linear(loc.lay.id) {
             return Ok(None);
         }
-        Ok(match self.leaf(&loc.lay, &off, i.width, true)? {
+        Ok(match self.leaf(l, &loc.lay, &off, i.width, true)? {
             Leaf::Cell(word, env) if self.program.types.linear(word) => Some((word, env)),
             _ => None,
         })

@@ -279,6 +279,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 loc.cells.clear();
                 loc.lay = lay;
             }
+            self.state.forget_tags(l);
             self.unfold(l)?;
         }
         self.loans_return(&s, CALL)?;

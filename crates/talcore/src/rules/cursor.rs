@@ -45,8 +45,8 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// The cell that lies at an offset, if a cursor may stand there.
-    fn cell_at(&mut self, lay: &Lay, off: &Term) -> Checked<Option<LayoutId>> {
-        let (mut lay, mut off) = (lay.clone(), off.clone());
+    fn cell_at(&mut self, l: LocId, lay: &Lay, at: &Term) -> Checked<Option<LayoutId>> {
+        let (mut lay, mut off) = (lay.clone(), at.clone());
         for _ in 0..=limits::NESTING {
             self.spend(2)?;
             if let Layout::Cell(_) = self.program.types.layout(lay.id) {
@@ -54,7 +54,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                     Some(lay.id).filter(|id| off.as_const() == Some(0) && self.cursor_word(*id).is_some())
                 );
             }
-            match self.inside_of(&lay, &off)? {
+            match self.inside_of((l, at), &lay, &off)? {
                 Some((l, o)) => (lay, off) = (l, o),
                 None => return Ok(None),
             }
@@ -71,7 +71,11 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Layout::Cell(_) => {
                     return Ok(Some(id).filter(|id| off == 0 && self.cursor_word(*id).is_some()));
                 }
-                Layout::Struct(s, _) => &program.types.strukt(*s).fields[..],
+                // Of a union it would have to be the same cell in every variant.
+                Layout::Struct(s, _) => match program.types.strukt(*s).fields() {
+                    Some(fields) => fields,
+                    None => return Ok(None),
+                },
                 Layout::Seq(fields) => fields,
                 Layout::Exists(e) => {
                     id = e.body;
@@ -121,7 +125,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let (l, off) = self.pointed(r)?;
         self.fold(l, GHOST)?;
         let lay = self.loc(l)?.lay;
-        let Some(cell) = self.cell_at(&lay, &off)? else {
+        let Some(cell) = self.cell_at(l, &lay, &off)? else {
             return Err(self.fail(Code::Ghost, "no cell lies there that owns memory or is 0").reg(r.0));
         };
         self.addr(l)?;
@@ -129,6 +133,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
             loc.live = false;
         }
+        self.state.forget_tags(l);
         Ok(())
     }
 
@@ -178,7 +183,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         if held.is_none() {
             let lay = self.loc(k)?.lay;
-            let Some(is) = self.cell_at(&lay, &off)? else { return Err(fail) };
+            let Some(is) = self.cell_at(k, &lay, &off)? else { return Err(fail) };
             self.same_layout(&mut Subst::identity(), (hole.cell, &none), (is, &none), 0, GHOST)?;
         }
         if let (Some((i, _)), Some(loc)) = (&held, self.state.locs.get_mut(k as usize)) {

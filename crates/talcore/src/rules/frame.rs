@@ -120,8 +120,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             Layout::Struct(strukt, args) => {
                 let env = self.compose(args, env)?;
-                let fields = &program.types.strukt(*strukt).fields;
-                self.fields_match(s, mode, (fields, &env), at, depth, blame)
+                match program.types.strukt(*strukt).fields() {
+                    Some(fields) => self.fields_match(s, mode, (fields, &env), at, depth, blame),
+                    None => self.reject(blame.shape, "a union in the frame cannot be lent"),
+                }
             }
             Layout::Seq(fields) => self.fields_match(s, mode, (fields, env), at, depth, blame),
             Layout::Exists(e) => {
@@ -261,7 +263,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             Layout::Struct(strukt, args) => {
                 let env = self.compose(args, env)?;
-                self.fields_become((&program.types.strukt(*strukt).fields, &env), at, end, depth, blame)
+                match program.types.strukt(*strukt).fields() {
+                    Some(fields) => self.fields_become((fields, &env), at, end, depth, blame),
+                    None => self.reject(blame.shape, "a union in the frame cannot be given back"),
+                }
             }
             Layout::Seq(fields) => self.fields_become((fields, env), at, end, depth, blame),
             Layout::Exists(e) => {

@@ -50,6 +50,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.lent.clear();
         self.kept.clear();
         self.packing = 0;
+        self.retagged.clear();
         // The memory of the last one.
         let mut s = core::mem::take(&mut self.subst);
         s.begin((rigid, vars), (self.rigid_locs, label.locs.len()));
@@ -86,6 +87,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
         }
         self.match_frame(&mut s, label)?;
+        self.match_tags(&mut s, label)?;
         // What is known of the entry state's variables there holds everywhere; only what the label
         // says beyond it is proved. (Locations that no word mentions cannot be reached.)
         let entry = self.entry.clone();

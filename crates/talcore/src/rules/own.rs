@@ -46,6 +46,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let Some(loc) = self.state.locs.get_mut(l as usize) else { return Ok(()) };
         loc.live = false;
         loc.cells.clear();
+        self.state.forget_tags(l);
         for w in self.state.words_mut() {
             if let Word::Ptr(k, e) = w
                 && *k == l
@@ -91,6 +92,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             loc.live = false;
             loc.cells.clear();
         }
+        self.state.forget_tags(l);
         Ok(())
     }
 
@@ -158,7 +160,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// Whether `size` bytes at `off` are proved not to meet a held word or number.
-    fn apart(&mut self, off: &Term, size: &Term, held: &Held) -> Checked<bool> {
+    pub fn apart(&mut self, off: &Term, size: &Term, held: &Held) -> Checked<bool> {
         let behind = self.term(off.sub(&held.off))?;
         let before = self.term(held.off.sub(off))?;
         let behind = self.term(behind.offset(-i128::from(held.width.bytes())))?;
@@ -229,7 +231,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             lay = self.forget(l)?;
         }
-        let leaf = self.leaf(&lay, off, width, true)?;
+        let leaf = self.leaf(l, &lay, off, width, true)?;
         if matches!(leaf, Leaf::Raw) {
             self.forget_words(l, &lay, Some((off, &Term::from(i128::from(width.bytes())))))?;
             // The end of a string.
@@ -247,8 +249,12 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             return Ok(());
         }
-        let Leaf::Cell(ty, env) = leaf else { return self.store_number(l, &lay, off, width, leaf, value) };
-        let linear = self.program.types.linear(ty);
+        let (cell, linear) = match leaf {
+            Leaf::Cell(ty, env) => (Some((ty, env)), self.program.types.linear(ty)),
+            // Another tag makes another variant of it, perhaps one that owns memory.
+            Leaf::Tag(_) => (None, true),
+            leaf => return self.store_number(l, &lay, off, width, leaf, value),
+        };
         let weak = off.as_const().is_none() && !linear;
         let mut i = 0;
         while let Some(held) = self.held_word(l, i) {
@@ -265,10 +271,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             i += 1;
         }
-        if weak {
+        if let Some((ty, env)) = cell.filter(|_| weak) {
             return self.weak_store(Leaf::Cell(ty, env), value);
         }
-        if self.hold(l, off, width, value) {
+        if self.hold_number(l, off, width, &value)? {
             return Ok(());
         }
         self.reject(Code::Limit, "too many words of one object differ from its type")
@@ -297,6 +303,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
             loc.lay = lay.clone();
         }
+        self.state.forget_tags(l);
         lay
     }
 
@@ -312,7 +319,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Some((off, size)) => !self.apart(off, size, &held)?,
                 None => true,
             };
-            if meets && matches!(self.leaf(lay, &held.off, held.width, true)?, Leaf::Raw) {
+            if meets && matches!(self.leaf(l, lay, &held.off, held.width, true)?, Leaf::Raw) {
                 self.drop_held(l, i);
             } else {
                 i += 1;
@@ -328,9 +335,13 @@ impl<'a, G: Guide> Engine<'a, G> {
             return Ok(());
         }
         let lay = self.loc(l)?.lay;
+        self.retagged.retain(|k| *k != l);
         self.pack(&mut Subst::identity(), (lay.id, &lay.env), l, &[], blame)?;
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
             loc.cells.clear();
+        }
+        if self.retagged.contains(&l) {
+            self.state.forget_tags(l);
         }
         Ok(())
     }

@@ -70,6 +70,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 loc.cells.clear();
                 loc.lay = lay;
             }
+            self.state.forget_tags(l);
             self.unfold(l)?;
         }
         Ok(())

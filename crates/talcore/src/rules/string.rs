@@ -116,6 +116,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         if let Some(loc) = self.state.locs.get_mut(*k as usize) {
             (loc.lay, loc.cells) = (lay, from.cells);
         }
+        self.state.forget_tags(*k);
         if self.program.shapes.linear(from.lay.id) {
             self.becomes(*l, Lay { id: self.program.shapes.bytes(), env: Some([have].into()) });
             if let Some(loc) = self.state.locs.get_mut(*l as usize) {
@@ -180,7 +181,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                     self.forget_words(*l, &loc.lay, Some((e, size)))?;
                 }
                 let blame = Blame { shape: Code::Content, fact: Code::Bounds };
-                let (start, length) = self.raw_region(&loc.lay, e, blame)?;
+                let (start, length) = self.raw_region(*l, &loc.lay, e, blame)?;
                 let before = self.term(e.sub(&start))?;
                 self.require(&before, Code::Bounds, "the access may lie before the memory")?;
                 let left = self.term(start.add(&length).and_then(|t| t.sub(e)).and_then(|t| t.sub(size)))?;

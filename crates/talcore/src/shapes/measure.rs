@@ -1,11 +1,11 @@
 //! Measuring types: each once, and no deeper than they may nest.
 
-use super::Bad;
+use super::{Bad, UnionShape};
 use crate::arch::Arch;
 use crate::facts::Interval;
 use crate::limits;
 use crate::term::Term;
-use crate::types::{Exists, Layout, LayoutId, Mode, Sig, StructId, Types, WordId, WordTy};
+use crate::types::{Body, Exists, Layout, LayoutId, Mode, Sig, StructId, Types, WordId, WordTy};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -30,6 +30,8 @@ pub(super) struct Measure<'t> {
     // Everything is worked out once: what nests 64 deep may have more paths than there are bytes.
     pub(super) done: Vec<Option<Info>>,
     pub(super) structs: Vec<Progress>,
+    /// What is known of each struct that is a union.
+    pub(super) unions: Vec<Option<UnionShape>>,
     /// One past the largest variable.
     pub(super) word_scopes: Vec<Option<u32>>,
     pub(super) layout_scopes: Vec<Option<u32>>,
@@ -50,6 +52,7 @@ impl<'t> Measure<'t> {
             arch,
             done: vec![None; types.layouts.len()],
             structs: vec![Progress::None; types.structs.len()],
+            unions: vec![None; types.structs.len()],
             word_scopes: vec![None; types.words.len()],
             layout_scopes: vec![None; types.layouts.len()],
         }
@@ -72,7 +75,7 @@ impl<'t> Measure<'t> {
         }
         for (i, s) in self.types.structs.iter().enumerate() {
             self.fields(StructId(i as u32), 0)?;
-            for f in &s.fields {
+            for f in s.body.parts() {
                 if self.layout_scope(*f, 0)? > s.params {
                     return Err("a field mentions a variable that is no parameter of its struct");
                 }
@@ -87,7 +90,7 @@ impl<'t> Measure<'t> {
         Ok(())
     }
 
-    fn layout(&mut self, id: LayoutId, depth: usize) -> Result<Info, Bad> {
+    pub(super) fn layout(&mut self, id: LayoutId, depth: usize) -> Result<Info, Bad> {
         if depth > 2 * limits::NESTING {
             return Err("types are nested too deeply");
         }
@@ -191,7 +194,10 @@ impl<'t> Measure<'t> {
             Some(Progress::None) => {}
         }
         self.structs[id.index()] = Progress::Begun;
-        let info = self.sequence(&self.types.strukt(id).fields, depth)?;
+        let info = match &self.types.strukt(id).body {
+            Body::Fields(fields) => self.sequence(fields, depth)?,
+            Body::Union { tag, variants } => self.union(id, *tag, variants, depth)?,
+        };
         self.structs[id.index()] = Progress::Done(info.clone());
         Ok(info)
     }

@@ -5,7 +5,7 @@ use iced_x86::code_asm::*;
 use talcore::facts::Interval;
 use talcore::state::{Held, Lay, Word};
 use talcore::term::Term;
-use talcore::types::{Exists, Kept, Layout, LayoutId, Mode, Sig, Struct, StructId, WordId, WordTy};
+use talcore::types::{Body, Exists, Kept, Layout, LayoutId, Mode, Sig, Struct, StructId, WordId, WordTy};
 use talcore::verdict::{Code, Reject};
 use talcore::x86::insn::Width;
 
@@ -31,7 +31,7 @@ fn line(lab: &mut Lab) -> LayoutId {
     lab.types.structs.push(Struct { params: 1, ..Struct::default() });
     let bytes = lab.bytes(Mode::Shared, Term::var(0));
     let fields = vec![lab.layout(Layout::Cell(bytes)), int_cell(lab, Term::var(0))];
-    lab.types.structs[0].fields = fields;
+    lab.types.structs[0].body = Body::Fields(fields);
     let slice = lab.layout(Layout::Struct(StructId(0), [Term::var(0)].into()));
     hidden(lab, 0, 1, vec![], slice)
 }
@@ -43,7 +43,7 @@ fn what_is_hidden_does_not_escape() {
         let mut lab = Lab::default();
         lab.types.structs.push(Struct { params: 2, ..Struct::default() });
         let fields = vec![int_cell(&mut lab, Term::var(0)), int_cell(&mut lab, Term::var(1))];
-        lab.types.structs[0].fields = fields;
+        lab.types.structs[0].body = Body::Fields(fields);
         let known = if constant { Term::from(5) } else { Term::var(0) };
         let twice = lab.layout(Layout::Struct(StructId(0), [known, Term::var(0)].into()));
         let twice = hidden(&mut lab, 0, 1, vec![], twice);

@@ -11,6 +11,7 @@ mod owners;
 mod statics;
 mod stretches;
 mod texts;
+mod unions;
 mod variables;
 
 use iced_x86::code_asm::*;
@@ -290,7 +291,7 @@ fn arguments_of_structs_count_as_parts_of_labels() {
         let mut lab = Lab::default();
         let pointer = lab.bytes(Mode::Imm, Term::from(1));
         let fields = vec![lab.layout(Layout::Cell(pointer))];
-        lab.types.structs.push(Struct { params: 256, facts: vec![], fields });
+        lab.types.structs.push(Struct::of(256, vec![], fields));
         lab.layout(Layout::Struct(StructId(0), (0..256).map(Term::var).collect()));
         let many = lab.layout(Layout::Struct(StructId(0), vec![Term::var(0); 256].into()));
         // Eight variables; then locations of mode own, each of which has their sum for every argument.

@@ -5,7 +5,7 @@ use iced_x86::code_asm::*;
 use talcore::facts::Interval;
 use talcore::state::{Held, Lay, Loc, State, Word};
 use talcore::term::Term;
-use talcore::types::{Layout, LayoutId, Mode, Sig, Struct, StructId, WordId, WordTy};
+use talcore::types::{Body, Layout, LayoutId, Mode, Sig, Struct, StructId, WordId, WordTy};
 use talcore::verdict::Code;
 use talcore::x86::insn::Width;
 
@@ -18,7 +18,7 @@ pub(crate) fn node(lab: &mut Lab) -> (LayoutId, WordId, WordId) {
     let opt = lab.word(WordTy::Opt(own));
     let any = lab.any();
     let fields = vec![lab.layout(Layout::Cell(opt)), lab.layout(Layout::Cell(any))];
-    lab.types.structs[0].fields = fields;
+    lab.types.structs[0].body = Body::Fields(fields);
     (layout, own, opt)
 }
 

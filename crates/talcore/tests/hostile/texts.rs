@@ -21,7 +21,7 @@ fn attack(
     let chars = lab.layout(Layout::Cstr(Some(Term::var(0))));
     let rest = Term::var(1).sub(&Term::var(0)).and_then(|t| t.offset(-1)).unwrap();
     let rest = lab.layout(Layout::Bytes(rest));
-    lab.types.structs.push(Struct { params: 2, facts: Vec::new(), fields: vec![chars, rest] });
+    lab.types.structs.push(Struct::of(2, Vec::new(), vec![chars, rest]));
     lab.layout(Layout::Struct(StructId(0), [Term::var(0), Term::var(1)].into()));
     let bytes = lab.layout(Layout::Bytes(Term::from(16)));
     let own = lab.word(WordTy::Ptr(Mode::Own, bytes));

@@ -6,7 +6,7 @@ use talcore::codes;
 use talcore::facts::Interval;
 use talcore::state::{Loc, State, Word};
 use talcore::term::Term;
-use talcore::types::{Exists, Layout, LayoutId, Mode, Sig, SigId, Struct, StructId, WordId, WordTy};
+use talcore::types::{Body, Exists, Layout, LayoutId, Mode, Sig, SigId, Struct, StructId, WordId, WordTy};
 use talcore::verdict::{Code, Reject};
 
 type Verdict = Result<(), Box<Reject>>;
@@ -17,7 +17,7 @@ fn pair(lab: &mut Lab, moved: bool) -> WordId {
     lab.types.structs.push(Struct { params: 1, ..Struct::default() });
     let of = lab.word(WordTy::Of(Term::var(0), moved));
     let cell = lab.layout(Layout::Cell(of));
-    lab.types.structs[0].fields = vec![cell, cell];
+    lab.types.structs[0].body = Body::Fields(vec![cell, cell]);
     // States speak of it in this form.
     lab.layout(Layout::Struct(StructId(0), [Term::var(0)].into()));
     of
@@ -255,7 +255,7 @@ fn arrays_grow_by_what_was_stored() {
         let cell = lab.layout(Layout::Cell(block));
         let full = lab.layout(Layout::Array(Term::var(0), cell));
         let free = lab.layout(Layout::Bytes(Term::from_parts(80, &[(0, -8)]).unwrap()));
-        lab.types.structs.push(Struct { params: 1, fields: vec![full, free], ..Struct::default() });
+        lab.types.structs.push(Struct::of(1, vec![], vec![full, free]));
         let have = lab.layout(Layout::Struct(StructId(0), [Term::var(0)].into()));
         let want = Term::var(0).offset(by).unwrap();
         let want = lab.layout(Layout::Struct(StructId(0), [want].into()));
@@ -366,7 +366,7 @@ fn closure(lab: &mut Lab) -> LayoutId {
     lab.types.sigs.push(generic(vec![(7, of)], vec![(0, any)]));
     let run = lab.word(WordTy::FnAt(SigId(lab.types.sigs.len() as u32 - 1), [Term::var(0)].into()));
     let fields = vec![lab.layout(Layout::Cell(run)), lab.layout(Layout::Cell(of))];
-    lab.types.structs[0].fields = fields;
+    lab.types.structs[0].body = Body::Fields(fields);
     lab.layout(Layout::Struct(StructId(0), [Term::var(0)].into()))
 }
 
@@ -486,7 +486,7 @@ fn arguments_with_many_paths() {
     lab.types.structs.push(Struct { params: 2, ..Struct::default() });
     let of = [0, 1].map(|v| lab.word(WordTy::Of(Term::var(v), true)));
     let fields = of.map(|w| lab.layout(Layout::Cell(w))).to_vec();
-    lab.types.structs[0].fields = fields;
+    lab.types.structs[0].body = Body::Fields(fields);
     lab.layout(Layout::Struct(StructId(0), [Term::var(0), Term::var(1)].into()));
     // Two towers of the same types, so that they are compared.
     let tower = |lab: &mut Lab| {
@@ -515,7 +515,8 @@ fn structs_that_lead_to_themselves() {
     let of = lab.word(WordTy::Of(Term::var(0), true));
     let same = lab.layout(Layout::Struct(StructId(0), [Term::var(0)].into()));
     let next = lab.word(WordTy::Ptr(Mode::Own, same));
-    lab.types.structs[0].fields = vec![lab.layout(Layout::Cell(next)), lab.layout(Layout::Cell(of))];
+    lab.types.structs[0].body =
+        Body::Fields(vec![lab.layout(Layout::Cell(next)), lab.layout(Layout::Cell(of))]);
     let verdict = lab.check(
         generic(vec![(7, next)], vec![(0, of)]),
         &code(|a| {
@@ -531,6 +532,6 @@ fn structs_that_lead_to_themselves() {
     let mut lab = Lab::default();
     lab.types.structs.push(Struct { params: 1, ..Struct::default() });
     let same = lab.layout(Layout::Struct(StructId(0), [Term::var(0)].into()));
-    lab.types.structs[0].fields = vec![same];
+    lab.types.structs[0].body = Body::Fields(vec![same]);
     rejected(lab.check(Sig::default(), &[0xc3]), Code::IllFormedType);
 }

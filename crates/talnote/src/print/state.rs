@@ -123,6 +123,10 @@ impl StatePrinter<'_> {
         while let Some(i) = left.iter().position(|&l| bases[l].is_some()) {
             let l = left.remove(i);
             let Some((base, at)) = bases[l].clone() else { continue };
+            for tag in &state.locs[l].tags {
+                let off = tag.off.sub(&at).unwrap_or_else(|| tag.off.clone());
+                lines.push(format!("the tag at {} is {}", place(&base, &off), p.term(&tag.value)));
+            }
             for held in &state.locs[l].cells {
                 let off = held.off.sub(&at).unwrap_or_else(|| held.off.clone());
                 let place = place(&base, &off);

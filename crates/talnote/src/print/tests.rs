@@ -90,7 +90,7 @@ fn layouts_and_words_read_like_source() {
     let owned = t.word(WordTy::Ptr(Mode::Own, raw));
     let node = t.declare("node", 1);
     let applied = t.layout(Layout::Struct(node, [linear(1, &[(0, 1)])].into()));
-    let body = Struct { params: 1, facts: vec![Term::var(0)], fields: vec![byte, applied] };
+    let body = Struct::of(1, vec![Term::var(0)], vec![byte, applied]);
     t.define(node, body, vec!["tag".into(), "rest".into()]);
     let names = t.struct_names.clone();
     let p = Printer { structs: &names, ..Printer::new(&t.types) };

@@ -164,7 +164,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub(in crate::rules) fn open_around(&mut self, l: LocId, off: &Term, width: Width) -> Checked<Around> {
         self.unfold(l)?;
         let lay = self.loc(l)?.lay;
-        let Some((start, e, env)) = self.hidden_at(&lay, off)? else { return Ok(Around::Plain) };
+        let Some((start, e, env)) = self.hidden_at(l, &lay, off)? else { return Ok(Around::Plain) };
         let is_held = |e: &Self, at: &Term, width: Width| {
             let held = |c: &Held| c.off == *at && c.width == width;
             e.state.locs.get(l as usize).is_some_and(|loc| loc.cells.iter().any(held))
@@ -215,7 +215,12 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// The outermost existential part of a layout around an offset: where it begins, and what it is.
-    fn hidden_at(&mut self, lay: &Lay, off: &Term) -> Checked<Option<(Term, &'a Exists<LayoutId>, Env)>> {
+    fn hidden_at(
+        &mut self,
+        l: LocId,
+        lay: &Lay,
+        off: &Term,
+    ) -> Checked<Option<(Term, &'a Exists<LayoutId>, Env)>> {
         let program = self.program;
         let (mut lay, mut rest) = (lay.clone(), off.clone());
         for _ in 0..=limits::NESTING {
@@ -226,7 +231,13 @@ impl<'a, G: Guide> Engine<'a, G> {
             if let Layout::Exists(e) = program.types.layout(lay.id) {
                 return Ok(Some((self.term(off.sub(&rest))?, e, lay.env)));
             }
-            match self.inside_of(&lay, &rest)? {
+            // A tag hides nothing, and says what else lies there.
+            if let Layout::Struct(id, _) = program.types.layout(lay.id)
+                && program.shapes.union(*id).is_some_and(|u| rest.as_const() == Some(u.off))
+            {
+                break;
+            }
+            match self.inside_of((l, off), &lay, &rest)? {
                 Some(part) => (lay, rest) = part,
                 None => break,
             }
@@ -279,7 +290,11 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             Layout::Struct(id, args) => {
                 let env = self.compose(args, env)?;
-                return self.hidden_fields(&program.types.strukt(*id).fields, &env, at, depth, out);
+                // Which cells a union has its tag says.
+                return match program.types.strukt(*id).fields() {
+                    Some(fields) => self.hidden_fields(fields, &env, at, depth, out),
+                    None => Ok(false),
+                };
             }
             Layout::Seq(fields) => fields,
             _ => return Ok(false),
@@ -317,12 +332,13 @@ impl<'a, G: Guide> Engine<'a, G> {
         want: (&'a Exists<LayoutId>, &Env),
         start: &Term,
         l: LocId,
-        is: &mut Contents,
+        is: &mut Contents<'_>,
     ) -> Checked {
         let (e, blame) = (want.0, is.blame);
         let Some(size) = self.program.shapes.size(e.body).and_then(Term::as_const) else {
             return self.reject(blame.shape, "a word was stored where sizes are hidden");
         };
+        let retagged = is.retagged.len();
         self.hiding(s, e, want.1, blame, |g, s, inside| {
             // Numbers first: they say what is hidden, while memory may be larger than what is asked for.
             for numbers in [true, false] {
@@ -337,7 +353,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                     if is.known.contains(&place) {
                         continue;
                     }
-                    let wanted = g.wanted(s, (e.body, inside), &(at, cell.width), blame)?;
+                    let wanted = g.wanted(s, (e.body, inside), start, &(at, cell.width), is)?;
                     let number = match &wanted {
                         Wanted::Cell(ty, _) => matches!(g.program.types.word(*ty), WordTy::Int(_)),
                         wanted => matches!(wanted, Wanted::Exact(..)),
@@ -347,7 +363,11 @@ impl<'a, G: Guide> Engine<'a, G> {
                     }
                 }
             }
-            g.rest(s, (e.body, inside), start, 0, is)
+            g.rest(s, (e.body, inside), start, 0, is)?;
+            for (base, variant, env) in is.retagged.split_off(retagged) {
+                g.rest(s, (variant, &env), &base, 0, is)?;
+            }
+            Ok(())
         })?;
         is.closed.push(start.clone());
         Ok(())

@@ -80,7 +80,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Lies::Apart => i += 1,
                 Lies::Exactly => self.drop_held(l, i),
                 // One of several elements. What it is said to hold is still so if it is of its type.
-                Lies::Perhaps if self.has_its_type(lay, &held)? => self.drop_held(l, i),
+                Lies::Perhaps if self.has_its_type(l, lay, &held)? => self.drop_held(l, i),
                 Lies::Perhaps => {
                     return self.reject(Code::Straddle, "it is not known which element is overwritten");
                 }
@@ -105,8 +105,8 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// Whether a held number is one that the cell at its place may hold by its declared type.
-    fn has_its_type(&mut self, lay: &Lay, held: &Held) -> Checked<bool> {
-        Ok(match self.leaf(lay, &held.off, held.width, true)? {
+    fn has_its_type(&mut self, l: LocId, lay: &Lay, held: &Held) -> Checked<bool> {
+        Ok(match self.leaf(l, lay, &held.off, held.width, true)? {
             Leaf::Num(w, range) => {
                 let t = self.narrow(w, range.lo < 0, &held.word)?;
                 self.lies_in(&t, range)?

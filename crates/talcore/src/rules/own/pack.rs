@@ -8,6 +8,7 @@ use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::limits;
 use crate::matching::{Blame, NO_POINTER, Subst};
+use crate::rules::unions::From;
 use crate::state::{Env, Held, Lay, LocId, Word};
 use crate::term::Term;
 use crate::types::{Exists, Layout, LayoutId, WordId, WordTy};
@@ -16,7 +17,13 @@ use crate::x86::insn::Width;
 use alloc::vec::Vec;
 
 /// What memory that is being packed has.
-pub(super) struct Contents {
+pub(super) struct Contents<'t> {
+    /// Its location.
+    pub(super) l: LocId,
+    /// Where the tags of unions come from.
+    pub(super) tags: From<'t>,
+    /// Unions whose tags were held: where they begin, and their variants.
+    pub(super) retagged: Vec<(Term, LayoutId, Env)>,
     /// Its layout.
     pub(super) have: Lay,
     /// Where words and numbers have been matched that replace what the layout says.
@@ -32,7 +39,7 @@ pub(super) struct Contents {
 /// The number that a cell holds by its type: its width and whether it has a sign, unless it is a whole word.
 type Number = (Option<(Width, bool)>, Term);
 
-impl Contents {
+impl Contents<'_> {
     fn knows(&self, at: &Term, width: Width) -> bool {
         self.known.iter().any(|k| k.0 == *at && k.1 == width)
     }
@@ -87,11 +94,19 @@ impl<'a, G: Guide> Engine<'a, G> {
             };
             self.unify(s, &size, &is, false, blame)?;
         }
-        let mut known = but.to_vec();
-        self.pack_numbers(s, want, l, &have, &mut known, blame)?;
-        let held = self.state.locs.get(l as usize).map_or(0, |loc| loc.cells.len());
         let (zero, text) = (self.program.zeros(have.id), have.id == self.program.shapes.text());
-        let mut is = Contents { have, known, closed: Vec::new(), zero, blame };
+        let mut is = Contents {
+            l,
+            tags: From::Held(but),
+            retagged: Vec::new(),
+            have,
+            known: but.to_vec(),
+            closed: Vec::new(),
+            zero,
+            blame,
+        };
+        self.pack_numbers(s, want, &mut is)?;
+        let held = self.state.locs.get(l as usize).map_or(0, |loc| loc.cells.len());
         for i in 0..held {
             // Packing one word may end the capability of the next one, so each is looked up in its turn.
             let Some(cell) = self.state.locs.get(l as usize).and_then(|loc| loc.cells.get(i)).cloned() else {
@@ -103,7 +118,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             if text || is.known.contains(&place) {
                 continue;
             }
-            match self.wanted(s, want, &place, blame)? {
+            match self.wanted(s, want, &Term::zero(), &place, &mut is)? {
                 Wanted::Hidden(e, env, start) => self.pack_hidden(s, (e, &env), &start, l, &mut is)?,
                 wanted => {
                     if self.match_held(s, wanted, &cell.word, blame)? {
@@ -113,6 +128,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
         }
         self.rest(s, want, &Term::zero(), 0, &is)?;
+        // In an element of an array all parts must be those of the new variant too.
+        for (base, variant, env) in core::mem::take(&mut is.retagged) {
+            self.rest(s, (variant, &env), &base, 0, &is)?;
+        }
         self.alive(l, true);
         self.packing -= 1;
         Ok(())
@@ -150,23 +169,30 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// The numbers of a struct that is packed go first: they say which arguments it has, while memory may be larger than
     /// what is asked for.
-    fn pack_numbers(
-        &mut self,
-        s: &mut Subst,
-        want: (LayoutId, &Env),
-        l: LocId,
-        have: &Lay,
-        known: &mut Vec<(Term, Width)>,
-        blame: Blame,
-    ) -> Checked {
+    fn pack_numbers(&mut self, s: &mut Subst, want: (LayoutId, &Env), is: &mut Contents<'_>) -> Checked {
+        let Contents { l, have, known, tags, blame, .. } = is;
+        let (l, tags, blame) = (*l, *tags, *blame);
         let program = self.program;
         let Layout::Struct(id, args) = program.types.layout(want.0) else { return Ok(()) };
         if s.terms.iter().all(Option::is_some) {
             return Ok(());
         }
-        let env = self.compose(args, want.1)?;
+        let mut env = self.compose(args, want.1)?;
+        let mut strukt = *id;
+        if program.shapes.union(*id).is_some() {
+            // As it is the union says its arguments itself.
+            if matches!(program.types.layout(have.id), Layout::Struct(same, _) if same == id)
+                && !self.holds(l)
+            {
+                return Ok(());
+            }
+            let variant = self.variant_now(l, have, *id, &Term::zero(), tags)?.0;
+            let Layout::Struct(of, inner) = program.types.layout(variant) else { return Ok(()) };
+            env = self.compose(inner, &env)?;
+            strukt = *of;
+        }
         let mut at = Term::zero();
-        for &field in &program.types.strukt(*id).fields {
+        for &field in program.types.strukt(strukt).fields().unwrap_or(&[]) {
             self.spend(2)?;
             let number = self.number_in(field, &env)?;
             if let Some((kind, p)) = number
@@ -190,7 +216,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                         self.unify(s, &p, &Term::zero(), kind.is_none(), blame)?;
                     }
                     (None, _) => {
-                        if let Some(same) = self.same_part(field, &at, have)?
+                        if let Some(same) = self.same_part(l, field, &at, have)?
                             && let Some((_, a)) = self.number_in(same.id, &same.env)?
                         {
                             self.unify(s, &p, &a, kind.is_none(), blame)?;
@@ -232,20 +258,28 @@ impl<'a, G: Guide> Engine<'a, G> {
         })
     }
 
+    /// Whether words are held.
+    fn holds(&self, l: LocId) -> bool {
+        self.state.locs.get(l as usize).is_some_and(|l| !l.cells.is_empty())
+    }
+
     fn alive(&mut self, l: LocId, live: bool) {
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
             loc.live = live;
         }
     }
 
-    /// What the layout of a pattern has at the offset of a held word, all of which lies there.
+    /// What the layout of a pattern, which begins `start` bytes into the memory, has at an offset from there of a held word,
+    /// all of which lies there.
     pub(super) fn wanted(
         &mut self,
         s: &Subst,
         want: (LayoutId, &Env),
+        start: &Term,
         (at, width): &(Term, Width),
-        blame: Blame,
+        is: &mut Contents<'_>,
     ) -> Checked<Wanted<'a>> {
+        let blame = is.blame;
         let (mut id, mut env, mut off) = (want.0, want.1.clone(), at.clone());
         let (program, bytes) = (self.program, i128::from(width.bytes()));
         for _ in 0..=limits::NESTING {
@@ -275,9 +309,24 @@ impl<'a, G: Guide> Engine<'a, G> {
                     }
                     continue;
                 }
-                Layout::Struct(id, args) => {
+                Layout::Struct(nominal, args) => {
                     env = self.compose(args, &env)?;
-                    &program.types.strukt(*id).fields[..]
+                    match program.types.strukt(*nominal).fields() {
+                        Some(fields) => fields,
+                        None => {
+                            let base = self.term(at.sub(&off).and_then(|t| t.add(start)))?;
+                            let (variant, held) =
+                                self.variant_now(is.l, &is.have, *nominal, &base, is.tags)?;
+                            if held {
+                                self.retagged.push(is.l);
+                                if !is.retagged.iter().any(|r| r.0 == base) {
+                                    is.retagged.push((base, variant, env.clone()));
+                                }
+                            }
+                            id = variant;
+                            continue;
+                        }
+                    }
                 }
                 Layout::Seq(fields) => fields,
                 _ => {
@@ -327,7 +376,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         want: (LayoutId, &Env),
         at: &Term,
         depth: usize,
-        is: &Contents,
+        is: &Contents<'_>,
     ) -> Checked {
         self.spend(2 + is.known.len() as u64)?;
         if depth > limits::NESTING {
@@ -349,6 +398,9 @@ impl<'a, G: Guide> Engine<'a, G> {
             // All elements are alike, but for those whose words are known.
             Layout::Array(_, elem) if is.zero => {
                 let all = Contents {
+                    l: is.l,
+                    tags: From::Declared,
+                    retagged: Vec::new(),
                     have: is.have.clone(),
                     known: Vec::new(),
                     closed: Vec::new(),
@@ -362,9 +414,13 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             Layout::Struct(id, args) => {
                 let env = self.compose(args, want.1)?;
-                if is.known.is_empty()
+                let fields = program.types.strukt(*id).fields();
+                // Of a union that nothing held lies in the variant need not be known.
+                let whole = is.known.is_empty() || fields.is_none() && self.untouched(s, want, at, is)?;
+                let mut other = None;
+                if whole
                     && !is.zero
-                    && let Some(same) = self.same_part(want.0, at, &is.have)?
+                    && let Some(same) = self.same_part(is.l, want.0, at, &is.have)?
                     && let Layout::Struct(_, given) = program.types.layout(same.id)
                 {
                     let have = self.compose(given, &same.env)?;
@@ -373,14 +429,27 @@ impl<'a, G: Guide> Engine<'a, G> {
                     if pairs.into_iter().all(|(p, a)| s.apply(p).is_none_or(|p| p == *a)) {
                         return self.same_layout(s, want, (same.id, &same.env), 0, is.blame);
                     }
+                    other = Some(same);
                 }
-                return self.fields(s, (&program.types.strukt(*id).fields, &env), at, depth, is);
+                let Some(fields) = fields else {
+                    let (variant, held) = match (self.variant_now(is.l, &is.have, *id, at, is.tags), other) {
+                        (Err(e), Some(same)) if e.code == Code::Variant => {
+                            return self.same_layout(s, want, (same.id, &same.env), 0, is.blame);
+                        }
+                        (found, _) => found?,
+                    };
+                    if held {
+                        self.retagged.push(is.l);
+                    }
+                    return self.rest(s, (variant, &env), at, depth + 1, is);
+                };
+                return self.fields(s, (fields, &env), at, depth, is);
             }
             Layout::Seq(fields) => fields,
             Layout::Exists(_) if is.closed.contains(at) => return Ok(()),
             Layout::Exists(e) => {
                 if !is.zero
-                    && let Some(same) = self.same_part(want.0, at, &is.have)?
+                    && let Some(same) = self.same_part(is.l, want.0, at, &is.have)?
                 {
                     return self.same_layout(s, want, (same.id, &same.env), 0, is.blame);
                 }
@@ -389,13 +458,35 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             Layout::Array(n, elem) => return self.array(s, want, (n, *elem), at, depth, is),
             _ => {
-                let Some(same) = self.same_part(want.0, at, &is.have)? else {
+                let Some(same) = self.same_part(is.l, want.0, at, &is.have)? else {
                     return self.reject(is.blame.shape, "the memory does not hold what is wanted there");
                 };
                 return self.same_layout(s, want, (same.id, &same.env), 0, is.blame);
             }
         };
         self.fields(s, (fields, want.1), at, depth, is)
+    }
+
+    /// Whether all held words are proved to lie outside of a union that begins at `at`.
+    fn untouched(
+        &mut self,
+        s: &Subst,
+        want: (LayoutId, &Env),
+        at: &Term,
+        is: &Contents<'_>,
+    ) -> Checked<bool> {
+        let size = self.program.shapes.size(want.0).and_then(|t| under(t, want.1)).and_then(|t| s.apply(&t));
+        let Some(size) = size else { return Ok(false) };
+        for i in 0.. {
+            self.spend(2)?;
+            let held = self.state.locs.get(is.l as usize).and_then(|l| l.cells.get(i)).cloned();
+            let Some(held) = held else { break };
+            // Those that stay held lie above of what is packed.
+            if !is.tags.stays(&held) && !self.apart(at, &size, &held)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether 0 is a word of the type that a cell of zeros shall have.
@@ -418,7 +509,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         (fields, env): (&[LayoutId], &Env),
         at: &Term,
         depth: usize,
-        is: &Contents,
+        is: &Contents<'_>,
     ) -> Checked {
         let mut at = Some(at.clone());
         for &field in fields {
@@ -447,11 +538,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         (n, elem): (&Term, LayoutId),
         at: &Term,
         depth: usize,
-        is: &Contents,
+        is: &Contents<'_>,
     ) -> Checked {
         let program = self.program;
         let mut have = Term::zero();
-        if let Some(same) = self.same_part(want.0, at, &is.have)?
+        if let Some(same) = self.same_part(is.l, want.0, at, &is.have)?
             && let Layout::Array(m, e) = program.types.layout(same.id)
         {
             self.same_layout(s, (elem, want.1), (*e, &same.env), 0, is.blame)?;
@@ -480,7 +571,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// The part of `have` that starts at an offset and is of the same kind as `want`.
-    fn same_part(&mut self, want: LayoutId, at: &Term, have: &Lay) -> Checked<Option<Lay>> {
+    fn same_part(&mut self, l: LocId, want: LayoutId, at: &Term, have: &Lay) -> Checked<Option<Lay>> {
         let (mut lay, mut off) = (have.clone(), at.clone());
         for _ in 0..=limits::NESTING {
             self.spend(2)?;
@@ -488,7 +579,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 return Ok(Some(lay));
             }
             let ranged = matches!(self.program.types.layout(want), Layout::Num(..));
-            match (self.inside_of(&lay, &off)?, self.program.types.layout(lay.id)) {
+            match (self.inside_of((l, at), &lay, &off)?, self.program.types.layout(lay.id)) {
                 (Some((l, o)), _) => (lay, off) = (l, o),
                 // What lies there is for one of many values of what is hidden; but ranges mention none of them.
                 (None, Layout::Exists(e)) if ranged => {

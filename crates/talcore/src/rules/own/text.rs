@@ -10,6 +10,7 @@ use crate::engine::{Checked, Engine, under};
 use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::matching::{Blame, Subst};
+use crate::memory::Spot;
 use crate::rules::Lent;
 use crate::state::{Env, Lay, LocId, Word};
 use crate::term::Term;
@@ -78,7 +79,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             self.becomes_text(l)?;
         }
         let lay = self.loc(l)?.lay;
-        if let Some((m, at)) = self.string_at(&lay, e)? {
+        if let Some((m, at)) = self.string_at((l, e), &lay)? {
             let left = self.term(m.sub(&at))?;
             let whole = at == *e || self.try_prove(&at);
             if whole && (lay.id != self.program.shapes.text() || self.try_prove(&left)) {
@@ -96,8 +97,8 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// A load from `text(m, n)`: like one from a string where that is proved to reach, else raw.
-    pub fn load_text(&mut self, mode: Mode, lay: &Lay, off: &Term, width: Width) -> Checked<Word> {
-        if let Some((m, at)) = self.string_at(lay, off)? {
+    pub fn load_text(&mut self, (l, off): Spot<'_>, mode: Mode, lay: &Lay, width: Width) -> Checked<Word> {
+        if let Some((m, at)) = self.string_at((l, off), lay)? {
             let left = self.term(m.sub(&at).and_then(|t| t.offset(1 - i128::from(width.bytes()))))?;
             if self.try_prove(&at) && self.try_prove(&left) {
                 return self.load_cstr(mode, &m, &at, width);
@@ -114,7 +115,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let fields = match types.layout(lay.id) {
             Layout::Cstr(_) => return true,
             Layout::Seq(fields) => fields,
-            Layout::Struct(id, _) => &types.strukt(*id).fields[..],
+            Layout::Struct(id, _) => types.strukt(*id).fields().unwrap_or(&[]),
             _ => return false,
         };
         let string = |f: &LayoutId| matches!(types.layout(*f), Layout::Cstr(_));
@@ -127,7 +128,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let types = &self.program.types;
         let string = |first: &LayoutId| matches!(types.layout(*first), Layout::Cstr(Some(_)));
         match types.layout(want) {
-            Layout::Struct(id, _) => types.strukt(*id).fields.first().is_some_and(string),
+            Layout::Struct(id, _) => types.strukt(*id).fields().and_then(<[_]>::first).is_some_and(string),
             Layout::Seq(fields) => fields.first().is_some_and(string),
             _ => false,
         }
