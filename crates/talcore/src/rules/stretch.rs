@@ -217,7 +217,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             match loc.was.take() {
                 Some(mode) => loc.mode = mode,
-                None => loc.live = false,
+                None => {
+                    loc.live = false;
+                    loc.tags.clear();
+                }
             }
             loc.stretch = None;
         }
