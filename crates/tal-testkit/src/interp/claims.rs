@@ -192,6 +192,16 @@ impl Machine<'_> {
             let (Some(base), Some(size)) = (m.places[l], m.size(self.program, &loc.lay)) else { continue };
             let allowed = self.memory.allowed(self.program, self.regs[RSP], base, size, loc.mode.writable());
             allowed.map_err(|e| format!("location {l}: {e}"))?;
+            // Tags of unions, where no other word is said to lie: their lowest byte, whatever their width is.
+            for tag in loc.tags.iter().filter(|t| loc.cells.iter().all(|c| c.off != t.off)) {
+                let (Some(off), Some(x)) = (value(&tag.off, &m.vars), value(&tag.value, &m.vars)) else {
+                    continue;
+                };
+                let byte = self.memory.read(base.wrapping_add(off as u64), 1)?;
+                if i128::from(byte) != x & 0xff {
+                    return Err(format!("the tag at {off} in location {l} is {byte}, not {x}"));
+                }
+            }
             if loc.lay.id == self.program.shapes.text()
                 && let Some(m) = loc.lay.env.as_ref().and_then(|e| value(e.first()?, &m.vars))
             {

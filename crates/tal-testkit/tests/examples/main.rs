@@ -14,6 +14,7 @@ mod echo;
 mod equal;
 mod freq;
 mod head;
+mod json;
 mod library;
 mod linkers;
 mod ls;
