@@ -98,7 +98,7 @@ impl Data<'_> {
             return Ok(());
         }
         match program.types.layout(id) {
-            Layout::Bytes(_) => Ok(()),
+            Layout::Bytes(_) | Layout::Foreign(_) => Ok(()),
             Layout::Cell(word) => {
                 let value = program.initial_word(at).unwrap_or(0);
                 self.word(*word, env, value, at)

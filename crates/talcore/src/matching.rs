@@ -250,6 +250,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.same_word(s, (*p, pattern.1), (*a, actual.1), depth + 1, blame)
             }
             (Layout::Num(pw, pr), Layout::Num(aw, ar)) if pw == aw && pr == ar => Ok(()),
+            (Layout::Foreign(p), Layout::Foreign(a)) => {
+                let (p, a) = (term(self, p, pattern.1)?, term(self, a, actual.1)?);
+                self.unify(s, &p, &a, false, blame)
+            }
             (Layout::Exact(pw, ps, p), Layout::Exact(aw, sign, a)) if pw == aw && ps == sign => {
                 let (p, a) = (term(self, p, pattern.1)?, term(self, a, actual.1)?);
                 self.unify(s, &p, &a, false, blame)

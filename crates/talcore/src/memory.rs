@@ -108,6 +108,11 @@ impl<'a, G: Guide> Engine<'a, G> {
                     }
                     return self.raw_read(&whole, width, write);
                 }
+                Layout::Foreign(n) => {
+                    let n = self.term(under(n, &lay.env))?;
+                    self.inside(&off, width, &n)?;
+                    return Ok(Leaf::Raw);
+                }
                 Layout::Exact(w, signed, t) => {
                     if off.as_const() == Some(0) && *w == width {
                         return Ok(Leaf::Exact(*w, *signed, self.term(under(t, &lay.env))?));
@@ -269,6 +274,9 @@ impl<'a, G: Guide> Engine<'a, G> {
             if let Some(size) = self.program.shapes.raw_size(lay.id) {
                 let size = self.term(under(size, &lay.env))?;
                 return Ok((self.term(off.sub(&rel))?, size));
+            }
+            if let Layout::Foreign(n) = self.program.types.layout(lay.id) {
+                return Ok((self.term(off.sub(&rel))?, self.term(under(n, &lay.env))?));
             }
             match self.part((l, off), &lay, &rel, blame)? {
                 Part::Inside(l, o) => (lay, rel) = (l, o),

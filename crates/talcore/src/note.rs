@@ -35,6 +35,7 @@
 //!        0x19 layout seq: uleb count, uleb layouts
 //!        0x1a layout exact number: u8 twice the log2 of the width, plus 1 if it has a sign; term
 //!        0x1c layout exists: uleb first variable, uleb count, intervals, uleb count, facts, uleb layout
+//!        0x1e layout foreign: term
 //!        0x20 sig: see below
 //!   for each struct: uleb facts, terms; for a union the uleb offset of its tag; uleb fields or variants,
 //!        uleb layouts
@@ -536,6 +537,7 @@ impl<'a> Parser<'a, '_> {
                 let width = Width::of_bytes(1u32.checked_shl(u32::from(kind / 2))?)?;
                 (Layout::Exact(width, kind % 2 == 1, self.any_term()?), 0)
             }
+            0x1e => (Layout::Foreign(self.any_term()?), 0),
             0x1c => {
                 let Exists { first, vars, facts, .. } = self.binders()?;
                 let body = self.layout_id()?;

@@ -187,6 +187,10 @@ impl<'a> Program<'a> {
             let size = under(size, &lay.env)?;
             return Some(Lay { id: self.shapes.bytes(), env: Some([size].into()) });
         }
+        if let Layout::Foreign(size) = self.types.layout(lay.id) {
+            let size = under(size, &lay.env)?;
+            return Some(Lay { id: self.shapes.foreign(), env: Some([size].into()) });
+        }
         if self.zeros(lay.id) {
             let size = under(self.shapes.size(lay.id)?, &lay.env)?;
             return Some(Lay { id: self.shapes.zeros(), env: Some([size].into()) });
@@ -231,6 +235,7 @@ impl<'a> Program<'a> {
             Layout::Struct(s, _) => (6, Some(*s)),
             Layout::Seq(_) => (7, None),
             Layout::Exact(..) => (8, None),
+            Layout::Foreign(_) => (10, None),
             Layout::Exists(_) => (9, None),
         }
     }

@@ -38,6 +38,7 @@ pub struct Shapes {
     bytes: Option<LayoutId>,
     zeros: Option<LayoutId>,
     text: Option<LayoutId>,
+    foreign: Option<LayoutId>,
     maybe_string: Option<WordId>,
     block: Option<LayoutId>,
     longer: Vec<Option<LayoutId>>,
@@ -71,6 +72,8 @@ impl Shapes {
         types.layouts.push(Layout::Bytes(rest.ok_or("a size is too large")?));
         let text = LayoutId(types.layouts.len() as u32);
         types.layouts.push(Layout::Seq([cstr, LayoutId(text.0 - 1)].into()));
+        let foreign = LayoutId(types.layouts.len() as u32);
+        types.layouts.push(Layout::Foreign(Term::var(0)));
         for (i, slot) in opened.iter_mut().enumerate() {
             match types.layouts[i] {
                 Layout::Cstr(None) => *slot = Some(cstr),
@@ -121,6 +124,7 @@ impl Shapes {
             bytes: Some(bytes),
             zeros: Some(zeros),
             text: Some(text),
+            foreign: Some(foreign),
             maybe_string: Some(maybe_string),
             block: Some(block),
             longer,
@@ -206,6 +210,11 @@ impl Shapes {
     /// `zero(v0)`: bytes that are 0.
     pub fn zeros(&self) -> LayoutId {
         self.zeros.unwrap_or(LayoutId(0))
+    }
+
+    /// `foreign(v0)`: memory that others change.
+    pub fn foreign(&self) -> LayoutId {
+        self.foreign.unwrap_or(LayoutId(0))
     }
 
     /// A string of the length `v0` and bytes behind it, `v1` bytes in all: raw memory in which a 0 was found.

@@ -146,6 +146,8 @@ pub enum Layout {
     Cell(WordId),
     /// A ranged integer cell `u8(lo..hi)` ...: signed if `lo < 0`.
     Num(Width, Interval),
+    /// `foreign(n)`: raw data that others may change at any moment, as pages of files.
+    Foreign(Term),
     /// A number of this width, with a sign (`true`) or without, that is the term: `u32(n)`, `i8(n)`.
     Exact(Width, bool, Term),
     /// `[n]L`: `n` elements.

@@ -226,6 +226,9 @@ impl<'a, G: Guide> Engine<'a, G> {
         if mode == Mode::Own {
             return self.take(s, want, l, e, blame);
         }
+        if self.foreign(loc.lay.id) {
+            self.lends_foreign(mode, want.0, blame)?;
+        }
         let raw = self.program.shapes.raw_size(want.0).is_some();
         if mode.borrow() {
             if loc.mode == Mode::Shared && !raw && self.program.shapes.linear(loc.lay.id) {

@@ -263,7 +263,9 @@ fn sizes_are_those_of_the_structures() {
         for p in &e.params {
             let (ParamKind::Word(w) | ParamKind::Nullable(w)) = p.kind else { continue };
             let WordTy::Ptr(_, l) = types.word(w) else { continue };
-            let Layout::Bytes(size) = types.layout(*l) else { panic!("{}", e.name) };
+            let (Layout::Bytes(size) | Layout::Foreign(size)) = types.layout(*l) else {
+                panic!("{}", e.name)
+            };
             let Some(size) = size.as_const() else { continue };
             let fits = |s: &(&str, u8, &str)| (s.0, s.1) == (e.name, p.reg) && size_of(s.2) == size;
             assert!(STRUCTS.iter().any(fits), "{} r{}: what has {size} bytes?", e.name, p.reg);

@@ -365,23 +365,26 @@ impl Writer<'_> {
         if id == self.program.shapes.text() {
             return Some(3);
         }
+        if id == self.program.shapes.foreign() {
+            return Some(4);
+        }
         if (lo..hi).contains(&id.0) {
-            return Some(4 + id.0 - lo);
+            return Some(5 + id.0 - lo);
         }
         // The same struct in this note.
         let types = &self.program.types;
         if let Some(Layout::Struct(s, args)) = types.layouts.get(id.index()) {
             let same = |l: &u32| matches!(types.layout(LayoutId(*l)), Layout::Struct(t, other) if (t, other) == (s, args));
-            return Some(4 + (lo..hi).find(same)? - lo);
+            return Some(5 + (lo..hi).find(same)? - lo);
         }
         if let Some(l) = (lo..hi).find(|l| self.program.shapes.longer(LayoutId(*l)) == Some(id)) {
-            return Some(4 + 2 * (hi - lo) + (l - lo));
+            return Some(5 + 2 * (hi - lo) + (l - lo));
         }
         if let Some(l) = (lo..hi).find(|l| self.program.shapes.array(LayoutId(*l)) == Some(id)) {
-            return Some(4 + 3 * (hi - lo) + (l - lo));
+            return Some(5 + 3 * (hi - lo) + (l - lo));
         }
         let hidden = (lo..hi).find(|l| self.program.shapes.opened(LayoutId(*l)) == Some(id))?;
-        Some(4 + (hi - lo) + (hidden - lo))
+        Some(5 + (hi - lo) + (hidden - lo))
     }
 
     /// Whether the word type is that of a variable, and then whether its words may own memory.

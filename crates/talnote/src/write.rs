@@ -455,6 +455,10 @@ impl Nodes<'_> {
                 self.out.extend([0x14, *width as u8]);
                 interval(self.out, i);
             }
+            Layout::Foreign(n) => {
+                self.out.push(0x1e);
+                term(self.out, n);
+            }
             Layout::Exact(width, signed, t) => {
                 self.out.extend([0x1a, 2 * *width as u8 + u8::from(*signed)]);
                 term(self.out, t);

@@ -190,6 +190,11 @@ impl Machine<'_> {
                 let x = self.choose(*range, true) as u64;
                 out.extend(&x.to_le_bytes()[..width.bytes() as usize]);
             }
+            Layout::Foreign(n) => {
+                for _ in 0..size(n)? {
+                    out.push(self.rng.u8(..));
+                }
+            }
             Layout::Exact(width, signed, n) => {
                 let x = value(&under(n, env)?, vars)?;
                 // Not every number fits into the cell.

@@ -85,7 +85,9 @@ impl Cx<'_> {
                 Some(at == 0 && !matches!(self.table.types.word(w), WordTy::Int(_) | WordTy::Range(_)))
             }
             Layout::NullTerm(..) => Some(at % self.word_bytes() as i128 == 0),
-            Layout::Bytes(_) | Layout::Cstr(_) | Layout::Num(..) | Layout::Exact(..) => Some(false),
+            Layout::Bytes(_) | Layout::Cstr(_) | Layout::Num(..) | Layout::Exact(..) | Layout::Foreign(_) => {
+                Some(false)
+            }
             Layout::Array(_, l) => {
                 let each = self.size_of_layout(l)?.subst(env)?.as_const()?;
                 self.pointer_at(l, env, at % each.max(1))
@@ -129,7 +131,7 @@ impl Cx<'_> {
 
     fn check_layout(&mut self, data: &mut Data, layout: LayoutId, env: &Env, at: usize) -> Option<()> {
         match self.table.types.layout(layout).clone() {
-            Layout::Bytes(_) => Some(()),
+            Layout::Bytes(_) | Layout::Foreign(_) => Some(()),
             Layout::Cstr(m) => {
                 let m = m?.subst(env)?.as_const()? as usize;
                 if data.zero {
@@ -320,7 +322,7 @@ impl Cx<'_> {
     /// Whether every sequence of bytes is a value of the layout.
     fn accepts_anything(&self, layout: LayoutId) -> bool {
         match self.table.types.layout(layout) {
-            Layout::Bytes(_) => true,
+            Layout::Bytes(_) | Layout::Foreign(_) => true,
             Layout::Num(w, range) => {
                 *range == Interval::unsigned(w.bits()) || *range == Interval::signed(w.bits())
             }

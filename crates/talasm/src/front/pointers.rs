@@ -343,7 +343,7 @@ impl Cx<'_> {
             Layout::Cstr(t) => most(t.as_slice()),
             Layout::Cell(w) => self.outer_of_word(*w, below),
             Layout::Num(..) => 0,
-            Layout::Exact(_, _, t) => outer_of_term(t, below),
+            Layout::Exact(_, _, t) | Layout::Foreign(t) => outer_of_term(t, below),
             Layout::Array(n, l) => outer_of_term(n, below).max(self.outer_of_layout(*l, below)),
             Layout::NullTerm(n, w) => most(n.as_slice()).max(self.outer_of_word(*w, below)),
             Layout::Struct(_, args) => most(args),
@@ -371,6 +371,7 @@ impl Cx<'_> {
             | Layout::Cstr(_)
             | Layout::Num(..)
             | Layout::Exact(..)
+            | Layout::Foreign(_)
             | Layout::NullTerm(..) => false,
         }
     }
@@ -416,7 +417,11 @@ impl Cx<'_> {
                 let decl = self.struct_decls[s.index()];
                 self.struct_info(decl).is_some_and(|info| info.parts().into_iter().all(|l| self.any_bytes(l)))
             }
-            Layout::Cstr(_) | Layout::NullTerm(..) | Layout::Exact(..) | Layout::Exists(_) => false,
+            Layout::Cstr(_)
+            | Layout::NullTerm(..)
+            | Layout::Exact(..)
+            | Layout::Foreign(_)
+            | Layout::Exists(_) => false,
         }
     }
 }

@@ -227,7 +227,7 @@ impl Cx<'_> {
             Layout::Cstr(t) => constant(t),
             Layout::Cell(w) => self.closed_word(*w),
             Layout::Num(..) => true,
-            Layout::Exact(_, _, t) => t.as_const().is_some(),
+            Layout::Exact(_, _, t) | Layout::Foreign(t) => t.as_const().is_some(),
             Layout::Array(n, l) => n.as_const().is_some() && self.closed_layout(*l),
             Layout::NullTerm(n, w) => constant(n) && self.closed_word(*w),
             Layout::Struct(_, args) => args.iter().all(|t| t.as_const().is_some()),
@@ -330,6 +330,14 @@ impl Cx<'_> {
                 && matches!(self.lookup(vars.file, name), Found::Missing) =>
             {
                 return self.zeros(ast, args, vars).map(Lowered::Layout);
+            }
+            name if self.names.get(name) == "foreign"
+                && args.len() == 1
+                && matches!(self.lookup(vars.file, name), Found::Missing) =>
+            {
+                let [Arg::Expr(e)] = args else { return None };
+                let n = self.eval_size(ast, *e, vars)?;
+                return Some(Lowered::Layout(self.table.layout(Layout::Foreign(n))));
             }
             known::CSTR => return self.cstr(ast, id, args, vars).map(Lowered::Layout),
             known::START => {

@@ -59,12 +59,16 @@ impl Join<'_, '_> {
         }
         // Raw memory of a size that the arguments tell.
         let shapes = &self.f.program.shapes;
-        let size =
-            under(shapes.raw_size(loc.lay.id)?, &loc.lay.env).filter(|t| t.scope() <= self.f.vars())?;
+        let bulk = |id: LayoutId| match types.layout(id) {
+            Layout::Foreign(n) => Some((n, true)),
+            _ => Some((shapes.raw_size(id)?, false)),
+        };
+        let (size, foreign) = bulk(loc.lay.id)?;
+        let size = under(size, &loc.lay.env).filter(|t| t.scope() <= self.f.vars())?;
         let sized = |t: &WordTy| {
             let WordTy::Opt(inner) = t else { return false };
             let WordTy::Ptr(mode, id) = types.word(*inner) else { return false };
-            *mode == loc.mode && shapes.raw_size(*id) == Some(&size)
+            *mode == loc.mode && bulk(*id) == Some((&size, foreign))
         };
         let i = types.words.iter().position(sized)?;
         Some((WordId(i as u32), Some((0..self.f.vars()).map(Term::var).collect())))

@@ -500,6 +500,7 @@ impl Frame<'_> {
             (Layout::Struct(a, _), Layout::Struct(b, _)) => a == b,
             (Layout::Bytes(_), _) if self.program.zeros(loc.lay.id) => true,
             (Layout::Cstr(None), Layout::Cstr(_)) => true,
+            (Layout::Foreign(_), Layout::Foreign(_)) => true,
             (a, b) => *id == loc.lay.id || matches!((a, b), (Layout::Bytes(_), Layout::Bytes(_))),
         };
         *mode == loc.mode && same

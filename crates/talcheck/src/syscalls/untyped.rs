@@ -15,8 +15,8 @@ pub(super) struct Group {
 pub(super) const UNTYPED: &[Group] = &[
     Group {
         title: "They change the address space",
-        why: "A mapping is an owned object of whole pages, which `mmap` gives and `munmap` takes. A file is mapped for \
-              good, as shared memory. `mremap` is planned. Changing the protection of memory, or mapping at a chosen address, is never typed: what was \
+        why: "A mapping is an owned object of whole pages, which `mmap` gives and `munmap` takes. Files are \
+              mapped as foreign memory. `mremap` is planned. Changing the protection of memory, or mapping at a chosen address, is never typed: what was \
               checked must stay as it is.",
         calls: &[
             (10, "mprotect"),

@@ -14,7 +14,7 @@
 //!        | "strings"                                             pointers to strings, then 0
 //!        | "action" "(" set ")"                                  how a signal is handled, with these flags
 //! word   = "int" | "int" "(" term ")" | pointer
-//! owned  = "own" ( "bytes" | "zero" ) "(" term ")"           memory that belongs to the word's holder alone
+//! owned  = "own" ( "bytes" | "zero" | "foreign" ) "(" term ")"   memory that belongs to the word's holder alone
 //! pointer = "&" "mut"? "[" term "]"                              at least so many raw bytes
 //! set    = NAME-or-number ("|" NAME-or-number)*                  a named set stands for its members
 //! result = "noreturn" | "->" "(" REG ":" answer ")" facts?
@@ -420,13 +420,16 @@ impl Parser<'_> {
     fn owned(&mut self, scope: &Scope) -> Result<WordId> {
         self.lex.expect("own")?;
         let zero = self.lex.eat("zero")?;
-        if !zero {
+        let foreign = !zero && self.lex.eat("foreign")?;
+        if !zero && !foreign {
             self.lex.expect("bytes")?;
         }
         let size = self.object_size(scope)?;
         let layout = if zero {
             let byte = self.intern_layout(Layout::Num(Width::B1, crate::shapes::ZERO));
             Layout::Array(size, byte)
+        } else if foreign {
+            Layout::Foreign(size)
         } else {
             Layout::Bytes(size)
         };

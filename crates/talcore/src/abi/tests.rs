@@ -93,7 +93,9 @@ fn variables_are_words_and_sizes_stay_in_range() {
                 let (ParamKind::Word(w) | ParamKind::Nullable(w)) = p.kind else { continue };
                 match types.word(w) {
                     WordTy::Ptr(mode, l) => {
-                        let Layout::Bytes(n) = types.layout(*l) else { panic!("{}", e.name) };
+                        let (Layout::Bytes(n) | Layout::Foreign(n)) = types.layout(*l) else {
+                            panic!("{}", e.name)
+                        };
                         assert!(facts.evidently_in(n, word), "{}", e.name);
                         assert!(mode.borrow() || *mode == Mode::Own && whole_pages(&facts, n), "{}", e.name);
                     }

@@ -334,15 +334,17 @@ impl Labels<'_, '_> {
     }
 
     /// 0: a string whose hidden length has a name; 1: forgotten memory; 2: memory of zeros; 3: raw memory with a string in
-    /// it; then the note's layouts; then those
+    /// it; 4: foreign memory; then the note's layouts; then those
     /// that opening a hidden length of the note's layouts makes; then the note's structs with bytes behind them; then its
     /// arrays as states have them.
     fn layout(&mut self) -> Option<u32> {
         let id: u32 = self.r.num()?;
-        let Some(id) = id.checked_sub(4) else {
+        let Some(id) = id.checked_sub(5) else {
             let shapes = &self.program.shapes;
             return Some(
-                [shapes.string(), shapes.bytes(), shapes.zeros(), shapes.text()].get(id as usize)?.0,
+                [shapes.string(), shapes.bytes(), shapes.zeros(), shapes.text(), shapes.foreign()]
+                    .get(id as usize)?
+                    .0,
             );
         };
         let (lo, hi) = self.function.types.layouts;

@@ -333,6 +333,9 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// label's layout.
     fn match_contents(&mut self, s: &mut Subst, label: &State, pattern: LocId, actual: LocId) -> Checked {
         let Some(want) = label.locs.get(pattern as usize) else { return Ok(()) };
+        if !want.cells.is_empty() {
+            self.not_foreign(want.lay.id, LABEL.shape)?;
+        }
         let mut matched = Vec::with_capacity(want.cells.len());
         for cell in &want.cells {
             let Some(off) = s.apply(&cell.off) else {

@@ -4,6 +4,7 @@
 //! for the *held* words and numbers, which stores have put there or loads have opened. When the memory is given away, the
 //! held words are packed: each must have the type of the cell that the wanted layout has at its place.
 
+mod foreign;
 mod hidden;
 mod kept;
 mod number;
@@ -112,7 +113,15 @@ impl<'a, G: Guide> Engine<'a, G> {
             return self.reject(Code::BorrowConflict, "one object is lent or kept, and given away at once");
         }
         self.unify(s, &Term::zero(), e, false, blame)?;
-        self.pack(s, want, l, &[], blame)?;
+        let have = self.loc(l)?.lay;
+        if self.foreign(have.id)
+            && mode == Mode::Shared
+            && matches!(self.program.types.layout(want.0), Layout::Bytes(_))
+        {
+            self.foreign_as(s, want, &have, blame)?;
+        } else {
+            self.pack(s, want, l, &[], blame)?;
+        }
         let program = self.program;
         let known = |t: &Term| s.apply(&under(t, want.1)?);
         let lay = match program.types.layout(want.0) {
@@ -194,6 +203,9 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Remembers a word or number in exclusive memory; false at the limit.
     pub fn hold(&mut self, l: LocId, off: &Term, width: Width, word: Word) -> bool {
+        if self.is_foreign(l) {
+            return false;
+        }
         match self.state.locs.get_mut(l as usize) {
             Some(loc) if loc.cells.len() < limits::HELD => {
                 loc.cells.push(Held { off: off.clone(), width, word });
@@ -232,6 +244,9 @@ impl<'a, G: Guide> Engine<'a, G> {
             lay = self.forget(l)?;
         }
         let leaf = self.leaf(l, &lay, off, width, true)?;
+        if self.foreign(lay.id) {
+            return Ok(());
+        }
         if matches!(leaf, Leaf::Raw) {
             self.forget_words(l, &lay, Some((off, &Term::from(i128::from(width.bytes())))))?;
             // The end of a string.
@@ -292,6 +307,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Forgets what an object holds: only its bytes are left, and the words that are held at known places.
     fn forget(&mut self, l: LocId) -> Checked<Lay> {
         let have = self.loc(l)?.lay;
+        self.not_foreign(have.id, Code::Content)?;
         let Some(size) = self.size_of(&have) else {
             return self.reject(Code::Content, "the object's size is not known");
         };

@@ -134,6 +134,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             return Err(self.fail(Code::Ghost, "the memory is not that of this function alone").reg(r.0));
         }
         let loc = self.loc(l)?;
+        self.not_foreign(loc.lay.id, Code::Ghost)?;
         let ours = loc.exclusive() || loc.mode == Mode::Frozen && loc.stretch.is_none();
         if !ours || loc.hole.is_some() {
             let why = match loc.stretch {

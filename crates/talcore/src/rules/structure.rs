@@ -41,7 +41,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Some(at) => Ok(Spot::Frame(at)),
                 None => self.reject(Code::ArgType, "the structure is not at a fixed place of the frame"),
             },
-            Word::Ptr(l, e) if self.loc(*l)?.mode.stable() => Ok(Spot::Object(*l, e.clone())),
+            Word::Ptr(l, e) if self.loc(*l)?.mode.stable() => {
+                self.not_foreign(self.loc(*l)?.lay.id, Code::ArgType)?;
+                Ok(Spot::Object(*l, e.clone()))
+            }
             Word::Ptr(..) => self.reject(
                 Code::ArgType,
                 "the structure lies in memory that others may write: it must be in the frame, owned or constant",

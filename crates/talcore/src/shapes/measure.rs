@@ -125,6 +125,9 @@ impl<'t> Measure<'t> {
                 let size = Some(Term::from(i128::from(w.bytes())));
                 Info { size, raw: any(bits, range), linear: false, hides: false, cells: 1 }
             }
+            Layout::Foreign(n) => {
+                Info { size: Some(n.clone()), raw: false, linear: false, hides: false, cells: 1 }
+            }
             Layout::Exact(w, ..) => {
                 if w.bits() > self.arch.word_bits() {
                     return Err("an integer cell wider than a word");
@@ -133,6 +136,7 @@ impl<'t> Measure<'t> {
                 Info { size, raw: false, linear: false, hides: false, cells: 1 }
             }
             Layout::Array(n, elem) => {
+                self.whole(*elem)?;
                 let elem = self.layout(*elem, depth + 1)?;
                 match elem.size.as_ref().and_then(|s| s.as_const()) {
                     Some(s) if s >= 1 => {
@@ -167,6 +171,7 @@ impl<'t> Measure<'t> {
             }
             Layout::Seq(parts) => self.sequence(parts, depth)?,
             Layout::Exists(e) => {
+                self.whole(e.body)?;
                 let body = self.layout(e.body, depth + 1)?;
                 // Whoever looks at the memory from outside must know where it ends.
                 match &body.size {
@@ -205,6 +210,7 @@ impl<'t> Measure<'t> {
     fn sequence(&mut self, parts: &[LayoutId], depth: usize) -> Result<Info, Bad> {
         let mut sum = Info { size: Some(Term::zero()), raw: true, linear: false, hides: false, cells: 0 };
         for part in parts {
+            self.whole(*part)?;
             let part = self.layout(*part, depth + 1)?;
             let (a, b) =
                 sum.size.as_ref().zip(part.size.as_ref()).ok_or("a hidden length inside a layout")?;
@@ -217,6 +223,14 @@ impl<'t> Measure<'t> {
             };
         }
         Ok(sum)
+    }
+
+    /// Memory that others change is no part of anything: see `rules::own::foreign`.
+    pub(super) fn whole(&self, part: LayoutId) -> Result<(), Bad> {
+        match self.types.layouts.get(part.index()) {
+            Some(Layout::Foreign(_)) => Err("foreign memory inside of other memory"),
+            _ => Ok(()),
+        }
     }
 
     /// Words in memory outlive every call: no borrows, and no variables for types.
@@ -293,7 +307,7 @@ impl<'t> Measure<'t> {
             Layout::Cstr(t) => t.as_ref().map_or(0, Term::scope),
             Layout::Cell(w) => self.word_scope(*w, depth + 1)?,
             Layout::Num(..) => 0,
-            Layout::Exact(_, _, t) => t.scope(),
+            Layout::Exact(_, _, t) | Layout::Foreign(t) => t.scope(),
             Layout::Array(n, l) => n.scope().max(self.layout_scope(*l, depth + 1)?),
             Layout::NullTerm(k, w) => k.as_ref().map_or(0, Term::scope).max(self.word_scope(*w, depth + 1)?),
             Layout::Struct(_, args) => args.iter().map(Term::scope).max().unwrap_or(0),

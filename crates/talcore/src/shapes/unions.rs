@@ -51,6 +51,7 @@ impl Measure<'_> {
         let mut width = None;
         let mut ranges: Vec<Interval> = Vec::new();
         for &variant in variants {
+            self.whole(variant)?;
             let info = self.layout(variant, depth + 1)?;
             if info.size.is_none() || all.as_ref().is_some_and(|a| a.size != info.size) {
                 return Err("the variants of a union have different sizes");

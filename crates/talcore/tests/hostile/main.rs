@@ -2,6 +2,7 @@
 //! annotations could try, straight at the engine.
 
 mod cursors;
+mod foreign;
 mod frame;
 mod hidden;
 mod kept;
@@ -300,7 +301,7 @@ fn arguments_of_structs_count_as_parts_of_labels() {
         s.extend([0, 0]);
         leb(&mut s, locations);
         for _ in 0..locations {
-            s.extend([0, many.0 as u8 + 4, 1, 8, 0]);
+            s.extend([0, many.0 as u8 + 5, 1, 8, 0]);
             s.extend((0..8).flat_map(|v| [v, 1]));
         }
         s.extend([0, 0]);

@@ -84,6 +84,11 @@ impl<'a, G: Guide> Engine<'a, G> {
             return Ok(());
         }
         let have = self.loc(l)?.lay;
+        if self.foreign(want.0) {
+            // Any memory may be forgotten so far.
+            return self.foreign_as(s, want, &have, blame);
+        }
+        self.not_foreign(have.id, blame.shape)?;
         self.packing += 1;
         // A cell must not hold the memory that it lies in.
         self.alive(l, false);

@@ -24,15 +24,20 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// second object then, all other pointers into the first.
     pub fn split_memory(&mut self, r: Reg) -> Checked {
         let (l, k) = self.owned(r)?;
+        let foreign = self.is_foreign(l);
         // A word that lies across the cut would be lost, and not be 0.
         let zeros = self.program.zeros(self.loc(l)?.lay.id) && self.held(l) == 0;
-        let lay = self.forget(l)?;
+        let lay = if foreign { self.loc(l)?.lay } else { self.forget(l)? };
         let size = self.size_of(&lay).unwrap_or_default();
         let left = self.term(size.sub(&k))?;
         self.require(&k, Code::Ghost, "the cut may lie before the object")?;
         self.require(&left, Code::Ghost, "the cut may lie behind the object")?;
         let shapes = &self.program.shapes;
-        let id = if zeros { shapes.zeros() } else { shapes.bytes() };
+        let id = match (foreign, zeros) {
+            (true, _) => shapes.foreign(),
+            (false, true) => shapes.zeros(),
+            (false, false) => shapes.bytes(),
+        };
         let bytes = |n: &Term| Lay { id, env: Some(Rc::from(vec![n.clone()])) };
         let (low, high) = (bytes(&k), bytes(&left));
         let from = self.addr(l)?;
@@ -76,7 +81,12 @@ impl<'a, G: Guide> Engine<'a, G> {
             )
         };
         let zeros = zeros(self, l)? && zeros(self, k)?;
-        let (first, second) = (self.forget(l)?, self.forget(k)?);
+        // What others change in one part they change in the whole.
+        let foreign = self.is_foreign(l) || self.is_foreign(k);
+        let (first, second) = match foreign {
+            true => (self.loc(l)?.lay, self.loc(k)?.lay),
+            false => (self.forget(l)?, self.forget(k)?),
+        };
         let n = self.size_of(&first).unwrap_or_default();
         let both = self.term(n.add(&self.size_of(&second).unwrap_or_default()))?;
         let (from, to) = (self.addr(l)?, self.addr(k)?);
@@ -93,7 +103,12 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         let shapes = &self.program.shapes;
         let id = if zeros { shapes.zeros() } else { shapes.bytes() };
-        self.becomes(l, Lay { id, env: Some(Rc::from(vec![both])) });
+        let lay = Lay { id, env: Some(Rc::from(vec![both.clone()])) };
+        let lay = if foreign { self.foreign_bytes(both) } else { lay };
+        if foreign && let Some(loc) = self.state.locs.get_mut(l as usize) {
+            loc.cells.clear();
+        }
+        self.becomes(l, lay);
         self.spend(self.state.parts() as u64)?;
         let moved = |e: &Term| e.add(&n).map_or(Word::Any, |e| Word::Ptr(l, e));
         for w in self.state.words_mut() {

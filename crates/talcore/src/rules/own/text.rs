@@ -72,7 +72,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub fn string_left(&mut self, l: LocId, e: &Term) -> Checked<Option<Term>> {
         self.unfold(l)?;
         let loc = self.loc(l)?;
-        if !loc.mode.stable() {
+        if !loc.mode.stable() || self.foreign(loc.lay.id) {
             return Ok(None);
         }
         if loc.exclusive() && e.as_const() == Some(0) && !self.program.zeros(loc.lay.id) {
