@@ -6,6 +6,7 @@ use crate::encode::image::Image;
 use crate::ir::{Item, Module};
 use talcore::Policy;
 use talcore::facts::Interval;
+use talcore::guide::Ghost;
 use talcore::program::Program;
 use talcore::state::{LocId, STATIC, State, Word};
 use talcore::term::{Term, Var};
@@ -123,6 +124,12 @@ impl<'a> Scene<'a> {
         Some((r, self.word(r)))
     }
 
+    /// Whether the function lends memory for a stretch.
+    fn lends(&self) -> bool {
+        let lend = |item: &Item| matches!(item, Item::Ghost(Ghost::Lend(..), _));
+        self.module.functions[self.function].body.iter().any(lend)
+    }
+
     /// Whether the function calls something.
     fn calls(&self) -> bool {
         self.module.functions[self.function].body.iter().any(|item| match item {
@@ -186,7 +193,14 @@ pub(super) fn helps(s: &Scene<'_>) -> Vec<String> {
         }
         _ => {}
     }
+    if s.reject.code == Code::NotPointer && s.lends() {
+        all.push(
+            "what was lent is a pointer until `restore`, or a label to which another way leads where it is not lent"
+                .to_string(),
+        );
+    }
     if s.reject.code == Code::ReadOnly
+        && s.reject.why != talcore::rules::LENT
         && let Some((object, ..)) = s.access()
     {
         all.extend(writable(s, object));
