@@ -214,6 +214,18 @@ impl<'a> Program<'a> {
             };
             return Some(Lay { id, env: Some(of.into_iter().chain([n]).collect()) });
         }
+        if let Layout::Seq(parts) = self.types.layout(lay.id)
+            && let Some(id) = self.shapes.tail(lay.id).filter(|id| *id != lay.id)
+            && let [array, rest] = parts[..]
+            && let Layout::Bytes(rest) = self.types.layout(rest)
+        {
+            let array = self.canonical(&Lay { id: array, env: lay.env.clone() })?;
+            let rest = under(rest, &lay.env)?;
+            return Some(Lay {
+                id,
+                env: Some(array.env.iter().flat_map(|e| e.iter()).cloned().chain([rest]).collect()),
+            });
+        }
         Some(lay.clone())
     }
 

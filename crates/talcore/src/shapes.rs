@@ -16,7 +16,7 @@ use crate::facts::Interval;
 use crate::term::Term;
 use crate::types::{Layout, LayoutId, Mode, StructId, Types, WordId, WordTy};
 use crate::x86::insn::Width;
-use added::{Views, arrays, block, borrowed, generic, longer};
+use added::{Views, arrays, block, borrowed, generic, longer, tails};
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -43,6 +43,7 @@ pub struct Shapes {
     block: Option<LayoutId>,
     longer: Vec<Option<LayoutId>>,
     arrays: Vec<Option<LayoutId>>,
+    tails: Vec<Option<LayoutId>>,
     coded: Vec<bool>,
     unions: Vec<Option<UnionShape>>,
     of: [Option<WordId>; 2],
@@ -95,6 +96,7 @@ impl Shapes {
         let borrowed = borrowed(types, &scopes);
         let longer = longer(types);
         let arrays = arrays(types);
+        let tails = tails(types, &arrays);
         opened.resize(types.layouts.len(), None);
         for (slot, layout) in opened.iter_mut().zip(&types.layouts) {
             if *layout == Layout::Cstr(None) {
@@ -129,6 +131,7 @@ impl Shapes {
             block: Some(block),
             longer,
             arrays,
+            tails,
             coded,
             unions: core::mem::take(&mut m.unions),
             of,
@@ -237,6 +240,12 @@ impl Shapes {
     /// the type whose code is `v0`.
     pub fn array(&self, id: LayoutId) -> Option<LayoutId> {
         self.arrays.get(id.index()).copied().flatten()
+    }
+
+    /// For an array of that form, and for sequences of an array and raw bytes: the array, and bytes behind it of the size
+    /// that the next variable says.
+    pub fn tail(&self, id: LayoutId) -> Option<LayoutId> {
+        self.tails.get(id.index()).copied().flatten()
     }
 
     /// `bytes(v0)`: memory whose contents have been forgotten.

@@ -383,6 +383,9 @@ impl Writer<'_> {
         if let Some(l) = (lo..hi).find(|l| self.program.shapes.array(LayoutId(*l)) == Some(id)) {
             return Some(5 + 3 * (hi - lo) + (l - lo));
         }
+        if let Some(l) = (lo..hi).find(|l| self.program.shapes.tail(LayoutId(*l)) == Some(id)) {
+            return Some(4 + 4 * (hi - lo) + (l - lo));
+        }
         let hidden = (lo..hi).find(|l| self.program.shapes.opened(LayoutId(*l)) == Some(id))?;
         Some(5 + (hi - lo) + (hidden - lo))
     }

@@ -19,13 +19,15 @@ pub(super) enum Cell {
     Exact(Width, bool, Term),
     /// Part of a union of which the variant is not known.
     Unknown,
+    /// A part of it hides sizes.
+    Hidden,
 }
 
 impl Cell {
     /// The width of a number.
     pub(super) fn width(&self) -> Option<Width> {
         match self {
-            Cell::Word(..) | Cell::Unknown => None,
+            Cell::Word(..) | Cell::Unknown | Cell::Hidden => None,
             Cell::Num(w, _) | Cell::Exact(w, ..) => Some(*w),
         }
     }
@@ -83,6 +85,7 @@ impl Frame<'_> {
                     }
                 }
                 Layout::Seq(fields) => fields,
+                Layout::Exists(_) => return Some(Cell::Hidden),
                 _ => return None,
             };
             let mut found = None;
@@ -123,6 +126,7 @@ impl Frame<'_> {
     pub(super) fn conforms(&self, s: &State, held: &Held, loc: &Loc, lay: &Lay) -> bool {
         match self.cell_at(s, loc, lay, &held.off, held.width) {
             Some(Cell::Word(ty, env)) => self.fits(s, &held.word, ty, &env, 0),
+            Some(Cell::Hidden) => true,
             Some(number) => self.number_fits(s, &held.word, &number),
             None => false,
         }
@@ -142,7 +146,7 @@ impl Frame<'_> {
             Cell::Exact(_, _, is) => {
                 t == is || t.as_const().map(low).is_some_and(|c| is.as_const().map(low) == Some(c))
             }
-            Cell::Word(..) | Cell::Unknown => false,
+            Cell::Word(..) | Cell::Unknown | Cell::Hidden => false,
         }
     }
 
@@ -202,7 +206,7 @@ impl Frame<'_> {
         match cell {
             Cell::Word(ty, _) => matches!(self.program.types.word(*ty), WordTy::Int(_) | WordTy::Range(_)),
             Cell::Num(..) | Cell::Exact(..) => true,
-            Cell::Unknown => false,
+            Cell::Unknown | Cell::Hidden => false,
         }
     }
 }

@@ -97,6 +97,13 @@ pub(super) struct Label {
     pin: Option<Rc<Pin>>,
 }
 
+/// The registers that point to cells of cursors: steps without machine code find the cursor by them, even if no
+/// instruction reads them.
+fn cursors(s: &State) -> RegSet {
+    let cursor = |w: &Word| matches!(w, Word::Ptr(l, _) if s.locs.get(*l as usize).is_some_and(|l| l.live && l.hole.is_some()));
+    s.regs.iter().enumerate().filter(|(_, w)| cursor(w)).fold(0, |set, (r, _)| set | 1 << r)
+}
+
 /// Why a label has no state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Clash {
@@ -116,7 +123,7 @@ impl Label {
     ) -> Result<Label, Clash> {
         let constants = concrete(f, s);
         let mut kept = constants.clone();
-        let live = live | pin.as_ref().map_or(0, |p| p.live());
+        let live = live | pin.as_ref().map_or(0, |p| p.live()) | cursors(s);
         for r in 0..16 {
             if live >> r & 1 == 0 {
                 kept.regs[r] = Word::Any;

@@ -119,7 +119,7 @@ impl Join<'_, '_> {
             (false, true) => (p, self.f.plain(&a)),
             _ => (p, a),
         };
-        let (p, a) = (&p, &a);
+        let (p, a) = (&self.shut(Some(&label.state), &p), &self.shut(None, &a));
         let (p, a) = &self.folded(label, p, a);
         let placed: Vec<(Term, Term)> = p
             .cells
@@ -201,6 +201,25 @@ impl Join<'_, '_> {
             cells.push(Held { off, width: cell.width, word });
         }
         Some(Loc { lay, cells, addr: None, ..p.clone() })
+    }
+
+    /// Memory of the label's state or (`None`) of the edge's, in which all parts that hide sizes are packed: a label has
+    /// no use for some words of them.
+    fn shut(&mut self, state: Option<&State>, loc: &Loc) -> Loc {
+        let mut out = loc.clone();
+        if !self.f.program.shapes.hides(loc.lay.id) {
+            return out;
+        }
+        out.cells.clear();
+        for c in &loc.cells {
+            if self.f.cell_at(state.unwrap_or(&self.s), loc, &loc.lay, &c.off, c.width) == Some(Cell::Hidden) {
+                self.changed |= state.is_some();
+                self.fold_word(state, &c.word);
+            } else {
+                out.cells.push(c.clone());
+            }
+        }
+        out
     }
 
     /// Memory of the label's state or (`None`) of the edge's, in which elements at unknown indices are packed, but for
@@ -407,7 +426,7 @@ impl Join<'_, '_> {
         let (ty, env) = match self.f.find(s, (loc, false), &loc.lay, off, width)? {
             Cell::Word(ty, env) => (ty, env),
             Cell::Exact(_, _, t) => return Some(Word::Int(t)),
-            Cell::Num(..) | Cell::Unknown => return None,
+            Cell::Num(..) | Cell::Unknown | Cell::Hidden => return None,
         };
         match self.f.program.types.word(ty) {
             WordTy::Int(t) => Some(Word::Int(under(t, &env)?)),
@@ -501,6 +520,8 @@ impl Frame<'_> {
             (Layout::Bytes(_), _) if self.program.zeros(loc.lay.id) => true,
             (Layout::Cstr(None), Layout::Cstr(_)) => true,
             (Layout::Foreign(_), Layout::Foreign(_)) => true,
+            (Layout::Array(..), _) if self.program.shapes.array(*id) == Some(loc.lay.id) => true,
+            (Layout::Seq(_), _) if self.program.shapes.tail(*id) == Some(loc.lay.id) => true,
             (a, b) => *id == loc.lay.id || matches!((a, b), (Layout::Bytes(_), Layout::Bytes(_))),
         };
         *mode == loc.mode && same
@@ -586,7 +607,7 @@ impl Frame<'_> {
                     && (self.instance(ty, &loc) || self.filled(s, &loc, ty))
                     && loc.cells.iter().all(|c| match self.cell_at(s, &loc, &loc.lay, &c.off, c.width) {
                         _ if shapes.raw_size(loc.lay.id).is_some() => true,
-                        None | Some(Cell::Exact(..)) => true,
+                        None | Some(Cell::Exact(..) | Cell::Hidden) => true,
                         Some(Cell::Word(t, env)) => {
                             self.fits(s, &c.word, t, &env, depth + 1)
                                 || matches!(types.word(t), WordTy::Int(_))

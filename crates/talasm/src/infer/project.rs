@@ -1,5 +1,6 @@
 //! Takes a state over to a label: names for what is live of it.
 
+use super::cells::Cell;
 use super::label::Frame;
 use super::terms::{known_range, replace};
 use std::collections::{BTreeSet, HashMap};
@@ -220,6 +221,9 @@ impl<'a, 'p> Projection<'a, 'p> {
     fn held(&mut self, l: LocId, k: LocId, locs: &mut Vec<Loc>) {
         let Some(loc) = self.from.locs.get(l as usize) else { return };
         for cell in &loc.cells {
+            if self.f.cell_at(self.from, loc, &loc.lay, &cell.off, cell.width) == Some(Cell::Hidden) {
+                continue;
+            }
             // A label cannot say where an element is whose index has no name.
             let number = self.f.narrow(cell.width) && cell.off.as_const().is_none();
             let off = match self.place(&cell.off).filter(|_| number || in_words(self.from, &cell.word)) {

@@ -336,7 +336,7 @@ impl Labels<'_, '_> {
     /// 0: a string whose hidden length has a name; 1: forgotten memory; 2: memory of zeros; 3: raw memory with a string in
     /// it; 4: foreign memory; then the note's layouts; then those
     /// that opening a hidden length of the note's layouts makes; then the note's structs with bytes behind them; then its
-    /// arrays as states have them.
+    /// arrays as states have them; then those with bytes behind them.
     fn layout(&mut self) -> Option<u32> {
         let id: u32 = self.r.num()?;
         let Some(id) = id.checked_sub(5) else {
@@ -357,8 +357,12 @@ impl Labels<'_, '_> {
             if let Some(shorter) = in_base((lo, hi), behind) {
                 return self.program.shapes.longer(LayoutId(shorter)).map(|l| l.0);
             }
+            let behind = behind.checked_sub(hi - lo)?;
+            if let Some(array) = in_base((lo, hi), behind) {
+                return self.program.shapes.array(LayoutId(array)).map(|l| l.0);
+            }
             let array = in_base((lo, hi), behind.checked_sub(hi - lo)?)?;
-            self.program.shapes.array(LayoutId(array)).map(|l| l.0)
+            self.program.shapes.tail(LayoutId(array)).map(|l| l.0)
         })
     }
 

@@ -83,7 +83,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         Ok(())
     }
 
-    /// A whole struct is moved to the start of raw memory, if that is what is copied: both belong to this function. What
+    /// A whole struct or array, with the bytes behind it, is moved to the start of raw memory, if that is what is copied: both belong to this function. What
     /// it owns moves with it, so that the source has only bytes left. Answers whether it was.
     fn move_object(&mut self, si: &Word, di: &Word, size: &Term) -> Checked<bool> {
         let (Word::Ptr(l, e), Word::Ptr(k, f)) = (si, di) else { return Ok(false) };
@@ -96,7 +96,9 @@ impl<'a, G: Guide> Engine<'a, G> {
         if from.mode != Mode::Own || to.mode != Mode::Own || raw(self, &from.lay) || !raw(self, &to.lay) {
             return Ok(false);
         }
-        let (Some(longer), Some(env)) = (self.program.shapes.longer(from.lay.id), &from.lay.env) else {
+        let shapes = &self.program.shapes;
+        let longer = shapes.longer(from.lay.id).or_else(|| shapes.tail(from.lay.id));
+        let (Some(longer), Some(env)) = (longer, &from.lay.env) else {
             return Ok(false);
         };
         let (Some(have), Some(room)) = (self.size_of(&from.lay), self.size_of(&to.lay)) else {
@@ -111,7 +113,12 @@ impl<'a, G: Guide> Engine<'a, G> {
         let lay = if start(&left) {
             from.lay.clone()
         } else {
-            Lay { id: longer, env: Some(env.iter().cloned().chain([left]).collect()) }
+            // Behind an array there may be bytes already.
+            let (args, behind) = match env.split_last() {
+                Some((bytes, args)) if longer == from.lay.id => (args, self.term(bytes.add(&left))?),
+                _ => (&env[..], left),
+            };
+            Lay { id: longer, env: Some(args.iter().cloned().chain([behind]).collect()) }
         };
         if let Some(loc) = self.state.locs.get_mut(*k as usize) {
             (loc.lay, loc.cells) = (lay, from.cells);

@@ -144,6 +144,47 @@ pub(super) fn arrays(types: &mut Types) -> Vec<Option<LayoutId>> {
     found
 }
 
+/// Appends for each array that states have the one with bytes behind it. Answers it for the array, for those that states
+/// have in this form, for sequences of an array and bytes, and for itself: see [`Shapes::tail`].
+pub(super) fn tails(types: &mut Types, arrays: &[Option<LayoutId>]) -> Vec<Option<LayoutId>> {
+    let mut known: BTreeMap<LayoutId, LayoutId> = BTreeMap::new();
+    let mut found = Vec::new();
+    for i in 0..types.layouts.len() {
+        let array = |id: LayoutId| arrays.get(id.index()).copied().flatten();
+        let wanted = match &types.layouts[i] {
+            Layout::Array(..) => array(LayoutId(i as u32)),
+            Layout::Seq(parts) => match parts[..] {
+                [first, rest] if matches!(types.layouts.get(rest.index()), Some(Layout::Bytes(_))) => {
+                    array(first)
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        found.push(wanted.map(|array| {
+            *known.entry(array).or_insert_with(|| {
+                let length = match types.layout(array) {
+                    Layout::Array(n, _) => n.scope(),
+                    _ => 0,
+                };
+                types.layouts.push(Layout::Bytes(Term::var(length)));
+                let rest = LayoutId(types.layouts.len() as u32 - 1);
+                types.layouts.push(Layout::Seq([array, rest].into()));
+                LayoutId(types.layouts.len() as u32 - 1)
+            })
+        }));
+    }
+    found.resize(types.layouts.len(), None);
+    for (array, tail) in known {
+        for id in [array, tail] {
+            if let Some(slot) = found.get_mut(id.index()) {
+                *slot = Some(tail);
+            }
+        }
+    }
+    found
+}
+
 /// One past the largest variable of a word type; `None`: who knows.
 fn scope_of(types: &Types, word: &WordTy, depth: usize) -> Option<u32> {
     match word {

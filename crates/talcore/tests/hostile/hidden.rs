@@ -239,3 +239,37 @@ fn two_elements_may_be_one() {
         if safe { accepted(verdict) } else { rejected(verdict, Code::Straddle) }
     }
 }
+
+/// `fn f(rdi: own [4]own bytes(8), rsi: own bytes(64)) -> (rax, rdx: what is claimed)` that copies `words` words.
+fn moved(words: u64, left: bool, right: bool) -> Verdict {
+    let mut lab = Lab::default();
+    let block = lab.bytes(Mode::Own, Term::from(8));
+    let cell = lab.layout(Layout::Cell(block));
+    let blocks = lab.layout(Layout::Array(Term::from(4), cell));
+    let own = pointer(&mut lab, Mode::Own, blocks);
+    let raw = lab.bytes(Mode::Own, Term::from(64));
+    let rest = lab.layout(Layout::Bytes(Term::from(32)));
+    let both = lab.layout(Layout::Seq([blocks, rest].into()));
+    let longer = pointer(&mut lab, Mode::Own, both);
+    let bytes = lab.bytes(Mode::Own, Term::from(32));
+    let body = code(|a| {
+        a.mov(rax, rsi)?;
+        a.mov(rdx, rdi)?;
+        a.xchg(rsi, rdi)?;
+        a.mov(ecx, words as i32)?;
+        a.rep().movsq()?;
+        a.ret()
+    });
+    let results = vec![(0, if right { longer } else { raw }), (2, if left { own } else { bytes })];
+    lab.check(Sig { params: vec![(6, raw), (7, own)], results, preserved: 1 << 3, ..Sig::default() }, &body)
+}
+
+/// What an array owns moves with it, or stays: it is never in two places, and never half.
+#[test]
+fn an_array_is_moved_once() {
+    accepted(moved(4, false, true));
+    accepted(moved(3, true, false));
+    rejected(moved(4, true, true), Code::ResultType);
+    rejected(moved(3, true, true), Code::ResultType);
+    rejected(moved(3, false, true), Code::ResultType);
+}
