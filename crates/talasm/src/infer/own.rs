@@ -212,7 +212,8 @@ impl Join<'_, '_> {
         }
         out.cells.clear();
         for c in &loc.cells {
-            if self.f.cell_at(state.unwrap_or(&self.s), loc, &loc.lay, &c.off, c.width) == Some(Cell::Hidden) {
+            if self.f.cell_at(state.unwrap_or(&self.s), loc, &loc.lay, &c.off, c.width) == Some(Cell::Hidden)
+            {
                 self.changed |= state.is_some();
                 self.fold_word(state, &c.word);
             } else {

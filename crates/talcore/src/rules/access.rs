@@ -106,8 +106,14 @@ impl<'a, G: Guide> Engine<'a, G> {
     fn load_closed(&mut self, (l, off): Spot<'_>, lay: &Lay, width: Width, free: bool) -> Checked<Word> {
         match self.leaf(l, lay, off, width, false)? {
             Leaf::Cell(word, env) if free && !self.program.types.linear(word) => self.load_word(word, &env),
-            Leaf::Num(_, range) if range.lo >= 0 => Ok(Word::Int(self.fresh(range))),
-            _ => Ok(self.raw_value(width)),
+            Leaf::Num(_, range) if free && range.lo >= 0 => Ok(Word::Int(self.fresh(range))),
+            Leaf::Raw | Leaf::Cell(..) | Leaf::Num(..) | Leaf::Exact(..) | Leaf::Tag(_) => {
+                Ok(self.raw_value(width))
+            }
+            // Nothing says where these end.
+            Leaf::Cstr { .. } | Leaf::NullTerm { .. } => {
+                self.reject(Code::Content, "a string whose length is hidden here")
+            }
         }
     }
 

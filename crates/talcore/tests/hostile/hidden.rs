@@ -273,3 +273,52 @@ fn an_array_is_moved_once() {
     rejected(moved(3, true, true), Code::ResultType);
     rejected(moved(3, false, true), Code::ResultType);
 }
+
+/// A part of no size that nothing can be, right before one whose words are matched.
+#[test]
+fn a_part_of_no_size_is_proved_too() {
+    for (least, safe) in [(0, true), (1, false)] {
+        let mut lab = Lab::default();
+        let line = line(&mut lab);
+        let none = lab.layout(Layout::Bytes(Term::zero()));
+        let facts = vec![Term::var(0).offset(-least).unwrap(), Term::var(0).neg().unwrap()];
+        let nothing = hidden(&mut lab, 0, 1, facts, none);
+        let both = lab.layout(Layout::Seq([nothing, line].into()));
+        let own = pointer(&mut lab, Mode::Own, both);
+        let raw = lab.bytes(Mode::Own, Term::from(16));
+        let text = lab.bytes(Mode::Shared, Term::from(8));
+        let body = code(|a| {
+            a.mov(qword_ptr(rdi), rsi)?;
+            a.mov(qword_ptr(rdi + 8), 8)?;
+            a.mov(rax, rdi)?;
+            a.ret()
+        });
+        lab.witnesses = vec![Term::zero(); 4];
+        let sig = Sig { params: vec![(6, text), (7, raw)], results: vec![(0, own)], ..Sig::default() };
+        let verdict = lab.check(Sig { preserved: 1 << 3, ..sig }, &body);
+        if safe { accepted(verdict) } else { rejected(verdict, Code::ResultFact) }
+    }
+}
+
+/// A string in each element, of a length that is hidden: nothing says where it ends, and nothing may be read behind it.
+#[test]
+fn strings_in_elements_are_not_read() {
+    for mode in [Mode::Uniq, Mode::Own, Mode::Frozen, Mode::Read] {
+        let mut lab = Lab::default();
+        let string = lab.layout(Layout::Cstr(Some(Term::var(0))));
+        let rest = Term::from(63).sub(&Term::var(0)).unwrap();
+        let rest = lab.layout(Layout::Bytes(rest.clone()));
+        let both = lab.layout(Layout::Seq([string, rest].into()));
+        let facts = vec![Term::from(63).sub(&Term::var(0)).unwrap()];
+        let buffer = hidden(&mut lab, 0, 1, facts, both);
+        let buffers = lab.layout(Layout::Array(Term::from(4), buffer));
+        let param = pointer(&mut lab, mode, buffers);
+        let any = lab.any();
+        let body = code(|a| {
+            a.movzx(eax, byte_ptr(rdi + rsi))?;
+            a.ret()
+        });
+        let sig = Sig { params: vec![(6, any), (7, param)], preserved: 1 << 3, ..Sig::default() };
+        assert!(lab.check(sig, &body).is_err(), "{mode:?}");
+    }
+}

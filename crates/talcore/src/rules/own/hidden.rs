@@ -18,7 +18,7 @@ use crate::engine::{Checked, Engine, under};
 use crate::guide::Guide;
 use crate::limits;
 use crate::matching::{Blame, Subst};
-use crate::state::{Env, Held, Lay, LocId, STATIC, Word};
+use crate::state::{Env, Held, Lay, Loc, LocId, STATIC, Word};
 use crate::term::Term;
 use crate::types::{Exists, Layout, LayoutId, WordId, WordTy};
 use crate::x86::insn::Width;
@@ -149,7 +149,9 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Gives names to what exclusive memory as a whole hides.
     pub fn unfold(&mut self, l: LocId) -> Checked {
         let program = self.program;
-        let found = self.state.locs.get(l as usize).filter(|loc| l < STATIC && loc.exclusive());
+        // Memory that may not be there has nothing to say.
+        let here = |loc: &&Loc| l < STATIC && loc.live && loc.guard.is_none() && loc.exclusive();
+        let found = self.state.locs.get(l as usize).filter(here);
         let Some(lay) = found.map(|loc| &loc.lay) else { return Ok(()) };
         if matches!(program.types.layout(lay.id), Layout::Exists(_)) {
             let lay = lay.clone();
@@ -329,17 +331,17 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub(super) fn pack_hidden(
         &mut self,
         s: &mut Subst,
-        want: (&'a Exists<LayoutId>, &Env),
+        (id, e, env): (LayoutId, &'a Exists<LayoutId>, &Env),
         start: &Term,
         l: LocId,
         is: &mut Contents<'_>,
     ) -> Checked {
-        let (e, blame) = (want.0, is.blame);
+        let blame = is.blame;
         let Some(size) = self.program.shapes.size(e.body).and_then(Term::as_const) else {
             return self.reject(blame.shape, "a word was stored where sizes are hidden");
         };
         let retagged = is.retagged.len();
-        self.hiding(s, e, want.1, blame, |g, s, inside| {
+        self.hiding(s, e, env, blame, |g, s, inside| {
             // Numbers first: they say what is hidden, while memory may be larger than what is asked for.
             for numbers in [true, false] {
                 let mut i = 0;
@@ -369,7 +371,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             Ok(())
         })?;
-        is.closed.push(start.clone());
+        is.closed.push((start.clone(), id));
         Ok(())
     }
 
@@ -385,33 +387,33 @@ impl<'a, G: Guide> Engine<'a, G> {
     ) -> Checked<bool> {
         let program = self.program;
         let Layout::Exists(e) = program.types.layout(want.0) else { return Ok(false) };
+        let Layout::Struct(strukt, args) = program.types.layout(e.body) else { return Ok(false) };
+        let Some(id) = program.shapes.generic(*strukt) else { return Ok(false) };
         self.unfold(l)?;
         let have = self.loc(l)?.lay;
         let raw = program.shapes.raw_size(have.id).is_some() || program.zeros(have.id);
         if at.as_const() != Some(0) || !raw && program.head(have.id) != program.head(e.body) {
             return Ok(false);
         }
-        let mut lay = have;
+        let mut found = Vec::with_capacity(args.len());
         self.hiding(s, e, want.1, blame, |g, s, inside| {
             g.pack(s, (e.body, inside), l, &[], blame)?;
-            for i in 0..s.terms.len() {
-                if s.terms.get(i).is_some_and(Option::is_none) {
-                    g.ask_witness(s, i, blame)?;
+            for arg in args.iter() {
+                let arg = g.term(under(arg, inside))?;
+                for &(v, _) in arg.summands().iter() {
+                    let open = v.checked_sub(s.rigid).map(|i| i as usize);
+                    if let Some(i) = open.filter(|i| matches!(s.terms.get(*i), Some(None))) {
+                        g.ask_witness(s, i, blame)?;
+                    }
                 }
+                found.push(g.term(s.apply(&arg))?);
             }
-            let scope = program.shapes.scope(e.body).unwrap_or(0);
-            g.spend(u64::from(scope))?;
-            let known = |v: u32| s.apply(&under(&Term::var(v), inside)?);
-            let env = (0..scope).map(known).collect::<Option<Vec<_>>>();
-            let env = g.term(env)?;
-            lay = g.canonical(&Lay { id: e.body, env: Some(Rc::from(env)) })?;
             Ok(())
         })?;
-        self.becomes(l, lay);
+        self.becomes(l, Lay { id, env: Some(Rc::from(found)) });
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
             loc.cells.clear();
         }
-        self.unfold(l)?;
         Ok(true)
     }
 }

@@ -28,8 +28,8 @@ pub(super) struct Contents<'t> {
     pub(super) have: Lay,
     /// Where words and numbers have been matched that replace what the layout says.
     pub(super) known: Vec<(Term, Width)>,
-    /// Where existential parts begin that have been matched.
-    pub(super) closed: Vec<Term>,
+    /// Where existential parts begin that have been matched, and which. (One of no size may begin there too.)
+    pub(super) closed: Vec<(Term, LayoutId)>,
     /// Elsewhere it is 0.
     pub(super) zero: bool,
     /// What a mismatch is called.
@@ -56,7 +56,7 @@ pub(super) enum Wanted<'a> {
     /// One number that is the term, of this width, with a sign or without.
     Exact(Width, bool, Term),
     /// An existential part, which begins there.
-    Hidden(&'a Exists<LayoutId>, Env, Term),
+    Hidden(LayoutId, &'a Exists<LayoutId>, Env, Term),
 }
 
 impl<'a, G: Guide> Engine<'a, G> {
@@ -124,7 +124,9 @@ impl<'a, G: Guide> Engine<'a, G> {
                 continue;
             }
             match self.wanted(s, want, &Term::zero(), &place, &mut is)? {
-                Wanted::Hidden(e, env, start) => self.pack_hidden(s, (e, &env), &start, l, &mut is)?,
+                Wanted::Hidden(id, e, env, start) => {
+                    self.pack_hidden(s, (id, e, &env), &start, l, &mut is)?
+                }
                 wanted => {
                     if self.match_held(s, wanted, &cell.word, blame)? {
                         is.known.push(place);
@@ -302,7 +304,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Layout::Exact(w, signed, t) if off.as_const() == Some(0) && w == width => {
                     return Ok(Wanted::Exact(*w, *signed, self.term(under(t, &env))?));
                 }
-                Layout::Exists(e) => return Ok(Wanted::Hidden(e, env, self.term(at.sub(&off))?)),
+                Layout::Exists(e) => return Ok(Wanted::Hidden(id, e, env, self.term(at.sub(&off))?)),
                 Layout::Array(_, elem) => {
                     let size = program.shapes.size(*elem).and_then(Term::as_const).filter(|c| *c > 0);
                     let Some(size) = size else {
@@ -451,7 +453,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 return self.fields(s, (fields, &env), at, depth, is);
             }
             Layout::Seq(fields) => fields,
-            Layout::Exists(_) if is.closed.contains(at) => return Ok(()),
+            Layout::Exists(_) if is.closed.iter().any(|c| c.0 == *at && c.1 == want.0) => return Ok(()),
             Layout::Exists(e) => {
                 if !is.zero
                     && let Some(same) = self.same_part(is.l, want.0, at, &is.have)?
