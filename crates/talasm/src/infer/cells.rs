@@ -170,16 +170,10 @@ impl Frame<'_> {
         self.program.types.strukt(id).body.parts().get(u.variant(range)?).copied()
     }
 
-    /// Whether the tag of a union lies at an offset.
+    /// Whether the tag of a union may lie at an offset: a number in memory that has unions in it.
     pub(super) fn tag_at(&self, s: &State, loc: &Loc, off: &Term, width: Width) -> bool {
-        let unions = self.program.types.layouts.iter().filter_map(|l| match l {
-            Layout::Struct(id, _) => self.program.shapes.union(*id),
-            _ => None,
-        });
-        // Where no union is, there is none of its tags; what is known of tags is known of one.
         loc.tags.iter().any(|t| t.off == *off)
             || self.unions_in(&loc.lay)
-                && unions.clone().next().is_some()
                 && self.cell_at(s, loc, &loc.lay, off, width).is_some_and(|cell| self.numeric(&cell))
     }
 

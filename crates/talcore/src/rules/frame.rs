@@ -8,6 +8,7 @@
 
 use super::call::Lent;
 use super::own::Cell;
+use super::unions::WHICH;
 use crate::engine::{Checked, Engine, under};
 use crate::facts::Interval;
 use crate::guide::Guide;
@@ -15,7 +16,7 @@ use crate::limits;
 use crate::matching::{Blame, Subst};
 use crate::state::{Env, Word};
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, Mode, WordTy};
+use crate::types::{Layout, LayoutId, Mode, StructId, WordTy};
 use crate::verdict::Code;
 use alloc::vec::Vec;
 
@@ -122,7 +123,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                 let env = self.compose(args, env)?;
                 match program.types.strukt(*strukt).fields() {
                     Some(fields) => self.fields_match(s, mode, (fields, &env), at, depth, blame),
-                    None => self.reject(blame.shape, "a union in the frame cannot be lent"),
+                    None => {
+                        let variant = self.frame_variant(*strukt, mode, at, blame)?;
+                        self.cells_match(s, mode, (variant, &env), at, depth + 1, blame)
+                    }
                 }
             }
             Layout::Seq(fields) => self.fields_match(s, mode, (fields, env), at, depth, blame),
@@ -156,6 +160,23 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Ok(size)
             }
             _ => self.reject(blame.shape, "frame memory cannot be lent as this"),
+        }
+    }
+
+    /// The variant of a union that the frame holds from `at` on: that of the number which lies where the tag is. Whoever
+    /// writes it could make another one of it, and what the frame holds then would not be known.
+    fn frame_variant(&mut self, id: StructId, mode: Mode, at: i64, blame: Blame) -> Checked<LayoutId> {
+        let program = self.program;
+        let (Some(u), false) = (program.shapes.union(id), mode.writable()) else {
+            return self.reject(blame.shape, "a union in the frame is lent for reading only");
+        };
+        let tag = Term::from(i128::from(at).saturating_add(u.off));
+        let word = self.load_frame(&tag, u.width)?;
+        let value = self.narrow(u.width, false, &word)?;
+        let found = u.variant(self.state.facts.range(&value));
+        match found.and_then(|i| program.types.strukt(id).body.parts().get(i)) {
+            Some(variant) => Ok(*variant),
+            None => Err(self.fail(Code::Variant, WHICH).of_union(id)),
         }
     }
 

@@ -221,4 +221,4 @@ impl<'a, G: Guide> Engine<'a, G> {
 }
 
 /// Why an access needs more than it has.
-const WHICH: &str = "it is not known which variant of the union is there: test the tag first";
+pub(super) const WHICH: &str = "it is not known which variant of the union is there: test the tag first";
