@@ -21,6 +21,7 @@ use crate::matching::{Blame, Subst};
 use crate::state::{Env, Held, Lay, Loc, LocId, STATIC, Word};
 use crate::term::Term;
 use crate::types::{Exists, Layout, LayoutId, WordId, WordTy};
+use crate::verdict::Code;
 use crate::x86::insn::Width;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -195,12 +196,18 @@ impl<'a, G: Guide> Engine<'a, G> {
         if held + cells.len() > limits::HELD {
             return Ok(Around::Closed);
         }
-        for (at, width) in &places {
-            for i in 0..held {
-                let Some(other) = self.held_word(l, i) else { break };
-                if !self.apart(at, &Term::from(i128::from(width.bytes())), &other)? {
-                    return Ok(Around::Closed);
-                }
+        let mut i = 0;
+        while let Some(other) = self.held_word(l, i) {
+            let mut apart = true;
+            for (at, width) in &places {
+                apart = apart && self.apart(at, &Term::from(i128::from(width.bytes())), &other)?;
+            }
+            if apart {
+                i += 1;
+            } else if !self.shut(l, &lay, e, &other.off)? {
+                return Ok(Around::Closed);
+            } else {
+                i = 0;
             }
         }
         for ((_, cell), (at, width)) in cells.into_iter().zip(places) {
@@ -214,6 +221,70 @@ impl<'a, G: Guide> Engine<'a, G> {
             self.hold(l, &at, width, word);
         }
         Ok(Around::Open)
+    }
+
+    /// Packs another part of the type `e`, all of whose words are held, because it may be the one that is opened: what was
+    /// loaded from it stays true, but says nothing of what is loaded from now on. Answers whether that could be done.
+    fn shut(&mut self, l: LocId, lay: &Lay, e: &'a Exists<LayoutId>, off: &Term) -> Checked<bool> {
+        let Some((start, other, env)) = self.hidden_at(l, lay, off)? else { return Ok(false) };
+        let size = self.program.shapes.size(e.body).and_then(Term::as_const);
+        let (true, Some(size)) = (core::ptr::eq(other, e), size) else { return Ok(false) };
+        let mut inside: Vec<Held> = Vec::new();
+        for held in self.state.locs.get(l as usize).map_or(&[][..], |loc| &loc.cells) {
+            if held.off.sub(&start).and_then(|at| at.as_const()).is_some_and(|at| (0..size).contains(&at)) {
+                inside.push(held.clone());
+            }
+        }
+        self.spend(4 * (1 + inside.len()) as u64)?;
+        if inside.is_empty() {
+            return Ok(false);
+        }
+        let mut whole = true;
+        // A cell must not hold the memory that it lies in.
+        self.alive(l, false);
+        let blame = Blame { shape: Code::Straddle, fact: Code::Straddle };
+        let packed = self.hiding(&mut Subst::identity(), e, &env, blame, |g, s, names| {
+            let mut cells = Vec::new();
+            whole = g.hidden_cells(e.body, names, 0, 0, &mut cells)? && cells.len() == inside.len();
+            let types = &g.program.types;
+            let number = |cell: &Cell| match cell {
+                Cell::Word(ty, _) => matches!(types.word(*ty), WordTy::Int(_)),
+                Cell::Number(..) => true,
+            };
+            cells.sort_by_key(|(_, cell)| !number(cell));
+            for (at, cell) in cells {
+                let at = g.term(start.offset(at))?;
+                let Some(held) = inside.iter().find(|h| whole && h.off == at) else {
+                    whole = false;
+                    return g.reject(blame.shape, "");
+                };
+                match cell {
+                    Cell::Word(ty, env) if g.full(held.width) => {
+                        g.match_word(s, (ty, &env), &held.word, blame)?;
+                    }
+                    Cell::Number(width, signed, t) if held.width == width => {
+                        g.match_number(s, (width, signed, &t), &held.word, blame)?;
+                    }
+                    _ => {
+                        whole = false;
+                        return g.reject(blame.shape, "");
+                    }
+                }
+            }
+            Ok(())
+        });
+        self.alive(l, true);
+        match packed {
+            Err(_) if !whole => return Ok(false),
+            packed => packed.map_err(|mut r| {
+                r.why = "another element, which may be this one, was written and does not fit what it hides";
+                r
+            })?,
+        }
+        if let Some(loc) = self.state.locs.get_mut(l as usize) {
+            loc.cells.retain(|c| !inside.iter().any(|h| h.off == c.off && h.width == c.width));
+        }
+        Ok(true)
     }
 
     /// The outermost existential part of a layout around an offset: where it begins, and what it is.
