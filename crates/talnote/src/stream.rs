@@ -384,7 +384,7 @@ impl Writer<'_> {
             return Some(5 + 3 * (hi - lo) + (l - lo));
         }
         if let Some(l) = (lo..hi).find(|l| self.program.shapes.tail(LayoutId(*l)) == Some(id)) {
-            return Some(4 + 4 * (hi - lo) + (l - lo));
+            return Some(5 + 4 * (hi - lo) + (l - lo));
         }
         let hidden = (lo..hi).find(|l| self.program.shapes.opened(LayoutId(*l)) == Some(id))?;
         Some(5 + (hi - lo) + (hidden - lo))
