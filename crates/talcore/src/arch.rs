@@ -77,10 +77,12 @@ impl Arch {
         }
     }
 
-    /// The largest address of a byte in the user's half of the address space, in any paging mode.
+    /// The largest address of a byte that a program can have. On AMD64, where page tables may have five levels, the
+    /// kernel gives memory above 2^47 only to those who ask for an address there, which no typed system call does
+    /// (Documentation/arch/x86/x86_64/5level-paging.rst).
     pub const fn max_address(self) -> i128 {
         match self {
-            Arch::Amd64 => (1 << 56) - 1,
+            Arch::Amd64 => (1 << 47) - 1,
             Arch::Ia32 => (1 << 32) - 1,
         }
     }

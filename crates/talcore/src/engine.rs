@@ -360,8 +360,9 @@ impl<'a, G: Guide> Engine<'a, G> {
         under(size, &lay.env)
     }
 
-    /// The address of a location as a variable: `1 <= addr(l)` and `addr(l) + size(l) < 2^W`
-    /// (section 3 of the type system: every object lies in the address space and not at 0).
+    /// The address of a location as a variable: `1 <= addr(l)`, and the object ends where programs have memory: every
+    /// object lies in the address space and not at 0. So two neighbours on AMD64 are together no larger than one object
+    /// may be.
     pub fn addr(&mut self, id: LocId) -> Checked<Term> {
         if id >= STATIC {
             if let Some(&(_, v)) = self.state.static_addrs.iter().find(|a| a.0 == id - STATIC) {
@@ -371,7 +372,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             return Ok(Term::var(v));
         }
         let loc = self.loc(id)?;
-        let last = self.word_range().hi;
+        let last = self.pointer_range().hi;
         let v = self.state.facts.fresh(Interval::new(1, last));
         if let Some(room) = self.size_of(&loc.lay).and_then(|s| Term::from(last).sub(&s))
             && let Some(fact) = room.sub(&Term::var(v))
