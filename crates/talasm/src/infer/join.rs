@@ -1,7 +1,7 @@
 //! One edge being joined to a label: what the label's variables stand for, and which words do not fit.
 
 use super::label::{Frame, Label};
-use super::terms::{divided, gcd, known_range, under};
+use super::terms::{divided, divisor, gcd, known_range, under};
 use crate::prove::{Budget, Models, prove};
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
@@ -172,6 +172,10 @@ impl<'a, 'p> Join<'a, 'p> {
             }
         }
         self.changed = true;
+        // Or they were on the ways that the label knows, and what this edge has goes for all.
+        if !words && a.scope() <= self.f.vars() && self.same_at(label, &p, a) {
+            return a.clone();
+        }
         let old = known_range(&label.state.facts, &p);
         // A constant step: p + step*j, with one counter j for all words that move in step. Numbers that tests have found
         // are rarely those of loops, and no rule knows what divides them.
@@ -198,10 +202,25 @@ impl<'a, 'p> Join<'a, 'p> {
                 return term;
             }
         }
-        let z = self.variable(label, old, a.clone());
-        let g = General { var: z, at: p.clone(), term: Term::var(z), was: p, is: a.clone(), counter: false };
+        // Sizes in units: what divides both stays known.
+        let unit = if words { 1 } else { divisor(&p, a) };
+        let (Some(at), Some(is)) = (divided(&p, unit), divided(a, unit)) else { return p };
+        let range = Interval::new(
+            if old.lo == NEG_INF { NEG_INF } else { old.lo.div_euclid(unit) },
+            if old.hi == POS_INF { POS_INF } else { old.hi.div_euclid(unit) },
+        );
+        let z = self.variable(label, range, is);
+        let term = Term::var(z).scale(unit).unwrap_or_else(|| Term::var(z));
+        let g = General { var: z, at, term: term.clone(), was: p, is: a.clone(), counter: false };
         self.general.push(g);
-        Term::var(z)
+        term
+    }
+
+    /// Whether two sizes or offsets are equal by what is known at the label so far.
+    fn same_at(&self, label: &Label, p: &Term, a: &Term) -> bool {
+        let facts = &label.state.facts;
+        let zero = |d: Option<Term>| d.is_some_and(|d| prove(facts, &d, BUDGET).is_some());
+        zero(p.sub(a)) && zero(a.sub(p))
     }
 
     pub(super) fn variable(&mut self, label: &mut Label, range: Interval, is: Term) -> Var {

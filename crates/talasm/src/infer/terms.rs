@@ -78,6 +78,14 @@ pub(super) fn gcd(a: u128, b: u128) -> u128 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
+/// The greatest number that divides two terms whatever their variables are; 1 if both are 0.
+pub(super) fn divisor(a: &Term, b: &Term) -> i128 {
+    let parts = |t: &Term| {
+        t.summands().iter().fold(t.konst().unsigned_abs(), |g, s| gcd(g, s.1.unsigned_abs().into()))
+    };
+    i128::try_from(gcd(parts(a), parts(b))).unwrap_or(1).max(1)
+}
+
 pub(super) fn under(t: &Term, env: &Env) -> Option<Term> {
     match env {
         None => Some(t.clone()),
