@@ -103,6 +103,7 @@ fn programs_of_other_pages() {
     let page = |title, page| Entry { code: Code(0), title, page };
     let pages = [
         page("types.md", include_str!("../../../docs/types.md")),
+        page("owned-memory.md", include_str!("../../../docs/owned-memory.md")),
         page("tutorial.md", include_str!("../../../docs/tutorial.md")),
         page("inference.md", include_str!("../../../docs/inference.md")),
     ];
