@@ -101,6 +101,8 @@ pub struct Machine<'p> {
     pub(crate) rng: Rng,
     /// Whether others write to shared objects in between.
     others: bool,
+    /// Where the memory lies that others are writing: tags of unions stay as they are there.
+    over: Option<u64>,
     /// A kernel that does what it is asked for, in place of one that answers anything.
     host: Option<Host>,
     /// What the word variables of the signature at hand stand for.
@@ -139,6 +141,7 @@ impl<'p> Machine<'p> {
             function,
             frames: Vec::new(),
             others: rng.bool(),
+            over: None,
             host: None,
             rng,
             words: Vec::new(),
@@ -186,7 +189,9 @@ impl<'p> Machine<'p> {
             if self.others && self.rng.u8(..8) == 0 {
                 let objects = &self.program.objects;
                 if let Some(object) = objects.get(self.rng.usize(..objects.len().max(1))) {
+                    self.over = Some(object.addr);
                     self.others_write(object, 64);
+                    self.over = None;
                 }
             }
             match self.step(&insn) {

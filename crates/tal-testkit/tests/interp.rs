@@ -54,6 +54,17 @@ fn accepted_programs() {
     assert!(count > 1000, "{count} runs");
 }
 
+/// What others write to a shared union is of the variant that is there: no type lets them change the tag.
+#[test]
+fn others_keep_tags() {
+    let found = cases(&folder("accept")).into_iter().find(|c| c.path.ends_with("u6_shared_owner.tal"));
+    for image in found.iter().flat_map(built) {
+        let runs = watch(&image, 2_000, 100).unwrap_or_else(|v| panic!("{}\n{}", v.what, v.history));
+        assert!(runs > 1_000, "{runs} runs");
+    }
+    assert!(found.is_some());
+}
+
 #[test]
 fn examples() {
     for seed in Corpus::examples(&[]).seeds {

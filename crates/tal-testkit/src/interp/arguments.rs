@@ -147,7 +147,10 @@ impl Machine<'_> {
                     return None;
                 }
                 let mut bytes = Vec::new();
-                self.fill(*layout, env, vars, depth, &mut bytes)?;
+                let over = self.over.take();
+                let filled = self.fill(*layout, env, vars, depth, &mut bytes);
+                self.over = over;
+                filled?;
                 let size = program.shapes.size(*layout).and_then(Term::as_const);
                 let holds = match program.types.layout(*layout) {
                     _ if size.is_some() => Holds::Layout(*layout),
@@ -233,9 +236,18 @@ impl Machine<'_> {
                 let parts = body.body.parts();
                 let parts = match body.body {
                     Body::Fields(_) => parts,
-                    // One of the variants, with its tag.
+                    // One of the variants, with its tag: the one that is there, if others may look at the memory.
                     Body::Union { .. } => {
-                        let i = self.rng.usize(..parts.len());
+                        let there = match self.over {
+                            Some(start) => {
+                                let u = program.shapes.union(*s)?;
+                                let at = start + out.len() as u64 + u.off as u64;
+                                let tag = i128::from(self.memory.read(at, u.width.bytes() as usize).ok()?);
+                                Some(u.variant(Interval::new(tag, tag))?)
+                            }
+                            None => None,
+                        };
+                        let i = there.unwrap_or_else(|| self.rng.usize(..parts.len()));
                         &parts[i..=i]
                     }
                 };
