@@ -146,6 +146,10 @@ impl Machine<'_> {
                 if depth > DEEP {
                     return None;
                 }
+                // No rule makes a string of memory that others may write.
+                if matches!(program.types.layout(*layout), Layout::Cstr(_)) && !mode.stable() {
+                    return None;
+                }
                 let mut bytes = Vec::new();
                 let over = self.over.take();
                 let filled = self.fill(*layout, env, vars, depth, &mut bytes);
