@@ -78,8 +78,9 @@ impl Arch {
     }
 
     /// The largest address of a byte that a program can have. On AMD64, where page tables may have five levels, the
-    /// kernel gives memory above 2^47 only to those who ask for an address there, which no typed system call does
-    /// (Documentation/arch/x86/x86_64/5level-paging.rst).
+    /// kernel gives memory above 2^47 only to those who ask for an address there
+    /// (Documentation/arch/x86/x86_64/5level-paging.rst), which no typed system call does. `mremap` could grow memory in
+    /// place across that line, so it is not typed.
     pub const fn max_address(self) -> i128 {
         match self {
             Arch::Amd64 => (1 << 47) - 1,

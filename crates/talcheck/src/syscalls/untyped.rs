@@ -16,11 +16,13 @@ pub(super) const UNTYPED: &[Group] = &[
     Group {
         title: "They change the address space",
         why: "A mapping is an owned object of whole pages, which `mmap` gives and `munmap` takes. Files are \
-              mapped as foreign memory. Changing the protection of memory, or mapping at a chosen address, is never typed: what was \
-              checked must stay as it is.",
+              mapped as foreign memory. `mremap` is not typed: memory that grows in place may pass 2^47 where \
+              page tables have five levels, and every object ends below. Changing the protection of memory, or \
+              mapping at a chosen address, is never typed: what was checked must stay as it is.",
         calls: &[
             (10, "mprotect"),
             (12, "brk"),
+            (25, "mremap"),
             (30, "shmat"),
             (67, "shmdt"),
             (216, "remap_file_pages"),

@@ -187,7 +187,7 @@ fn counts_fit_the_kernels_c_types() {
         "flistxattr",
     ];
     for e in abi.iter() {
-        let pages = ["mmap", "munmap", "mremap", "madvise"].contains(&e.name);
+        let pages = ["mmap", "munmap", "madvise"].contains(&e.name);
         // A second variable is the length of a socket address, a C int.
         for (i, v) in e.vars.iter().enumerate() {
             let vector = e
@@ -259,7 +259,6 @@ fn selectors_are_keys() {
         ("lsetxattr", &[R8]),
         ("madvise", &[DX]),
         ("mmap", &[DI, DX, R10]),
-        ("mremap", &[R10]),
         ("memfd_create", &[SI]),
         ("newfstatat", &[R10]),
         ("open", &[SI]),
