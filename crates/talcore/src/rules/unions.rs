@@ -73,14 +73,21 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// The number of the variant that a union is of, which begins `base` bytes into what the layout of a location says.
     pub fn refined(&mut self, l: LocId, id: StructId, base: &Term) -> Checked<usize> {
-        let program = self.program;
-        let Some(u) = program.shapes.union(id) else {
+        let Some(u) = self.program.shapes.union(id) else {
+            return self.reject(Code::IllFormedType, "this is no union");
+        };
+        let off = self.term(base.offset(u.off))?;
+        let tag = self.known_tag((l, &off))?.map(|value| self.state.facts.range(&value));
+        self.variant(id, tag)
+    }
+
+    /// The number of the variant in which a union's tag may be each number of `tag`; `None`: any that there is.
+    fn variant(&mut self, id: StructId, tag: Option<Interval>) -> Checked<usize> {
+        let Some(u) = self.program.shapes.union(id) else {
             return self.reject(Code::IllFormedType, "this is no union");
         };
         self.spend(u.ranges.len() as u64)?;
-        let off = self.term(base.offset(u.off))?;
-        let range = self.known_tag((l, &off))?.map_or(u.hull(), |value| self.state.facts.range(&value));
-        match u.variant(range) {
+        match u.variant(tag.unwrap_or_else(|| u.hull())) {
             Some(i) => Ok(i),
             None => Err(self.fail(Code::Variant, WHICH).of_union(id)),
         }
@@ -208,14 +215,10 @@ impl<'a, G: Guide> Engine<'a, G> {
         from: From<'_>,
     ) -> Checked<(LayoutId, bool)> {
         let (tag, held) = self.tag_now(l, have, id, base, from)?;
-        let program = self.program;
-        let variants = program.types.strukt(id).body.parts();
-        let u = program.shapes.union(id);
-        self.spend(variants.len() as u64)?;
-        let found = u.and_then(|u| u.variant(tag.unwrap_or_else(|| u.hull())));
-        match found.and_then(|i| variants.get(i)) {
+        let i = self.variant(id, tag)?;
+        match self.program.types.strukt(id).body.parts().get(i) {
             Some(variant) => Ok((*variant, held)),
-            None => Err(self.fail(Code::Variant, WHICH).of_union(id)),
+            None => self.reject(Code::IllFormedType, "a union has no such variant"),
         }
     }
 }

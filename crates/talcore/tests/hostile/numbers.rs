@@ -11,9 +11,9 @@ use talcore::types::{Layout, Mode, Sig, WordTy};
 use talcore::verdict::{Code, Reject};
 use talcore::x86::insn::Width;
 
-/// `fn f(rdi: own bytes(16), rdx: &[8]) -> (rax: int)` that stores 4 as a number of four bytes and uses it as an index
-/// behind a label.
-fn indexed(label: Label) -> Result<(), Box<Reject>> {
+/// `fn f(rcx: int, rdi: own bytes(16), rdx: &[8]) -> (rax: int)` that stores 4 as a number of four bytes, has a label at
+/// offset 7, and uses the number as an index, if `changed` after it stored `ecx` there.
+fn stored(changed: bool, label: Label) -> Result<(), Box<Reject>> {
     let mut lab = Lab::default();
     let bytes = [16, 8].map(|n| lab.layout(Layout::Bytes(Term::from(n))));
     let own = lab.word(WordTy::Ptr(Mode::Own, bytes[0]));
@@ -21,12 +21,20 @@ fn indexed(label: Label) -> Result<(), Box<Reject>> {
     let any = lab.any();
     let body = code(|a| {
         a.mov(dword_ptr(rdi + 4), 4)?; // 7 bytes
+        if changed {
+            a.mov(dword_ptr(rdi + 4), ecx)?;
+        }
         a.mov(eax, dword_ptr(rdi + 4))?;
         a.mov(eax, dword_ptr(rdx + rax))?;
         a.ret()
     });
     lab.labels.push((7, label));
-    lab.check(Sig { params: vec![(2, read), (7, own)], results: vec![(0, any)], ..Sig::default() }, &body)
+    let params = vec![(1, any), (2, read), (7, own)];
+    lab.check(Sig { params, results: vec![(0, any)], ..Sig::default() }, &body)
+}
+
+fn indexed(label: Label) -> Result<(), Box<Reject>> {
+    stored(false, label)
 }
 
 fn held(off: i128, width: Width, t: Term) -> Held {
@@ -84,21 +92,9 @@ fn numbers_that_overlap() {
         |entry| with(entry, vec![held(4, Width::B4, Term::from(4)), held(5, Width::B2, Term::from(0))]);
     rejected(indexed(known), Code::LabelFact);
     // The number twice, and once changed behind the label.
-    let mut lab = Lab::default();
-    let bytes = [16, 8].map(|n| lab.layout(Layout::Bytes(Term::from(n))));
-    let own = lab.word(WordTy::Ptr(Mode::Own, bytes[0]));
-    let read = lab.word(WordTy::Ptr(Mode::Read, bytes[1]));
-    let any = lab.any();
-    let body = code(|a| {
-        a.mov(dword_ptr(rdi + 4), 4)?; // 7 bytes
-        a.mov(dword_ptr(rdi + 4), ecx)?;
-        a.mov(eax, dword_ptr(rdi + 4))?;
-        a.mov(eax, dword_ptr(rdx + rax))?;
-        a.ret()
-    });
-    lab.labels.push((7, |entry| with(entry, vec![held(4, Width::B4, Term::from(4)); 2])));
-    let sig = Sig { params: vec![(1, any), (2, read), (7, own)], results: vec![(0, any)], ..Sig::default() };
-    rejected(lab.check(sig, &body), Code::Bounds);
+    let twice: Label = |entry| with(entry, vec![held(4, Width::B4, Term::from(4)); 2]);
+    accepted(stored(false, twice));
+    rejected(stored(true, twice), Code::Bounds);
 }
 
 /// A number that is said to lie in half of a cell that owns memory: the cell is no cell of its type then.
