@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use talcore::Policy;
+use talcore::arch::Arch;
 use taldiag::Code;
 use taldiag::render::{Color, Format};
 
@@ -20,6 +21,22 @@ impl std::str::FromStr for Output {
 
     fn from_str(s: &str) -> Result<Output, String> {
         if s == "kernel" { Ok(Output::Kernel) } else { s.parse().map(Output::Of) }
+    }
+}
+
+/// The name of an architecture, as sources have it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ArchName(pub Arch);
+
+impl std::str::FromStr for ArchName {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<ArchName, String> {
+        match s {
+            "amd64" => Ok(ArchName(Arch::Amd64)),
+            "ia32" => Ok(ArchName(Arch::Ia32)),
+            _ => Err("amd64 or ia32 is meant".into()),
+        }
     }
 }
 
@@ -72,6 +89,11 @@ pub struct Cli {
     #[arg(long)]
     pub list_syscalls: bool,
 
+    /// With --list-instructions or --list-syscalls: of amd64 or ia32 [default: all instructions, and the system
+    /// calls of amd64]
+    #[arg(long, value_name = "ARCH", conflicts_with_all = ["files", "explain", "list_codes", "kernel"])]
+    pub arch: Option<ArchName>,
+
     /// Print all error codes with their titles
     #[arg(long)]
     pub list_codes: bool,
@@ -91,6 +113,12 @@ impl Cli {
     #[must_use]
     pub fn policy(&self) -> Policy {
         if self.spectre { Policy::Speculative } else { Policy::Architectural }
+    }
+
+    /// The architecture whose system calls are listed.
+    #[must_use]
+    pub fn listed(&self) -> Arch {
+        self.arch.map_or(Arch::Amd64, |a| a.0)
     }
 
     /// The format of diagnostics.

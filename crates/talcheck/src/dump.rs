@@ -83,10 +83,7 @@ impl Dump<'_> {
 
     fn container(&mut self, name: &str) {
         let p = self.program;
-        let architecture = match p.arch {
-            Arch::Amd64 => "AMD64",
-            Arch::Ia32 => "IA-32",
-        };
+        let architecture = architecture(p.arch);
         self.line(format!(
             "{name}: {architecture}, {} bytes, {} of them notes",
             self.file.len(),
@@ -225,4 +222,12 @@ fn labels(program: &Program<'_>, function: &Function, file: &[u8]) -> Labels {
         Reading::new(stream, program, function, &entry).ok().map(|r| r.labels().to_vec())
     };
     read().unwrap_or_default()
+}
+
+/// The name of an architecture for people.
+pub(crate) fn architecture(arch: Arch) -> &'static str {
+    match arch {
+        Arch::Amd64 => "AMD64",
+        Arch::Ia32 => "IA-32",
+    }
 }

@@ -1,14 +1,16 @@
 //! `--list-instructions` and `--list-syscalls`: the trusted tables, printed.
 
 use talcore::abi::Abi;
+use talcore::arch::Arch;
 use talcore::types::Types;
 use talcore::x86::table;
 
-/// The allowed encodings: mnemonic, operands, encoding, flags, registers that no operand names, typing rule.
-pub(crate) fn instructions() -> String {
+/// The allowed encodings, of one architecture or of all: mnemonic, operands, encoding, flags, registers that no
+/// operand names, typing rule.
+pub(crate) fn instructions(arch: Option<Arch>) -> String {
     let heading = ["instruction", "operands", "encoding", "flags", "implicit", "rule"].map(String::from);
     let mut cells = vec![heading];
-    for row in table::rows() {
+    for row in table::rows().iter().filter(|row| arch.is_none_or(|arch| row.archs.has(arch))) {
         let lock = if row.lock { "[lock] " } else { "" };
         let part = |word: &str, of: &str| if of.is_empty() { String::new() } else { format!("{word}{of} ") };
         let flags =
@@ -40,8 +42,8 @@ pub(crate) fn instructions() -> String {
 }
 
 /// The system calls that are typed: number, name, manual page and type, one form on a line.
-pub(crate) fn syscalls() -> String {
-    let abi = Abi::of(talcore::arch::Arch::Amd64, &mut Types::default());
+pub(crate) fn syscalls(arch: Arch) -> String {
+    let abi = Abi::of(arch, &mut Types::default());
     let mut entries: Vec<_> = abi.iter().collect();
     // A stable sort: the forms of one call stay in the order in which they are tried.
     entries.sort_by_key(|e| e.number);
@@ -54,14 +56,15 @@ pub(crate) fn syscalls() -> String {
     }
     let mut numbers: Vec<u32> = entries.iter().map(|e| e.number).collect();
     numbers.dedup();
-    out.push_str(&format!("\n{} forms of {} system calls of AMD64\n", entries.len(), numbers.len()));
+    let name = crate::dump::architecture(arch);
+    out.push_str(&format!("\n{} forms of {} system calls of {name}\n", entries.len(), numbers.len()));
     out
 }
 
 /// The system calls that are typed, as lines of C: `KML_SYSCALL(number, name)`. The kernel's own list of what a
 /// verified program may ask for is made of it.
-pub(crate) fn kernel() -> String {
-    let abi = Abi::of(talcore::arch::Arch::Amd64, &mut Types::default());
+pub(crate) fn kernel(arch: Arch) -> String {
+    let abi = Abi::of(arch, &mut Types::default());
     let mut calls: Vec<_> = abi.iter().map(|e| (e.number, e.name)).collect();
     calls.sort_unstable();
     calls.dedup_by_key(|c| c.0);

@@ -38,11 +38,11 @@ pub fn run(cli: &Cli) -> ExitCode {
             }
         },
         (None, None) if cli.kernel => kernel::run(cli.policy()),
-        (None, None) if cli.list_instructions => print(&lists::instructions(), ACCEPTED),
+        (None, None) if cli.list_instructions => print(&lists::instructions(cli.arch.map(|a| a.0)), ACCEPTED),
         (None, None) if cli.list_syscalls && cli.format == Output::Kernel => {
-            print(&lists::kernel(), ACCEPTED)
+            print(&lists::kernel(cli.listed()), ACCEPTED)
         }
-        (None, None) if cli.list_syscalls => print(&lists::syscalls(), ACCEPTED),
+        (None, None) if cli.list_syscalls => print(&lists::syscalls(cli.listed()), ACCEPTED),
         (None, None) if cli.list_codes => print(&explain::list(), ACCEPTED),
         (None, None) => verify(cli),
     };

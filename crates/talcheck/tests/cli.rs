@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
+use talcore::arch::Arch;
 
 fn talcheck(args: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_talcheck"))
@@ -107,25 +108,48 @@ fn damaged_files_are_rejected_in_every_format() {
 
 #[test]
 fn the_kernels_list_is_that_of_the_table() {
-    let out = talcheck(&["--list-syscalls", "--format", "kernel"], b"");
-    assert_eq!(out.status.code(), Some(0));
-    let typed = talcheck::syscalls::all().into_iter().filter(|c| c.2);
-    let expected: String =
-        typed.map(|(number, name, _)| format!("KML_SYSCALL({number}, {name})\n")).collect();
-    assert_eq!(text(&out.stdout), expected);
+    for (arch, name) in [(Arch::Amd64, "amd64"), (Arch::Ia32, "ia32")] {
+        let out = talcheck(&["--list-syscalls", "--arch", name, "--format", "kernel"], b"");
+        assert_eq!(out.status.code(), Some(0));
+        let typed = talcheck::syscalls::all(arch).into_iter().filter(|c| c.2);
+        let expected: String =
+            typed.map(|(number, name, _)| format!("KML_SYSCALL({number}, {name})\n")).collect();
+        assert_eq!(text(&out.stdout), expected);
+    }
+    let default = talcheck(&["--list-syscalls", "--format", "kernel"], b"");
+    assert!(text(&default.stdout).starts_with("KML_SYSCALL(0, read)\n"));
     assert_eq!(talcheck(&["--format", "kernel", "-"], b"").status.code(), Some(2));
 }
 
 #[test]
 fn the_trusted_tables_are_printed() {
-    let out = talcheck(&["--list-instructions"], b"");
-    let lines: Vec<&str> = text(&out.stdout).lines().collect();
-    assert!(lines.len() > talcore::x86::table::rows().len());
-    assert!(lines.iter().any(|l| l.starts_with("ret ")), "no ret");
-    assert!(!lines.iter().any(|l| l.starts_with("hlt")), "hlt");
+    let instructions = |args: &[&str]| {
+        let out = talcheck(&[&["--list-instructions"], args].concat(), b"");
+        let lines: Vec<String> = text(&out.stdout).lines().map(str::to_string).collect();
+        assert!(lines.iter().any(|l| l.starts_with("ret ")), "no ret");
+        assert!(!lines.iter().any(|l| l.starts_with("hlt")), "hlt");
+        lines
+    };
+    let all = instructions(&[]);
+    assert!(all.len() > talcore::x86::table::rows().len());
+    // Each architecture has rows of its own, and each row is one of either's.
+    for (arch, own, other) in [("amd64", "movsxd ", "jecxz "), ("ia32", "jecxz ", "movsxd ")] {
+        let lines = instructions(&["--arch", arch]);
+        assert!(lines.len() < all.len());
+        assert!(lines.iter().any(|l| l.starts_with(own)), "{arch}: no {own}");
+        assert!(!lines.iter().any(|l| l.starts_with(other)), "{arch}: {other}");
+    }
 
-    let out = talcheck(&["--list-syscalls"], b"");
-    assert!(text(&out.stdout).lines().any(|l| l.starts_with("   1  write ")), "no write");
+    let write = |args: &[&str], line: &str| {
+        let out = talcheck(&[&["--list-syscalls"], args].concat(), b"");
+        assert!(text(&out.stdout).lines().any(|l| l.starts_with(line)), "no write: {args:?}");
+    };
+    write(&[], "   1  write ");
+    write(&["--arch", "amd64"], "   1  write ");
+    write(&["--arch", "ia32"], "   4  write ");
+    for wrong in [["--list-syscalls", "--arch", "x32"], ["--arch", "ia32", "-"]] {
+        assert_eq!(talcheck(&wrong[..wrong.len()], b"").status.code(), Some(2), "{wrong:?}");
+    }
 }
 
 /// `talcheck --list-codes | head -1` ends without a complaint.

@@ -1,97 +1,13 @@
-//! Compares the interface table with the kernel's own headers, where they are installed: numbers,
-//! the values of named constants, and the sizes of structures, as the C compiler sees them.
+//! AMD64: the C library's headers, and the kernel's where the C library has a view of its own.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-use talcore::abi::{Abi, ParamKind, table};
+use crate::{Struct, check, check_constants, check_sizes};
 use talcore::arch::Arch;
-use talcore::types::{Layout, Types, WordTy};
-
-fn amd64() -> (Abi, Types) {
-    let mut types = Types::default();
-    let abi = Abi::parse(table(Arch::Amd64), &mut types).expect("the table parses");
-    (abi, types)
-}
-
-#[test]
-fn numbers_are_the_kernels() {
-    for (arch, header) in [(Arch::Amd64, "unistd_64.h"), (Arch::Ia32, "unistd_32.h")] {
-        numbers_of(arch, header);
-    }
-}
-
-fn numbers_of(arch: Arch, header: &str) {
-    let places = ["/usr/include/asm", "/usr/include/x86_64-linux-gnu/asm"];
-    let Some(header) = places.iter().find_map(|p| std::fs::read_to_string(format!("{p}/{header}")).ok())
-    else {
-        eprintln!("skipped: no kernel headers for {arch:?}");
-        return;
-    };
-    let kernel: BTreeMap<&str, u32> = header
-        .lines()
-        .filter_map(|l| l.strip_prefix("#define __NR_")?.split_once(' '))
-        .filter_map(|(name, n)| Some((name, n.trim().parse().ok()?)))
-        .collect();
-    let abi = Abi::parse(table(arch), &mut Types::default()).expect("the table parses");
-    for e in abi.iter() {
-        assert_eq!(kernel.get(e.name), Some(&e.number), "{}", e.name);
-    }
-}
-
-/// Runs the C compiler over `source`; `None` if there is no compiler.
-fn compile(source: &str) -> Option<Result<(), String>> {
-    let mut cc = Command::new("cc")
-        .args(["-x", "c", "-fsyntax-only", "-D_GNU_SOURCE", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .ok()?;
-    cc.stdin.take()?.write_all(source.as_bytes()).ok()?;
-    let out = cc.wait_with_output().ok()?;
-    let errors = String::from_utf8_lossy(&out.stderr).into_owned();
-    Some(if out.status.success() { Ok(()) } else { Err(errors) })
-}
-
-/// Compiles the assertions if this machine can compile anything with these headers.
-fn check(includes: &[&str], assertions: &str) {
-    let mut head = String::new();
-    for i in includes {
-        let _ = writeln!(head, "#include <{i}>");
-    }
-    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) || compile(&head) != Some(Ok(())) {
-        eprintln!("skipped: no C compiler, or not all of {includes:?}");
-        return;
-    }
-    if let Some(Err(errors)) = compile(&(head + assertions)) {
-        panic!("{errors}");
-    }
-}
 
 #[test]
 fn constants_are_the_headers() {
-    let text: String =
-        table(Arch::Amd64).lines().filter(|l| !l.starts_with(';')).map(|l| format!("{l} ")).collect();
-    let mut assertions = String::new();
-    let mut count = 0;
-    for list in text.split(" const ").skip(1) {
-        let end = list.find(" sys ").into_iter().chain(list.find(" set ")).min();
-        for one in list[..end.unwrap_or(list.len())].split(',') {
-            let (name, value) = one.split_once('=').expect("a constant has a value");
-            let (name, value) = (name.trim(), value.trim());
-            // The C library hides this one: on AMD64 it is always set.
-            if name == "O_LARGEFILE" {
-                continue;
-            }
-            let _ =
-                writeln!(assertions, "#ifdef {name}\n_Static_assert({name} == {value}, \"{name}\");\n#endif");
-            count += 1;
-        }
-    }
-    assert!(count > 100, "{count} constants found");
-    check(
+    // The C library hides this one: on AMD64 it is always set.
+    check_constants(
+        Arch::Amd64,
         &[
             "fcntl.h",
             "stdio.h",
@@ -118,7 +34,7 @@ fn constants_are_the_headers() {
             "linux/falloc.h",
             "linux/close_range.h",
         ],
-        &assertions,
+        &["O_LARGEFILE"],
     );
 }
 
@@ -128,8 +44,7 @@ const DX: u8 = 2;
 const R10: u8 = 10;
 const R8: u8 = 8;
 
-/// The C type behind each pointer of constant size: call, register, type.
-const STRUCTS: &[(&str, u8, &str)] = &[
+const STRUCTS: &[Struct] = &[
     ("clock_getres", SI, "struct timespec"),
     ("clock_gettime", SI, "struct timespec"),
     ("clock_nanosleep", DX, "struct timespec"),
@@ -256,29 +171,7 @@ const SIZES: &[(&str, i128)] = &[
 
 #[test]
 fn sizes_are_those_of_the_structures() {
-    let (abi, types) = amd64();
-    let size_of = |c: &str| SIZES.iter().find(|s| s.0 == c).unwrap_or_else(|| panic!("size of {c}")).1;
-    let mut unused: Vec<_> = STRUCTS.iter().collect();
-    for e in abi.iter() {
-        for p in &e.params {
-            let (ParamKind::Word(w) | ParamKind::Nullable(w)) = p.kind else { continue };
-            let WordTy::Ptr(_, l) = types.word(w) else { continue };
-            let (Layout::Bytes(size) | Layout::Foreign(size)) = types.layout(*l) else {
-                panic!("{}", e.name)
-            };
-            let Some(size) = size.as_const() else { continue };
-            let fits = |s: &(&str, u8, &str)| (s.0, s.1) == (e.name, p.reg) && size_of(s.2) == size;
-            assert!(STRUCTS.iter().any(fits), "{} r{}: what has {size} bytes?", e.name, p.reg);
-            unused.retain(|s| !fits(s));
-        }
-    }
-    assert!(unused.is_empty(), "no pointer of the table has the type {unused:?}");
-    let mut assertions = String::new();
-    for (c_type, size) in
-        SIZES.iter().filter(|s| !["sigset", "kernel termios", "kernel sigaction"].contains(&s.0))
-    {
-        let _ = writeln!(assertions, "_Static_assert(sizeof({c_type}) == {size}, \"{c_type}\");");
-    }
+    let own = ["sigset", "kernel termios", "kernel sigaction"];
     let includes = [
         "fcntl.h",
         "sched.h",
@@ -298,35 +191,23 @@ fn sizes_are_those_of_the_structures() {
         "sys/utsname.h",
         "sys/wait.h",
     ];
-    check(&includes, &assertions);
-    check(&["asm/termbits.h"], "_Static_assert(sizeof(struct termios) == 36, \"termios\");");
-    check(&["asm/signal.h"], "_Static_assert(sizeof(sigset_t) == 8, \"sigset_t\");");
+    check_sizes(Arch::Amd64, STRUCTS, SIZES, &own, &includes);
+    check(Arch::Amd64, &["asm/termbits.h"], "_Static_assert(sizeof(struct termios) == 36, \"termios\");");
+    check(Arch::Amd64, &["asm/signal.h"], "_Static_assert(sizeof(sigset_t) == 8, \"sigset_t\");");
     let fields = "_Static_assert(sizeof(struct sigaction) == 32 && offsetof(struct sigaction, sa_flags) == 8 && \
                   offsetof(struct sigaction, sa_restorer) == 16 && offsetof(struct sigaction, sa_mask) == 24, \"action\");";
-    check(&["stddef.h", "asm/signal.h"], fields);
+    check(Arch::Amd64, &["stddef.h", "asm/signal.h"], fields);
     // What a handler is passed.
     check(
+        Arch::Amd64,
         &["asm/signal.h", "asm/siginfo.h", "asm/sigcontext.h", "asm/ucontext.h"],
         "_Static_assert(sizeof(siginfo_t) == 128 && sizeof(struct ucontext) == 304, \"handler\");",
     );
     // Counted elements.
     check(
+        Arch::Amd64,
         &["poll.h", "sys/epoll.h", "sys/socket.h"],
         "_Static_assert(sizeof(struct pollfd) == 8 && sizeof(struct epoll_event) == 12, \"events\");\
          _Static_assert(sizeof(struct sockaddr_storage) == 128, \"addresses\");",
     );
-}
-
-/// Each page that justifies an entry exists, where the manual is installed, and documents the call.
-#[test]
-fn manual_pages_exist() {
-    let (abi, _) = amd64();
-    for e in abi.iter() {
-        let (page, section) = e.man.trim_end_matches(')').split_once('(').expect("page(section)");
-        let dir = format!("/usr/share/man/man{section}");
-        let installed = std::path::Path::new(&dir).join("intro.".to_owned() + section + ".gz").exists();
-        let found =
-            ["", ".gz"].iter().any(|z| std::path::Path::new(&format!("{dir}/{page}.{section}{z}")).exists());
-        assert!(found || !installed, "{}: no page {}", e.name, e.man);
-    }
 }
