@@ -202,8 +202,28 @@ impl<'a, 'p> Join<'a, 'p> {
                 return term;
             }
         }
+        // Steps that differ by way, as where a word grows on some only: p + unit*z, with a counter z of its own. What
+        // elements of words and more are multiples of is worth knowing; smaller units are mostly chance.
+        if words
+            && !self.tested
+            && let Some(d) = self.apply(&p).and_then(|p| a.sub(&p))
+            && let unit = divisor(&d, &Term::zero())
+            && (4..=1 << 20).contains(&unit)
+            && unit % 4 == 0
+            && let Some(is) = divided(&d, unit)
+        {
+            let range = self.s.facts.range(&is);
+            let range = Interval::new(range.lo.min(0), range.hi.max(0));
+            let z = self.variable(label, range, is);
+            if let Some(term) = p.add_scaled(&Term::var(z), unit) {
+                let at = Term::zero();
+                let g = General { var: z, at, term: term.clone(), was: p, is: a.clone(), counter: false };
+                self.general.push(g);
+                return term;
+            }
+        }
         // Sizes in units: what divides both stays known.
-        let unit = if words { 1 } else { divisor(&p, a) };
+        let unit = if words && p.as_const().is_some() { 1 } else { divisor(&p, a) };
         let (Some(at), Some(is)) = (divided(&p, unit), divided(a, unit)) else { return p };
         let range = Interval::new(
             if old.lo == NEG_INF { NEG_INF } else { old.lo.div_euclid(unit) },
