@@ -13,6 +13,8 @@
 //!   [`crate::patch`]; each line is a test of its own. `; patch accepted: ...` stays accepted;
 //! - `run/*.tal` is verified and run: `; args: a b`, `; stdin: text`, `; stdout: text`, `; exit: 1`. Texts are
 //!   written as in Rust, without quotes; several lines of one kind are put together.
+//!
+//! A file that says `arch amd64, ia32` is a test for each of them.
 
 use crate::executable;
 use crate::forge::forge;
@@ -45,8 +47,11 @@ pub fn cases(folder: &Path) -> Vec<Case> {
     let mut paths: Vec<PathBuf> = entries.map(|e| e.expect("an entry of the folder").path()).collect();
     paths.retain(|p| p.extension().is_some_and(|e| e == "tal") && p.to_string_lossy().contains(&filter));
     paths.sort();
-    let case = |path: PathBuf| Case { text: std::fs::read_to_string(&path).expect("a readable test"), path };
-    paths.into_iter().map(case).collect()
+    let case = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).expect("a readable test");
+        toolchain::each_arch(&text).into_iter().map(move |text| Case { path: path.clone(), text })
+    };
+    paths.into_iter().flat_map(case).collect()
 }
 
 impl Case {
@@ -71,7 +76,10 @@ impl Case {
     pub fn twin(&self) -> Result<String, String> {
         let twin = self.values("twin").next().ok_or("names no twin")?;
         let twin = self.path.parent().unwrap_or(Path::new(".")).join(twin);
-        std::fs::read_to_string(&twin).map_err(|e| format!("its twin {}: {e}", twin.display()))
+        let twin = std::fs::read_to_string(&twin).map_err(|e| format!("its twin {}: {e}", twin.display()))?;
+        // Both are for one architecture, the same one.
+        let mut same = toolchain::each_arch(&twin).into_iter();
+        Ok(same.find(|t| toolchain::arch(t) == toolchain::arch(&self.text)).unwrap_or(twin))
     }
 
     /// Must be refused where and as it says.

@@ -67,8 +67,19 @@ pub fn policy(modules: &[Module]) -> Policy {
     if modules.iter().any(asks) { Policy::Speculative } else { Policy::Architectural }
 }
 
+/// A text that is written for both architectures, once for each of them; any other text as it is.
+#[must_use]
+pub fn each_arch(text: &str) -> Vec<String> {
+    const BOTH: &str = "arch amd64, ia32\n";
+    match text.contains(BOTH) {
+        true => ["arch amd64\n", "arch ia32\n"].map(|one| text.replace(BOTH, one)).to_vec(),
+        false => vec![text.to_string()],
+    }
+}
+
 /// What a module is written for: AMD64 unless it says otherwise.
-fn arch(text: &str) -> Arch {
+#[must_use]
+pub fn arch(text: &str) -> Arch {
     let ia32 = text.lines().any(|line| line.split(';').next().is_some_and(|l| l.trim() == "arch ia32"));
     if ia32 { Arch::Ia32 } else { Arch::Amd64 }
 }

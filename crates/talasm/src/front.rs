@@ -13,6 +13,7 @@ mod ast;
 mod body;
 mod builder;
 mod check;
+mod conditions;
 mod consts;
 mod cx;
 mod data;
@@ -115,7 +116,7 @@ pub fn parse_module(
 ) -> Result<Front, Vec<Diagnostic>> {
     let mut loaded = load::load(loader, path, options);
     let inputs = std::mem::take(&mut loaded.paths);
-    let add = |f: &cx::File| sources.add(f.path.as_str(), f.text.as_str());
+    let add = |f: &cx::File| sources.add(f.path.as_str(), f.source.as_str());
     let ids: Vec<FileId> = loaded.files.iter().map(add).collect();
     let Builder { ast, decls, diags, .. } = std::mem::take(&mut loaded.builder);
     let names = std::mem::take(&mut loaded.names);
@@ -126,7 +127,7 @@ pub fn parse_module(
         return Err(cx.diags.finish(&ids));
     }
     let interface = cx.interface();
-    let file = |f: cx::File| (f.path, Rc::unwrap_or_clone(f.text));
+    let file = |f: cx::File| (f.path, Rc::unwrap_or_clone(f.source));
     module.files = std::mem::take(&mut cx.files).into_iter().map(file).collect();
     Ok(Front { module, types: cx.table, files: ids, interface, inputs })
 }
@@ -198,7 +199,7 @@ impl Cx<'_> {
             },
             DeclKind::ImportObject(_) => self.object_info(id).is_some(),
             DeclKind::ImportFn(sig) => self.fn_sig(sig, d).is_some(),
-            DeclKind::Fn(_) | DeclKind::Arch | DeclKind::Use => true,
+            DeclKind::Fn(_) | DeclKind::Arch(_) | DeclKind::Use => true,
         };
         self.failed |= !ok;
     }

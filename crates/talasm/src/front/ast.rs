@@ -69,6 +69,8 @@ pub(super) enum ExprKind {
     Bin(BinOp, ExprId, ExprId),
     SizeOf(Name),
     OffsetOf(Name, Name),
+    /// `wordsize`: the bytes of a machine word.
+    WordSize,
     /// Something that was already complained about.
     Error,
 }
@@ -344,7 +346,8 @@ pub(super) enum DeclKind {
     Object(ObjectDecl),
     ImportFn(FnSig),
     ImportObject(ObjectDecl),
-    Arch,
+    /// With the architectures that are named after the first one.
+    Arch(Vec<Ident>),
     Use,
 }
 
@@ -363,8 +366,11 @@ pub(super) struct Decl {
     pub body: Option<Span>,
 }
 
-/// The size that is written before a memory operand, in bytes.
+/// The size that is written before a memory operand, in bytes; [`WORD`] for `xword`.
 pub(super) type Size = u8;
+
+/// The size of a machine word, where it is not yet known for which architecture.
+pub(super) const WORD: Size = 0;
 
 /// One summand of a memory operand.
 #[derive(Clone, Copy, Debug)]
@@ -496,7 +502,7 @@ impl Ast {
 }
 
 impl Key {
-    /// The size in bytes that a size word stands for (0 for other words).
+    /// The size in bytes that a size word stands for.
     pub(super) fn size(self) -> Size {
         match self {
             Key::Byte | Key::Db => 1,
@@ -504,7 +510,7 @@ impl Key {
             Key::Dword | Key::Dd => 4,
             Key::Qword | Key::Dq => 8,
             Key::Xmmword => 16,
-            _ => 0,
+            _ => WORD,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Lowers function bodies: labels, operands, jump tables, annotations.
 
 use super::ast::{Ast, Body, DeclKind, ExprKind, MemTerm, OperandKind, Stmt, StmtKind};
-use super::ast::{Operand as AstOperand, Size};
+use super::ast::{Operand as AstOperand, Size, WORD};
 use super::consts::Value;
 use super::cx::{Binding, Cx, Found, Vars};
 use super::names::{Name, suggest};
@@ -386,6 +386,7 @@ impl Cx<'_> {
         size: Option<Size>,
         span: Span,
     ) -> Option<MemOp> {
+        let size = size.map(|s| if s == WORD { self.word_bytes() as u8 } else { s });
         let mut m = MemOp { size, base: None, index: None, disp: 0, sym: None, span };
         // Each value has at most 100 bits, and a line far fewer than 2^26 summands.
         let mut disp = 0i128;

@@ -46,6 +46,7 @@ impl Cx<'_> {
                 let y = self.eval(ast, y, vars);
                 self.binary(op, x?, y?, e.span, y_span)
             }
+            ExprKind::WordSize => Some(Value::from(i128::from(self.word_bytes()))),
             ExprKind::SizeOf(n) => self.size_of(n, e.span, vars).map(Value::from),
             ExprKind::OffsetOf(s, f) => {
                 let fields = self.name(f);

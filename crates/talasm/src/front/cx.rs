@@ -25,6 +25,8 @@ pub(super) struct File {
     /// As it is shown.
     pub path: String,
     /// Its contents.
+    pub source: Rc<String>,
+    /// The same, with blanks where it is for another architecture: what is read.
     pub text: Rc<String>,
 }
 
@@ -352,6 +354,6 @@ pub(super) fn what(kind: &DeclKind) -> &'static str {
         DeclKind::Type { .. } => "a type",
         DeclKind::Fn(_) | DeclKind::ImportFn(_) => "a function",
         DeclKind::Object(_) | DeclKind::ImportObject(_) => "an object",
-        DeclKind::Arch | DeclKind::Use => "a declaration",
+        DeclKind::Arch(_) | DeclKind::Use => "a declaration",
     }
 }

@@ -187,7 +187,7 @@ fn in_expr(ast: &Ast, e: ExprId, out: &mut Vec<Name>) {
             in_expr(ast, x, out);
             in_expr(ast, y, out);
         }
-        ExprKind::Num(_) | ExprKind::Str | ExprKind::Error => (),
+        ExprKind::Num(_) | ExprKind::Str | ExprKind::WordSize | ExprKind::Error => (),
     }
 }
 

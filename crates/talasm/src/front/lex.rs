@@ -79,10 +79,10 @@ keys! {
     Own "own" Ref "ref" Imm "imm" Opt "opt" Res "res" Nullterm "nullterm" Mut "mut" Frozen "frozen" Uniq "uniq"
     Exists "exists" Seq "seq" Union "union"
     Noreturn "noreturn" Preserves "preserves" Clobbers "clobbers" Uses "uses" When "when"
-    Byte "byte" Word "word" Dword "dword" Qword "qword" Xmmword "xmmword" Ptr "ptr"
+    Byte "byte" Word "word" Dword "dword" Qword "qword" Xmmword "xmmword" Xword "xword" Ptr "ptr"
     Sys "sys" Table "table"
     Lock "lock" Rep "rep" Repe "repe" Repz "repz" Repne "repne" Repnz "repnz"
-    Sizeof "sizeof" Offsetof "offsetof"
+    Sizeof "sizeof" Offsetof "offsetof" Wordsize "wordsize" If "if" Else "else" Endif "endif"
     Db "db" Dw "dw" Dd "dd" Dq "dq" Dup "dup" Align "align"
 }
 
@@ -99,19 +99,20 @@ impl Key {
     }
 }
 
-/// The token that a word is.
-pub(super) fn word_token(word: &str, name: Name) -> Tok {
+/// The token that a word is, where a machine word has so many bytes.
+pub(super) fn word_token(word: &str, name: Name, word_bytes: u8) -> Tok {
     if let Some(key) = Key::of(word) {
         return Tok::Key(key);
     }
-    match register(word) {
+    match register(word, word_bytes) {
         Some(reg) => Tok::Reg(reg),
         None => Tok::Ident(name),
     }
 }
 
-/// The register of this name, in lower or upper case.
-pub(super) fn register(word: &str) -> Option<RegOp> {
+/// The register of this name, in lower or upper case. `xax`, `xcx`, ... are as wide as a machine word, of `word_bytes`
+/// bytes.
+pub(super) fn register(word: &str, word_bytes: u8) -> Option<RegOp> {
     const LEGACY: [&str; 8] = ["ax", "cx", "dx", "bx", "sp", "bp", "si", "di"];
     if word.len() > 5 {
         return None;
@@ -141,6 +142,9 @@ pub(super) fn register(word: &str) -> Option<RegOp> {
             _ => (rest, 8),
         };
         return number(digits).filter(|n| *n >= 8).map(|n| RegOp::Gpr(n, width));
+    }
+    if let Some(n) = word.strip_prefix('x').and_then(legacy) {
+        return Some(RegOp::Gpr(n, word_bytes));
     }
     if let Some(n) = word.strip_prefix('e').and_then(legacy) {
         return Some(RegOp::Gpr(n, 4));

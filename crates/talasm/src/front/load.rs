@@ -1,8 +1,9 @@
 //! Reads the files of a run, parses their declarations, and makes scopes of them.
 
 use super::Options;
-use super::ast::{Decl, DeclKind, FnSig};
+use super::ast::{Decl, DeclKind, FnSig, Ident};
 use super::builder::Builder;
+use super::conditions;
 use super::cx::{Cx, DeclId, File, Scope};
 use super::names::{Name, Names, known, suggest};
 use super::parse;
@@ -60,6 +61,8 @@ pub(super) struct Loaded {
     total: usize,
     /// Files whose text is a `-D`.
     defines: Vec<u16>,
+    /// What is assembled for.
+    arch: Arch,
 }
 
 #[derive(Default)]
@@ -75,11 +78,16 @@ struct Part {
 
 /// Reads the module at `path` and the interfaces that it uses.
 pub(super) fn load(loader: &dyn Loader, path: &Path, options: &Options) -> Loaded {
-    let mut l = Loaded::default();
+    let names = Names::for_words(options.arch.word_bytes());
+    let mut l = Loaded { names, arch: options.arch, ..Loaded::default() };
     match loader.load(path) {
         Ok(bytes) => l.add(path, bytes),
         Err(e) => {
-            l.files.push(File { path: path.display().to_string(), text: Rc::default() });
+            l.files.push(File {
+                path: path.display().to_string(),
+                source: Rc::default(),
+                text: Rc::default(),
+            });
             l.parts.push(Part::default());
             unreadable(&mut l.builder, path, Span::default(), &e);
         }
@@ -143,7 +151,13 @@ impl Loaded {
                 .at(span, format!("the byte {bad:#04x} at offset {at}"))
                 .help("write other bytes in strings as `\\xNN`");
         }
-        self.files.push(File { path: path.display().to_string(), text: Rc::new(text) });
+        let source = Rc::new(text);
+        self.builder.file = file;
+        let text = match conditions::select(&source, self.arch, &mut self.builder) {
+            Some(text) => Rc::new(text),
+            None => Rc::clone(&source),
+        };
+        self.files.push(File { path: path.display().to_string(), source, text });
         self.parts.push(Part { unreadable: problem.is_some(), ..Part::default() });
         self.paths.push(path.to_path_buf());
         self.by_path.insert(path.to_path_buf(), file);
@@ -232,7 +246,8 @@ impl Loaded {
         let file = self.files.len() as u16;
         let start = self.builder.decls.len();
         let text: Rc<String> = Rc::new(format!("const {name} = {}", value.unwrap_or("1")));
-        self.files.push(File { path: "<command line>".to_string(), text: Rc::clone(&text) });
+        let path = "<command line>".to_string();
+        self.files.push(File { path, source: Rc::clone(&text), text: Rc::clone(&text) });
         self.parts.push(Part::default());
         self.builder.file = file;
         let before = self.builder.diags.errors();
@@ -290,7 +305,7 @@ impl Loaded {
 
 /// Whether a declaration makes a name.
 fn named(d: &Decl) -> bool {
-    !matches!(d.kind, DeclKind::Arch | DeclKind::Use)
+    !matches!(d.kind, DeclKind::Arch(_) | DeclKind::Use)
 }
 
 impl Cx<'_> {
@@ -326,30 +341,45 @@ impl Cx<'_> {
             .near(first.span, "first declared here");
     }
 
+    /// `arch name, name`: what is assembled for must be among them.
+    fn check_arch(&mut self, d: &Decl, others: &[Ident]) {
+        let mut all = Vec::new();
+        for ident in std::iter::once(&d.ident).chain(others) {
+            let name = self.name(ident.name);
+            match name.as_str() {
+                "amd64" => all.push(Arch::Amd64),
+                "ia32" => all.push(Arch::Ia32),
+                _ => {
+                    let near = suggest(&name, ["amd64", "ia32"].into_iter());
+                    self.error(1101, format!("there is no architecture `{name}`"))
+                        .at(ident.span, "not known")
+                        .suggest(near)
+                        .help("`arch amd64`, `arch ia32`, or `arch amd64, ia32` for both");
+                    return;
+                }
+            }
+        }
+        if all.contains(&self.options.arch) {
+            return;
+        }
+        let (only, flag, wanted) = match self.options.arch {
+            Arch::Amd64 => ("ia32", "-f elf32", "amd64"),
+            Arch::Ia32 => ("amd64", "-f elf64", "ia32"),
+        };
+        let message = self.error(1112, format!("this module is for {only} only"));
+        message.at(d.ident.span, format!("but {wanted} is assembled for"));
+        if d.span.file == 0 {
+            message.help(format!("choose its architecture with `{flag}`, or say `arch amd64, ia32` here"));
+        } else {
+            message.help("each architecture has interfaces of its own: name their directory with `-I`");
+        }
+    }
+
     /// What can be said of a declaration without looking at any other.
     fn check_declaration(&mut self, d: &Decl) {
         let interface = d.span.file != 0;
         match &d.kind {
-            DeclKind::Arch => {
-                let name = self.name(d.ident.name);
-                let arch = match name.as_str() {
-                    "amd64" => Arch::Amd64,
-                    "ia32" => Arch::Ia32,
-                    _ => {
-                        let near = suggest(&name, ["amd64", "ia32"].into_iter());
-                        self.error(1101, format!("there is no architecture `{name}`"))
-                            .at(d.ident.span, "not known")
-                            .suggest(near)
-                            .help("`arch amd64` or `arch ia32`");
-                        return;
-                    }
-                };
-                if arch != self.options.arch {
-                    self.error(1112, format!("this module is for {name}"))
-                        .at(d.ident.span, "but another architecture is assembled for")
-                        .help("choose it with `-f elf64` or `-f elf32`");
-                }
-            }
+            DeclKind::Arch(others) => self.check_arch(d, others),
             DeclKind::Const(_) | DeclKind::Struct { .. } | DeclKind::Type { .. } => (),
             DeclKind::Use if d.public => {
                 self.error(1005, "`use` cannot be `pub`").at(d.span, "only declarations can");

@@ -17,6 +17,8 @@ pub(super) struct Names {
     /// Numbers plus one by hash, 0 for a free slot; the length is a power of two.
     slots: Vec<u32>,
     key: RandomState,
+    /// The size of a machine word in bytes: how wide `xax` is.
+    word: u8,
 }
 
 /// Names that mean something to the assembler without being reserved.
@@ -48,6 +50,7 @@ impl Default for Names {
             hashes: Vec::new(),
             slots: vec![0; 1024],
             key: RandomState::new(),
+            word: 8,
         };
         for key in Key::ALL {
             names.intern(key.text());
@@ -60,6 +63,11 @@ impl Default for Names {
 }
 
 impl Names {
+    /// No names yet, where a machine word has so many bytes.
+    pub(super) fn for_words(bytes: u32) -> Names {
+        Names { word: bytes as u8, ..Names::default() }
+    }
+
     /// The number of a spelling.
     pub(super) fn intern(&mut self, word: &str) -> Name {
         let hash = self.key.hash_one(word.as_bytes()) as u32;
@@ -75,7 +83,7 @@ impl Names {
         self.text.push_str(word);
         self.ends.push(self.text.len() as u32);
         self.hashes.push(hash);
-        self.tokens.push(word_token(word, name));
+        self.tokens.push(word_token(word, name, self.word));
         self.slots[at] = name.0 + 1;
         if self.ends.len() * 2 > self.slots.len() {
             self.grow();

@@ -505,7 +505,7 @@ impl Cx<'_> {
     fn modifiers(&mut self, sig: &Sig, out: &mut types::Sig, span: Span, file: u16) -> Option<()> {
         let mut good = true;
         let mut preserved = self.options.arch.preserved();
-        for r in &out.results {
+        for r in out.params.iter().chain(&out.results) {
             preserved &= !(1 << r.0);
         }
         for (m, _) in &sig.modifiers {

@@ -120,8 +120,9 @@ fn describe(expected: &[String]) -> String {
         }
     };
     let words: Vec<&str> = Key::ALL.iter().map(|k| k.text()).collect();
-    let operand = ["path", "string", "(", "-", "+", "~", "table", "sizeof", "offsetof", "number", "name"];
-    let sizes = ["byte", "word", "dword", "qword", "xmmword"];
+    let operand =
+        ["path", "string", "(", "-", "+", "~", "table", "sizeof", "offsetof", "wordsize", "number", "name"];
+    let sizes = ["byte", "word", "dword", "qword", "xmmword", "xword"];
     let types = ["own", "ref", "imm", "opt", "res", "nullterm", "exists", "seq", "fn", "[", "table", "name"];
     let prefixes = ["lock", "rep", "repe", "repz", "repne", "repnz", "sys", "table"];
     let operand_words: Vec<&str> = operand.iter().chain(&sizes).copied().collect();

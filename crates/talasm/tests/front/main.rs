@@ -2,6 +2,7 @@
 
 mod bodies;
 mod common;
+mod conditions;
 mod data;
 mod errors;
 mod examples;
