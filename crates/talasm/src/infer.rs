@@ -8,6 +8,7 @@
 mod advice;
 mod cells;
 mod code;
+mod cursor;
 mod fix;
 mod join;
 mod label;

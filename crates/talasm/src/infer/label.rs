@@ -7,6 +7,7 @@
 //! both prove them. Everything only ever gets weaker but for those proposals, of which there is one
 //! round for each generalised word; so it ends.
 
+use super::cursor::{cursors, end_unreached, same_cursors};
 use super::join::{BUDGET, Join, POINTS, in_step};
 use super::pin::{Pin, renamed};
 use super::project::{Projection, Tested, concrete, push_slot, words};
@@ -97,13 +98,6 @@ pub(super) struct Label {
     pin: Option<Rc<Pin>>,
 }
 
-/// The registers that point to cells of cursors: steps without machine code find the cursor by them, even if no
-/// instruction reads them.
-fn cursors(s: &State) -> RegSet {
-    let cursor = |w: &Word| matches!(w, Word::Ptr(l, _) if s.locs.get(*l as usize).is_some_and(|l| l.live && l.hole.is_some()));
-    s.regs.iter().enumerate().filter(|(_, w)| cursor(w)).fold(0, |set, (r, _)| set | 1 << r)
-}
-
 /// Why a label has no state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Clash {
@@ -121,9 +115,10 @@ impl Label {
         s: &State,
         pin: Option<Rc<Pin>>,
     ) -> Result<Label, Clash> {
-        let constants = concrete(f, s);
+        let mut constants = concrete(f, s);
+        end_unreached(f, &mut constants);
         let mut kept = constants.clone();
-        let live = live | pin.as_ref().map_or(0, |p| p.live()) | cursors(s);
+        let live = live | pin.as_ref().map_or(0, |p| p.live()) | cursors(&kept);
         for r in 0..16 {
             if live >> r & 1 == 0 {
                 kept.regs[r] = Word::Any;
@@ -300,7 +295,10 @@ impl Label {
         // What lasts on some ways only does not last at the label.
         let here: Vec<u32> = self.state.stretches.iter().map(|s| s.0).collect();
         end_stretches(&mut constants, |place| !here.contains(&place));
-        let fewer = end_stretches(&mut self.state, |place| !constants.stretches.iter().any(|s| s.0 == place));
+        let mut fewer =
+            end_stretches(&mut self.state, |place| !constants.stretches.iter().any(|s| s.0 == place));
+        end_unreached(f, &mut constants);
+        fewer |= same_cursors(f, &mut self.state, &mut constants);
         let s = &constants;
         let old = self.clone();
         let (vars, locs) = (self.vars.len() - f.vars() as usize, self.state.locs.len() - f.locs() as usize);

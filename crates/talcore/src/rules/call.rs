@@ -118,6 +118,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let word = self.word();
         self.unique.clear();
         self.loans.clear();
+        self.whole_words(&sig.params, CALL)?;
         for (v, t) in core::mem::take(&mut self.chosen) {
             if let Some(slot) = s.terms.get_mut(v as usize) {
                 *slot = Some(t);
@@ -398,6 +399,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                     .reg(r));
             }
         }
+        self.whole_words(&sig.results, RETURN)?;
         let telling: Vec<Word> = sig.kept.iter().map(|k| self.get(Reg(k.result))).collect();
         let mut s = Subst::new(sig.vars.len() as u32, sig.result_vars.len());
         s.words = (0..sig.word_vars).map(|v| Some(Word::Var(v))).collect();
@@ -421,6 +423,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 continue;
             };
             let gives = sig.gives_back.iter().find(|g| g.0 == r).map_or(layout, |g| g.1);
+            self.whole(*l, RETURN)?;
             self.pack(&mut s, (gives, &None), *l, &[], RETURN).map_err(|e| e.reg(r))?;
         }
         self.discharge(&mut s, &sig.result_vars, &sig.result_facts, RETURN)

@@ -8,12 +8,18 @@
 //! around it has the type that it had; by induction this holds for the chain of all objects that the cursor went
 //! through. So nothing is remembered of them: a cursor is the cell, and the object that is whole again at the end. That
 //! object cannot be used meanwhile, nor can those on the way.
+//!
+//! A cursor also ends by itself where its object is asked for as a whole: at returns, at calls, and at labels that have the
+//! object. There is nothing to choose: an object has one cursor, since it cannot be used while it has one, and a label
+//! takes over a cursor only if a word points to its cell, which is bound once. What it fills the hole with is proved
+//! to be of the cell's type as by a step that is written.
 
 use crate::engine::{Checked, Engine};
 use crate::guide::Guide;
 use crate::limits;
 use crate::matching::{Blame, Subst};
-use crate::state::{Held, Hole, Lay, LocId, STATIC, Word};
+use crate::rules::Lent;
+use crate::state::{Held, Hole, Lay, Loc, LocId, STATIC, State, Word};
 use crate::term::Term;
 use crate::types::{Layout, LayoutId, Mode, WordId, WordTy};
 use crate::verdict::Code;
@@ -208,13 +214,61 @@ impl<'a, G: Guide> Engine<'a, G> {
         let Some(hole) = hole else {
             return Err(self.fail(Code::Ghost, "the register does not point to a cursor's cell").reg(r.0));
         };
-        self.pack(&mut Subst::identity(), (hole.cell, &Some(Rc::from([]))), c, &[], GHOST)?;
+        self.fill(c, hole, GHOST)
+    }
+
+    /// The cell of the cursor becomes part of its object again, which is whole then.
+    fn fill(&mut self, c: LocId, hole: Hole, blame: Blame) -> Checked {
+        self.pack(&mut Subst::identity(), (hole.cell, &Some(Rc::from([]))), c, &[], blame)?;
         if let Some(loc) = self.state.locs.get_mut(c as usize) {
             loc.hole = None;
         }
         self.kill(c)?;
         if let Some(loc) = self.state.locs.get_mut(hole.root as usize) {
             loc.live = true;
+        }
+        Ok(())
+    }
+
+    /// Ends the cursor that is in an object, if there is one: the object is asked for as a whole.
+    pub fn whole(&mut self, root: LocId, blame: Blame) -> Checked {
+        self.spend(1)?;
+        if self.state.locs.get(root as usize).is_none_or(|l| l.live) {
+            return Ok(());
+        }
+        self.spend(self.state.locs.len() as u64)?;
+        let here = |l: &Loc| l.live && l.hole.is_some_and(|hole| hole.root == root);
+        let cursor = self.state.locs.iter().position(here).map(|c| c as LocId);
+        let hole = cursor.and_then(|c| self.state.locs.get(c as usize)).and_then(|l| l.hole);
+        let (Some(c), Some(hole)) = (cursor, hole) else { return Ok(()) };
+        if self.lent.iter().any(|lent| matches!(lent, Lent::Object(k, _) if *k == c)) {
+            return self
+                .reject(Code::BorrowConflict, "a cursor's cell is lent while the memory around it is used");
+        }
+        self.fill(c, hole, blame)
+    }
+
+    /// The same for the objects that registers point to, where they are asked for as memory.
+    pub fn whole_words(&mut self, words: &[(u8, WordId)], blame: Blame) -> Checked {
+        for &(r, ty) in words {
+            self.spend(1)?;
+            if let Word::Ptr(l, _) = self.get(Reg(r))
+                && l < STATIC
+                && self.program.types.pointer(ty).is_some()
+            {
+                self.whole(l, blame).map_err(|e| e.reg(r))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// At a label: each cursor that it has is one of the edge, which a word has found. Nothing else would know a cursor that
+    /// the label invents, and it would make an object whole that is not.
+    pub fn cursors_found(&self, s: &Subst, label: &State) -> Checked {
+        let own = label.locs.get(self.rigid_locs..).unwrap_or(&[]);
+        let invented = |(i, l): (usize, &Loc)| l.hole.is_some() && !matches!(s.locs.get(i), Some(Some(_)));
+        if own.iter().enumerate().any(invented) {
+            return self.reject(Code::Stream, "a label has a cursor to which no word points");
         }
         Ok(())
     }

@@ -76,6 +76,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             } else if self.state.locs.get(l).is_some_and(|have| have.was.is_some()) {
                 return self.reject(LABEL.shape, LENT);
             } else {
+                self.whole(l as LocId, LABEL)?;
                 self.match_contents(&mut s, label, l as LocId, l as LocId)?;
             }
         }
@@ -87,6 +88,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
         }
         self.match_frame(&mut s, label)?;
+        self.cursors_found(&s, label)?;
         self.match_tags(&mut s, label)?;
         // What is known of the entry state's variables there holds everywhere; only what the label
         // says beyond it is proved. (Locations that no word mentions cannot be reached.)

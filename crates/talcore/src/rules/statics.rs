@@ -58,6 +58,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                     "the function uses an owned static that the caller does not say it uses",
                 );
             };
+            self.whole(l, blame)?;
             if self.loc(l)?.was.is_some() {
                 return self
                     .reject(blame.shape, "the function uses an owned static that is lent for a stretch");

@@ -89,6 +89,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             loc.guard = None;
             loc.live = true;
         }
+        self.whole(l, blame)?;
         self.take(s, (kept.layout, &None), l, &Term::zero(), blame)
     }
 }
