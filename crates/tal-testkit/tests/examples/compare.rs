@@ -98,6 +98,19 @@ impl Tool {
         self.compare(args, &input, &ours, &theirs);
     }
 
+    /// The same, but for the order of the lines.
+    pub(crate) fn same_lines(&self, args: &[&str]) {
+        let (input, output) = (Input::Nothing, Output::Pipe);
+        let mut ours = self.run(&self.ours, args, &input, output);
+        let mut theirs = self.run(&self.theirs, args, &input, output);
+        for outcome in [&mut ours, &mut theirs] {
+            let mut lines: Vec<&[u8]> = outcome.stdout.split(|b| *b == b'\n').collect();
+            lines.sort_unstable();
+            outcome.stdout = lines.join(&b'\n');
+        }
+        self.compare(args, &input, &ours, &theirs);
+    }
+
     fn compare(&self, args: &[&str], input: &Input, ours: &Outcome, theirs: &Outcome) {
         assert!(
             ours == theirs,
@@ -232,5 +245,5 @@ fn start(bytes: &[u8]) -> String {
 
 fn is_gnu(program: &Path) -> bool {
     let out = Command::new(program).arg("--version").env("LC_ALL", "C").output();
-    out.is_ok_and(|o| String::from_utf8_lossy(&o.stdout).contains("GNU coreutils"))
+    out.is_ok_and(|o| String::from_utf8_lossy(&o.stdout).contains("(GNU "))
 }

@@ -12,6 +12,7 @@ mod alloc;
 mod cat;
 mod echo;
 mod equal;
+mod find;
 mod freq;
 mod head;
 mod json;

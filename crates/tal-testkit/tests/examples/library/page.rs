@@ -18,6 +18,7 @@ const MODULES: &[&str] = &[
     "io",
     "input",
     "directory",
+    "match",
     "args",
     "options",
     "say",
