@@ -10,7 +10,7 @@ use talcore::facts::Interval;
 use talcore::program::{Object, ObjectKind};
 use talcore::state::Env;
 use talcore::term::Term;
-use talcore::types::{Body, Layout, LayoutId, Mode, WordId, WordTy};
+use talcore::types::{Body, Exists, Layout, LayoutId, Mode, WordId, WordTy};
 
 /// How large objects may become, in bytes.
 const LARGE: i128 = 1 << 16;
@@ -92,6 +92,23 @@ impl Machine<'_> {
         None
     }
 
+    /// The environment inside an existential, with values for what it hides that satisfy its facts.
+    fn witnesses<B>(&mut self, e: &Exists<B>, env: &Env, vars: &Vars) -> Option<Env> {
+        let outer = |v| value(&under(&Term::var(v), env)?, vars).map(Term::from);
+        let outer = (0..e.first).map(outer).collect::<Option<Vec<Term>>>()?;
+        for attempt in 0..100u32 {
+            let mut known = outer.clone();
+            for range in &e.vars {
+                known.push(Term::from(self.choose(*range, attempt % 4 == 3)));
+            }
+            let values: Vars = known.iter().map(Term::as_const).collect();
+            if e.facts.iter().all(|f| value(f, &values).is_some_and(|x| x >= 0)) {
+                return Some(Some(known.into()));
+            }
+        }
+        None
+    }
+
     /// A number in an interval: mostly small, often at an end.
     fn choose(&mut self, range: Interval, wide: bool) -> i128 {
         let (signed, unsigned) = (Interval::signed(self.bits), Interval::unsigned(self.bits));
@@ -140,8 +157,16 @@ impl Machine<'_> {
                 };
                 program.functions.iter().find(fits).map(|f| f.addr)
             }
-            // Sizes that fit hidden ones are not looked for.
-            WordTy::Res(_) | WordTy::Exists(_) | WordTy::FnAt(..) => None,
+            WordTy::Res(inner) => match depth >= DEEP || self.rng.u8(..3) == 0 {
+                true => Some(cut(self.rng.u64(1..=4095).wrapping_neg(), self.bits)),
+                false => self.made(*inner, env, vars, words, depth),
+            },
+            WordTy::Exists(e) => {
+                let inside = self.witnesses(e, env, vars)?;
+                self.made(e.body, &inside, vars, words, depth)
+            }
+            // What fits the arguments is not looked for.
+            WordTy::FnAt(..) => None,
             WordTy::Ptr(mode, layout) => {
                 if depth > DEEP {
                     return None;
@@ -259,8 +284,10 @@ impl Machine<'_> {
                     self.fill(*part, &env, vars, depth, out)?;
                 }
             }
-            // What it hides would have to be guessed.
-            Layout::Exists(_) => return None,
+            Layout::Exists(e) => {
+                let inside = self.witnesses(e, env, vars)?;
+                self.fill(e.body, &inside, vars, depth, out)?;
+            }
             Layout::Seq(parts) => {
                 for part in parts {
                     self.fill(*part, env, vars, depth, out)?;
