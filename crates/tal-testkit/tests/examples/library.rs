@@ -1,5 +1,6 @@
 //! The modules of the library by themselves: programs that do what lines of their input say, against models.
 
+mod address;
 mod bytes;
 mod map;
 mod page;

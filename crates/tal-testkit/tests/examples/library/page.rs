@@ -19,6 +19,8 @@ const MODULES: &[&str] = &[
     "input",
     "directory",
     "match",
+    "address",
+    "socket",
     "args",
     "options",
     "say",
