@@ -20,6 +20,8 @@ const RUNS: &[(&str, &[&str], &[u8])] = &[
     ("cat", &["-n", "-"], WORDS),
     ("cat", &["missing"], b""),
     ("echo", &["-e", "a\\tb", "c"], b""),
+    ("echod", &["--help"], b""),
+    ("echod", &["-p", "7", "-a", "1.2.3.4.5"], b""),
     ("fib", &[], b""),
     ("find", &["."], b""),
     ("find", &[".", "(", "-type", "f", "-name", "[a-m]*", "-o", "-name", "missing", ")", "-print0"], b""),
