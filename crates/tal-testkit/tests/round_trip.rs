@@ -7,7 +7,7 @@ use talcore::annot::{Label, Reading};
 use talcore::check::fuel_for;
 use talcore::engine::Engine;
 use talcore::facts::{Cert, Facts};
-use talcore::guide::{Edge, Ghost, Guide};
+use talcore::guide::{Edge, Guide, Step};
 use talcore::program::{Function, Program};
 use talcore::state::State;
 use talcore::term::Term;
@@ -18,7 +18,7 @@ use talnote::stream::{self, Answers};
 struct Copying<'a> {
     reading: Reading<'a>,
     answers: Answers,
-    ghosts: Vec<(u64, Ghost)>,
+    ghosts: Vec<Step>,
 }
 
 impl Guide for Copying<'_> {
@@ -35,8 +35,8 @@ impl Guide for Copying<'_> {
     fn label(&mut self, at: u64) -> Option<Rc<State>> {
         self.reading.label(at)
     }
-    fn ghost(&mut self, at: u64) -> Option<(u64, Ghost)> {
-        let ghost = self.reading.ghost(at)?;
+    fn ghost(&mut self, at: u64, falls: bool) -> Option<Step> {
+        let ghost = self.reading.ghost(at, falls)?;
         self.ghosts.push(ghost);
         Some(ghost)
     }

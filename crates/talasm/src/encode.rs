@@ -21,7 +21,7 @@ use relax::Kind;
 use select::{Field, Selector};
 use table::Entry;
 use talcore::arch::Arch;
-use talcore::guide::Ghost;
+use talcore::guide::{Ghost, Step};
 
 /// How a place in the bytes depends on an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,8 +97,8 @@ pub struct FunctionCode {
     pub insns: Vec<InsnAt>,
     /// Offset of each label from the function's first byte, by [`LabelId`].
     pub labels: Vec<u32>,
-    /// Steps without machine code, with the offset of the instruction that follows.
-    pub ghosts: Vec<(u32, Ghost)>,
+    /// Steps without machine code, at the offsets of the instructions that follow.
+    pub ghosts: Vec<Step>,
 }
 
 impl FunctionCode {
@@ -197,7 +197,8 @@ struct Draft {
     /// `(offset in the buffer, item)`; a branch takes no room in the buffer.
     insns: Vec<(u32, u32)>,
     labels: Vec<Option<DraftPos>>,
-    ghosts: Vec<(DraftPos, Ghost)>,
+    /// Whether a label stands behind it, before the next instruction.
+    ghosts: Vec<(DraftPos, bool, Ghost)>,
     branches: Vec<DraftBranch>,
     /// Fields to relocate; `at` counts in the buffer. The number is that of the instruction.
     fields: Vec<(u32, Reloc)>,
@@ -230,11 +231,17 @@ impl Assembler<'_> {
         };
         for (item, i) in f.body.iter().zip(0u32..) {
             match item {
-                Item::Label(label) => self.label(*label, &mut d),
+                Item::Label(label) => {
+                    let here = self.here(&d);
+                    for step in d.ghosts.iter_mut().rev().take_while(|g| g.0.insns == here.insns) {
+                        step.1 = true;
+                    }
+                    self.label(*label, &mut d);
+                }
                 Item::Annotation(_) => {}
                 Item::Ghost(ghost, _) => {
                     let here = self.here(&d);
-                    d.ghosts.push((here, *ghost));
+                    d.ghosts.push((here, false, *ghost));
                 }
                 Item::Instr(instr) => {
                     d.insns.push((self.selector.position(), i));

@@ -37,6 +37,14 @@ fn state_at(program: &Program<'_>, function: &Function, file: &[u8], address: u6
     let mut reachable = true;
     loop {
         let at = engine.ip - function.addr;
+        while let Some(step) = engine.guide.ghost(at, true) {
+            if step.at != at || !step.falls || !reachable {
+                return None;
+            }
+            if engine.ghost(step.ghost).is_err() {
+                return (engine.ip == address).then_some(engine.state);
+            }
+        }
         if engine.guide.next_label(at) == Some(at) {
             // The edge into the label may be what failed: then the state before it is of interest.
             let before = (reachable && engine.ip == address).then(|| engine.state.clone());
@@ -48,11 +56,11 @@ fn state_at(program: &Program<'_>, function: &Function, file: &[u8], address: u6
                 reachable = true;
             }
         }
-        while let Some((place, ghost)) = engine.guide.ghost(at) {
-            if place != at || !reachable {
+        while let Some(step) = engine.guide.ghost(at, false) {
+            if step.at != at || step.falls || !reachable {
                 return None;
             }
-            if engine.ghost(ghost).is_err() {
+            if engine.ghost(step.ghost).is_err() {
                 return (engine.ip == address).then_some(engine.state);
             }
         }

@@ -5,7 +5,8 @@
 //! ```text
 //! stream:   uleb labels; for each: uleb distance from the previous label (the first: from the
 //!           function's start), state
-//!           uleb ghosts; for each: uleb distance from the previous one, u8 0 split: u8 register, or
+//!           uleb ghosts; for each: uleb distance from the previous one, u8 (16 more: it is taken on the path that falls
+//!           through to there, before the label at this offset) 0 split: u8 register, or
 //!           u8 1 join: u8 register, u8 register, u8 2: uleb type variable, uleb word that it stands for,
 //!           or u8 3 cursor, 4 advance, 5 end: u8 register, or u8 6 lend: u8 register, uleb place of a
 //!           stretch, or u8 7 restore: uleb place
@@ -52,7 +53,7 @@ mod labels;
 
 use crate::codes::global_code;
 use crate::facts::{Cert, Facts, Uses};
-use crate::guide::{Edge, Ghost, Guide};
+use crate::guide::{Edge, Ghost, Guide, Step};
 use crate::limits;
 use crate::program::{Function, Program};
 use crate::reader::Reader;
@@ -84,7 +85,7 @@ pub struct Reading<'a> {
     labels: Vec<Label>,
     /// How many labels there are; what lies behind them in `labels` is memory for another function.
     count: usize,
-    ghosts: Vec<(u64, Ghost)>,
+    ghosts: Vec<Step>,
     next_ghost: usize,
     answers: Reader<'a>,
     optional: Reader<'a>,
@@ -182,8 +183,9 @@ impl Guide for Reading<'_> {
         self.labels().get(i).map(|l| l.1.clone())
     }
 
-    fn ghost(&mut self, at: u64) -> Option<(u64, Ghost)> {
-        let next = self.ghosts.get(self.next_ghost).filter(|(place, _)| *place <= at)?;
+    fn ghost(&mut self, at: u64, falls: bool) -> Option<Step> {
+        let now = |s: &&Step| s.at < at || s.at == at && (s.falls || !falls);
+        let next = self.ghosts.get(self.next_ghost).filter(now)?;
         self.next_ghost += 1;
         Some(*next)
     }
@@ -211,13 +213,18 @@ impl Guide for Reading<'_> {
     }
 }
 
-fn ghosts(r: &mut Reader<'_>, size: u64, words: (u32, u32)) -> Option<Vec<(u64, Ghost)>> {
+/// Is added to the kind of a step that is taken before the label at its offset.
+pub const FALLS: u8 = 16;
+
+fn ghosts(r: &mut Reader<'_>, size: u64, words: (u32, u32)) -> Option<Vec<Step>> {
     let reg = |r: &mut Reader<'_>| r.u8().filter(|n| *n < 16).map(Reg);
     let mut at = 0u64;
     let mut all = Vec::new();
     for _ in 0..r.count(limits::GHOSTS)? {
         at = at.checked_add(r.num()?).filter(|a| *a < size)?;
-        let ghost = match r.u8()? {
+        let kind = r.u8()?;
+        let falls = kind & FALLS != 0;
+        let ghost = match kind & !FALLS {
             0 => Ghost::Split(reg(r)?),
             1 => Ghost::Join(reg(r)?, reg(r)?),
             2 => {
@@ -232,7 +239,7 @@ fn ghosts(r: &mut Reader<'_>, size: u64, words: (u32, u32)) -> Option<Vec<(u64, 
             7 => Ghost::Restore(r.num()?),
             _ => return None,
         };
-        all.push((at, ghost));
+        all.push(Step { at, falls, ghost });
     }
     Some(all)
 }

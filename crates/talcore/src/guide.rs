@@ -44,6 +44,18 @@ pub enum Ghost {
     Choose(u32, WordId),
 }
 
+/// A step without machine code, and where it is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// The offset of the instruction before which it is taken.
+    pub at: u64,
+    /// It belongs to the path that falls through to there, and is taken before the edge to a label of the same offset.
+    /// Otherwise it is taken whenever the label is reached.
+    pub falls: bool,
+    /// The step.
+    pub ghost: Ghost,
+}
+
 /// A source of answers. `at` is an offset in bytes from the start of the function.
 pub trait Guide {
     /// A proof of `goal >= 0` which the rule cannot do without.
@@ -55,8 +67,9 @@ pub trait Guide {
     /// The state of the label at this offset, if there is a label.
     fn label(&mut self, at: u64) -> Option<Rc<State>>;
 
-    /// The next step without machine code at or before this offset, and its own offset. Each is told once.
-    fn ghost(&mut self, at: u64) -> Option<(u64, Ghost)>;
+    /// The next step without machine code at or before this offset; where `falls` is set, only if it is one of those at this
+    /// offset that are taken before the label, or lies before it. Each is told once.
+    fn ghost(&mut self, at: u64, falls: bool) -> Option<Step>;
 
     /// The offset of the next label at or behind `at`.
     fn next_label(&mut self, at: u64) -> Option<u64>;

@@ -277,9 +277,20 @@ impl State {
         self.regs.iter_mut().chain(frame).chain(&mut self.incoming).chain(held)
     }
 
+    /// Those in registers, in the frame, and of the caller's arguments.
+    pub fn outer_words_mut(&mut self) -> impl Iterator<Item = &mut Word> {
+        let frame = self.frame.iter_mut().filter_map(|s| s.word.as_mut());
+        self.regs.iter_mut().chain(frame).chain(&mut self.incoming)
+    }
+
     /// Whether some location belongs to this function alone, or will again, so that its contents change.
     pub fn owns(&self) -> bool {
         !self.stretches.is_empty() || self.locs.iter().any(Loc::exclusive)
+    }
+
+    /// Whether a cursor is in this memory.
+    pub fn has_hole(&self, l: LocId) -> bool {
+        self.locs.iter().any(|c| c.live && c.hole.is_some_and(|h| h.root == l))
     }
 
     /// Bytes allocated below the lowest touched address.

@@ -2,7 +2,7 @@
 
 use crate::annot::Reading;
 use crate::engine::{Checked, Engine, Flow};
-use crate::guide::Guide;
+use crate::guide::{Guide, Step};
 use crate::program::{Function, Program};
 use crate::state::State;
 use crate::verdict::{Code, Reject};
@@ -87,6 +87,14 @@ pub fn check_function_in(
 /// A step that would change nothing is not what its author meant.
 const LOST_GHOST: &str = "a step without machine code lies inside an instruction, or where no path leads";
 
+/// Takes a step without machine code, if this is its place.
+fn take<G: Guide>(engine: &mut Engine<'_, G>, at: u64, now: bool, step: Step) -> Checked {
+    if step.at != at || !now {
+        return engine.reject(Code::Stream, LOST_GHOST);
+    }
+    engine.ghost(step.ghost)
+}
+
 /// Walks over all instructions; answers their number.
 pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
     let function = engine.function;
@@ -97,6 +105,9 @@ pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
     let mut label = engine.guide.next_label(0);
     while at < function.size {
         engine.ip = function.addr + at;
+        while let Some(step) = engine.guide.ghost(at, true) {
+            take(engine, at, reachable && step.falls, step)?;
+        }
         if label == Some(at) {
             if reachable {
                 engine.edge(at)?;
@@ -107,11 +118,8 @@ pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
             }
             label = engine.guide.next_label(at + 1);
         }
-        while let Some((place, ghost)) = engine.guide.ghost(at) {
-            if place != at || !reachable {
-                return engine.reject(Code::Stream, LOST_GHOST);
-            }
-            engine.ghost(ghost)?;
+        while let Some(step) = engine.guide.ghost(at, false) {
+            take(engine, at, reachable && !step.falls, step)?;
         }
         let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or(&[]);
         let decoded = decode(engine.program.arch, rest, engine.ip);
@@ -152,7 +160,7 @@ pub fn run<G: Guide>(engine: &mut Engine<'_, G>) -> Checked<u64> {
         at = next;
     }
     engine.ip = function.addr + function.size;
-    if engine.guide.ghost(function.size).is_some() {
+    if engine.guide.ghost(function.size, false).is_some() {
         return engine.reject(Code::Stream, LOST_GHOST);
     }
     if reachable {
@@ -178,7 +186,7 @@ impl Guide for NoGuide {
     fn label(&mut self, _: u64) -> Option<alloc::rc::Rc<crate::state::State>> {
         None
     }
-    fn ghost(&mut self, _: u64) -> Option<(u64, crate::guide::Ghost)> {
+    fn ghost(&mut self, _: u64, _: bool) -> Option<Step> {
         None
     }
     fn next_label(&mut self, _: u64) -> Option<u64> {

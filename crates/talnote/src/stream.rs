@@ -3,8 +3,9 @@
 use crate::wire;
 use std::collections::HashMap;
 use std::rc::Rc;
+use talcore::annot::FALLS;
 use talcore::facts::{Cert, Facts};
-use talcore::guide::Ghost;
+use talcore::guide::{Ghost, Step};
 use talcore::program::{Function, Program};
 use talcore::shapes::BORROWS;
 use talcore::state::{Env, Loc, STATIC, State, Word};
@@ -88,7 +89,7 @@ pub fn write(
     function: &Function,
     entry: &State,
     labels: &[(u64, Rc<State>)],
-    ghosts: &[(u64, Ghost)],
+    ghosts: &[Step],
     answers: &Answers,
 ) -> Option<Vec<u8>> {
     let statics = function.statics.iter().enumerate().filter_map(|(i, o)| Some(((*o)?, i as u32))).collect();
@@ -296,12 +297,13 @@ impl Writer<'_> {
     }
 
     /// The ghosts are in order of their offsets.
-    fn ghosts(&mut self, ghosts: &[(u64, Ghost)]) {
+    fn ghosts(&mut self, ghosts: &[Step]) {
         wire::count(&mut self.out, ghosts.len());
         let mut before = 0;
-        for (at, ghost) in ghosts {
+        for Step { at, falls, ghost } in ghosts {
             wire::uleb(&mut self.out, u128::from(at - before));
             before = *at;
+            let kind = self.out.len();
             match ghost {
                 Ghost::Split(r) => self.out.extend([0, r.0]),
                 Ghost::Join(a, b) => self.out.extend([1, a.0, b.0]),
@@ -322,6 +324,9 @@ impl Writer<'_> {
                     self.out.push(7);
                     wire::uleb(&mut self.out, (*place).into());
                 }
+            }
+            if let Some(kind) = self.out.get_mut(kind).filter(|_| *falls) {
+                *kind |= FALLS;
             }
         }
     }

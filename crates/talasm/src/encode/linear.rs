@@ -4,6 +4,7 @@ use super::relax::{self, Branch};
 use super::{Draft, DraftPos, FUNCTION_ALIGN, FunctionCode, InsnAt, Reloc, RelocKind, TOO_FAR, TRAP, Target};
 use crate::ir::{Function, Module, Place};
 use crate::problem::Problem;
+use talcore::guide::{Ghost, Step};
 
 /// Puts functions one after the other, with their branches in between.
 pub(super) struct Linearizer<'m> {
@@ -65,7 +66,12 @@ impl<'m> Linearizer<'m> {
         let offset_of = |p: DraftPos| insns.get(p.insns as usize).map_or(size, |i| i.offset);
         let labels: Vec<u32> = d.labels.iter().map(|l| l.map_or(0, offset_of)).collect();
 
-        let ghosts = d.ghosts.iter().map(|(at, ghost)| (offset_of(*at), *ghost)).collect();
+        let step = |(at, falls, ghost): &(DraftPos, bool, Ghost)| Step {
+            at: offset_of(*at).into(),
+            falls: *falls,
+            ghost: *ghost,
+        };
+        let ghosts = d.ghosts.iter().map(step).collect();
         let mut copied = d.start as usize;
         for (b, &length) in d.branches.iter().zip(&lengths) {
             self.text.extend_from_slice(&self.raw[copied..b.at.raw as usize]);

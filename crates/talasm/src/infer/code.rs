@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use talcore::arch::Arch;
-use talcore::guide::Ghost;
+use talcore::guide::{Ghost, Step};
 use talcore::program::{Function, ObjectKind, Program};
 use talcore::types::{RegSet, Sig, WordId};
-use talcore::verdict::Reject;
+use talcore::verdict::{Code as Reason, Reject};
 use talcore::walk;
 use talcore::x86::decode::decode;
 use talcore::x86::insn::{Arg, Insn, Op, Reg};
@@ -16,8 +16,23 @@ pub(super) struct Code {
     pub insns: Vec<(u64, Insn)>,
     /// Labels: offsets that something jumps to or that are annotated, with the registers that are live there.
     pub labels: BTreeMap<u64, RegSet>,
-    /// Steps without machine code, before the instructions at these offsets.
-    pub ghosts: BTreeMap<u64, Vec<Ghost>>,
+    /// Steps without machine code, in order.
+    pub ghosts: Vec<Step>,
+}
+
+/// Whether control never goes on behind such an instruction.
+fn leaves(op: Op) -> bool {
+    matches!(op, Op::Jmp | Op::JmpInd | Op::Ret | Op::RetImm | Op::Ud2)
+}
+
+/// The registers that a step looks at.
+fn looks_at(ghost: &Ghost) -> RegSet {
+    match ghost {
+        Ghost::Split(r) | Ghost::Cursor(r) | Ghost::Advance(r) | Ghost::End(r) => bit(*r),
+        Ghost::Join(a, b) => bit(*a) | bit(*b),
+        Ghost::Lend(r, _) => bit(*r),
+        Ghost::Choose(..) | Ghost::Restore(_) => 0,
+    }
 }
 
 impl Code {
@@ -28,7 +43,7 @@ impl Code {
         function: &Function,
         entry_label: bool,
         more: impl Iterator<Item = u64>,
-        steps: &[(u32, Ghost)],
+        steps: &[Step],
     ) -> Result<Code, Box<Reject>> {
         let bytes = walk::code(program, function)?;
         let mut insns = Vec::new();
@@ -41,16 +56,20 @@ impl Code {
         }
         let labels =
             more.filter(|m| insns.binary_search_by_key(m, |i| i.0).is_ok()).map(|m| (m, 0)).collect();
-        let mut ghosts: BTreeMap<u64, Vec<Ghost>> = BTreeMap::new();
-        for (at, ghost) in steps {
-            // The module's types come behind those of the interface.
-            let ghost = match *ghost {
-                Ghost::Choose(v, ty) => Ghost::Choose(v, WordId(function.types.words.0 + ty.0)),
-                other => other,
-            };
-            ghosts.entry((*at).into()).or_default().push(ghost);
-        }
+        // The module's types come behind those of the interface.
+        let local = |ghost| match ghost {
+            Ghost::Choose(v, ty) => Ghost::Choose(v, WordId(function.types.words.0 + ty.0)),
+            other => other,
+        };
+        let ghosts = steps.iter().map(|s| Step { ghost: local(s.ghost), ..*s }).collect();
         let mut code = Code { insns, labels, ghosts };
+        for step in code.ghosts.iter().filter(|s| s.falls) {
+            let before = code.index_of(step.at).and_then(|i| code.insns.get(i.checked_sub(1)?));
+            if before.is_some_and(|i| leaves(i.1.op)) {
+                let why = "no path comes to this step: what stands in front of a label is for those that fall through to it";
+                return Err(Reject::new(Reason::Ghost, function.addr + step.at, why));
+            }
+        }
         for i in 0..code.insns.len() {
             for target in code.targets(program, function, i) {
                 if target != 0 || entry_label {
@@ -98,11 +117,18 @@ impl Code {
             out.extend(
                 self.targets(program, function, i).into_iter().filter(|t| self.labels.contains_key(t)),
             );
-            if matches!(insn.op, Op::Jmp | Op::JmpInd | Op::Ret | Op::RetImm | Op::Ud2) {
+            if leaves(insn.op) {
                 return out;
             }
         }
         out
+    }
+
+    /// The steps that are taken at an offset: before its label, on the path that falls through to there, or behind it.
+    pub(super) fn steps(&self, at: u64, falls: bool) -> impl Iterator<Item = Ghost> {
+        let first = self.ghosts.partition_point(|s| s.at < at);
+        let here = self.ghosts.get(first..).unwrap_or_default().iter().take_while(move |s| s.at == at);
+        here.filter(move |s| s.falls == falls).map(|s| s.ghost)
     }
 
     /// The index of the instruction at an offset.
@@ -135,14 +161,7 @@ impl Code {
             .iter()
             .map(|(at, i)| {
                 let mut e = effect(program, function, sig, i);
-                for ghost in self.ghosts.get(at).into_iter().flatten() {
-                    e.reads |= match ghost {
-                        Ghost::Split(r) | Ghost::Cursor(r) | Ghost::Advance(r) | Ghost::End(r) => bit(*r),
-                        Ghost::Join(a, b) => bit(*a) | bit(*b),
-                        Ghost::Lend(r, _) => bit(*r),
-                        Ghost::Choose(..) | Ghost::Restore(_) => 0,
-                    };
-                }
+                e.reads |= self.steps(*at, false).fold(0, |set, ghost| set | looks_at(&ghost));
                 e
             })
             .collect();
@@ -164,6 +183,7 @@ impl Code {
                     *old = live;
                     changed = true;
                 }
+                live |= self.steps(self.insns[i].0, true).fold(0, |set, ghost| set | looks_at(&ghost));
             }
             if !changed {
                 return;

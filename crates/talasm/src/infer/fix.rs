@@ -56,7 +56,7 @@ impl Guide for Scout<'_> {
         // Only asked whether there is one.
         self.wanted.labels.contains_key(&at).then(|| self.some.clone())
     }
-    fn ghost(&mut self, _: u64) -> Option<(u64, guide::Ghost)> {
+    fn ghost(&mut self, _: u64, _: bool) -> Option<guide::Step> {
         None
     }
     fn next_label(&mut self, at: u64) -> Option<u64> {
@@ -205,14 +205,20 @@ fn run_block(
     let Some(first) = code.index_of(block.unwrap_or(0)) else { return Ok(edges) };
     for (i, (at, insn)) in code.insns.iter().enumerate().skip(first) {
         engine.ip = engine.function.addr + at;
+        if i != first || block.is_none() {
+            for ghost in code.steps(*at, true) {
+                engine.ghost(ghost)?;
+            }
+        }
         if (i != first || block.is_none()) && code.labels.contains_key(at) {
             if !engine.state.facts.contradictory() {
+                engine.widen_cursors()?;
                 edges.push((*at, engine.ip, engine.state.clone()));
             }
             break;
         }
-        for ghost in code.ghosts.get(at).into_iter().flatten() {
-            engine.ghost(*ghost)?;
+        for ghost in code.steps(*at, false) {
+            engine.ghost(ghost)?;
         }
         let flow = engine.step(insn)?;
         let ip = engine.ip;

@@ -63,7 +63,9 @@ impl Join<'_, '_> {
         if p < rigid {
             let live = label.state.locs.get(p as usize).is_some_and(|l| l.live);
             if p == a {
-                return live.then_some(p); // what it holds has been joined
+                // What it holds has been joined; or there is a cursor in it.
+                let later = label.state.has_hole(p) && self.s.has_hole(p);
+                return (live || later).then_some(p);
             }
             // What was an argument is another object now: for either a new location.
             let have = match self.lost.remove(&p) {

@@ -294,8 +294,14 @@ pub(super) fn concrete(f: &Frame<'_>, s: &State) -> State {
         }
     };
     let each = |w: &mut Word| match w {
-        // What may come back after a call does so before a label, or never.
-        Word::Ptr(l, _) if *l < STATIC && s.locs.get(*l as usize).is_some_and(|l| !l.live) => *w = Word::Any,
+        // What may come back after a call does so before a label, or never; what a cursor is in does at its end.
+        Word::Ptr(l, _)
+            if *l < STATIC
+                && s.locs.get(*l as usize).is_some_and(|l| !l.live)
+                && !(*l < f.locs() && s.has_hole(*l)) =>
+        {
+            *w = Word::Any;
+        }
         Word::Int(t) | Word::Sp(t) | Word::Ptr(_, t) => fixed(t),
         // What its type does not mention need not be known at the label.
         Word::Opt(_, ty, env) => *env = f.trimmed(*ty, env),

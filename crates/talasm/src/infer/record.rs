@@ -108,7 +108,7 @@ impl Guide for Recorder<'_> {
     fn label(&mut self, at: u64) -> Option<Rc<State>> {
         self.find(at).ok().map(|i| self.solution.labels[i].1.clone())
     }
-    fn ghost(&mut self, _: u64) -> Option<(u64, talcore::guide::Ghost)> {
+    fn ghost(&mut self, _: u64, _: bool) -> Option<talcore::guide::Step> {
         None
     }
     fn next_label(&mut self, at: u64) -> Option<u64> {
@@ -160,16 +160,16 @@ pub(super) fn record(
             break;
         }
     }
-    let ghosts: Vec<_> =
-        code.ghosts.iter().flat_map(|(at, list)| list.iter().map(|ghost| (*at, *ghost))).collect();
-    stream::write(program, function, &solution.entry, &solution.labels, &ghosts, &answers).ok_or_else(|| {
-        let reject = Reject::new(
-            Reason::Stream,
-            function.addr,
-            "a label's state needs a type that the module does not name",
-        );
-        Failure { reject, state: Box::default() }
-    })
+    stream::write(program, function, &solution.entry, &solution.labels, &code.ghosts, &answers).ok_or_else(
+        || {
+            let reject = Reject::new(
+                Reason::Stream,
+                function.addr,
+                "a label's state needs a type that the module does not name",
+            );
+            Failure { reject, state: Box::default() }
+        },
+    )
 }
 
 /// The labels with the needed facts only; `None` if all are.
@@ -221,6 +221,11 @@ fn walk<'s>(
             reject,
             state: Box::new(engine.state.clone()),
         };
+        for ghost in code.steps(*at, true) {
+            if let Err(r) = engine.ghost(ghost) {
+                return Err(stop(&engine, r));
+            }
+        }
         if let Ok(i) = engine.guide.find(*at) {
             if reachable && let Err(r) = engine.edge(*at) {
                 return Err(stop(&engine, r));
@@ -238,8 +243,8 @@ fn walk<'s>(
             continue;
         }
         engine.guide.uses.matching = None;
-        for ghost in code.ghosts.get(at).into_iter().flatten() {
-            if let Err(r) = engine.ghost(*ghost) {
+        for ghost in code.steps(*at, false) {
+            if let Err(r) = engine.ghost(ghost) {
                 return Err(stop(&engine, r));
             }
         }

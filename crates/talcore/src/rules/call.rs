@@ -389,6 +389,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let sig = self.sig();
         let entry = self.entry.clone();
         self.end_stretches()?;
+        self.end_cursors()?;
         for r in 0..self.program.arch.registers() {
             if sig.preserved >> r & 1 == 1
                 && Reg(r) != Reg::SP

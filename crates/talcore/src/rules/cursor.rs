@@ -18,13 +18,16 @@ use crate::engine::{Checked, Engine};
 use crate::guide::Guide;
 use crate::limits;
 use crate::matching::{Blame, Subst};
+use crate::memory::Leaf;
 use crate::rules::Lent;
+use crate::rules::call::RETURN;
 use crate::state::{Held, Hole, Lay, Loc, LocId, STATIC, State, Word};
 use crate::term::Term;
 use crate::types::{Layout, LayoutId, Mode, WordId, WordTy};
 use crate::verdict::Code;
 use crate::x86::insn::Reg;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 const GHOST: Blame = Blame { shape: Code::Ghost, fact: Code::Ghost };
 
@@ -108,7 +111,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.reject(Code::Limit, "types are nested too deeply")
     }
 
-    /// A new cell with a hole around it, to which the words point that pointed there.
+    /// A new cell with a hole around it, to which the words in registers and in the frame point that pointed there.
     fn new_cursor(&mut self, from: (LocId, &Term), hole: Hole, word: Option<Word>) -> Checked<LocId> {
         let lay = Lay { id: hole.cell, env: Some(Rc::from([])) };
         let c = self.open(Mode::Uniq, lay)?;
@@ -118,7 +121,8 @@ impl<'a, G: Guide> Engine<'a, G> {
             loc.hole = Some(hole);
             loc.cells.extend(word.map(|word| Held { off: Term::zero(), width, word }));
         }
-        for w in self.state.words_mut() {
+        // Those in memory say what it owns, as before: the object, also where the cell is at its start.
+        for w in self.state.outer_words_mut() {
             if matches!(w, Word::Ptr(l, e) if *l == from.0 && e == from.1) {
                 *w = Word::Ptr(c, Term::zero());
             }
@@ -215,6 +219,78 @@ impl<'a, G: Guide> Engine<'a, G> {
             return Err(self.fail(Code::Ghost, "the register does not point to a cursor's cell").reg(r.0));
         };
         self.fill(c, hole, GHOST)
+    }
+
+    /// On the way to a label, a cursor in memory that itself lies in an argument or a static becomes one in those: that
+    /// memory goes back to the cell that owns it, complete but for the hole.
+    ///
+    /// Memory that a cursor is in was made whole when the cursor began, and nobody can use it since: it holds what its
+    /// layout says, which has a cell of the hole's type at the hole's place. Nothing is held in it, so it is packed by
+    /// comparing layouts alone. So what it is packed as has the same cell there, or raw bytes, which any word may fill
+    /// (what the word owns is lost then). It is owned by what it goes back to; it never becomes shared or unchanging.
+    pub fn widen_cursors(&mut self) -> Checked {
+        self.spend(self.state.locs.len() as u64)?;
+        for c in 0..self.state.locs.len() {
+            for _ in 0..limits::NESTING {
+                let Some(hole) = self.cursor_in(c).filter(|h| h.root as usize >= self.rigid_locs) else {
+                    break;
+                };
+                let Some(around) = self.holder(hole.root)? else { break };
+                (self.packing, self.suspend) = (0, false);
+                self.lent.clear();
+                self.kept.clear();
+                self.retagged.clear();
+                self.alive(hole.root, true);
+                self.fold(around, GHOST)?;
+                if self.state.locs.get(hole.root as usize).is_none_or(|root| root.live) {
+                    return self.reject(Code::Ghost, "what a cursor is in does not go back to its owner");
+                }
+                if let Some(cell) = self.state.locs.get_mut(c) {
+                    cell.hole = Some(Hole { root: around, ..hole });
+                }
+                self.alive(around, false);
+                self.state.forget_tags(around);
+            }
+        }
+        Ok(())
+    }
+
+    /// The memory of this function that has the owner of an object in a cell of its type.
+    fn holder(&mut self, l: LocId) -> Checked<Option<LocId>> {
+        self.spend(self.state.parts() as u64)?;
+        let owner = Word::Ptr(l, Term::zero());
+        for k in 0..self.state.locs.len() {
+            let usable = |k: &&Loc| k.live && k.exclusive() && k.guard.is_none() && k.hole.is_none();
+            let Some(loc) = self.state.locs.get(k).filter(usable) else { continue };
+            let places: Vec<Term> =
+                loc.cells.iter().filter(|h| h.word == owner).map(|h| h.off.clone()).collect();
+            let lay = loc.lay.clone();
+            for at in places {
+                let width = self.word_width();
+                if let Leaf::Cell(ty, _) = self.leaf(k as LocId, &lay, &at, width, true)?
+                    && self.program.types.pointer(ty).is_some_and(|p| p.0 == Mode::Own)
+                {
+                    return Ok(Some(k as LocId));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The cursors that the function has not ended end where it returns, also those in memory that no word leads to.
+    pub fn end_cursors(&mut self) -> Checked {
+        self.spend(self.state.locs.len() as u64)?;
+        for c in 0..self.state.locs.len() {
+            if let Some(hole) = self.cursor_in(c) {
+                self.whole(hole.root, RETURN)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The hole of a cell in which a cursor stands.
+    fn cursor_in(&self, c: usize) -> Option<Hole> {
+        self.state.locs.get(c).filter(|l| l.live).and_then(|l| l.hole)
     }
 
     /// The cell of the cursor becomes part of its object again, which is whole then.

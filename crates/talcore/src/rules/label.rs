@@ -21,6 +21,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         if self.state.facts.contradictory() {
             return Ok(()); // the branch never goes this way
         }
+        self.widen_cursors()?;
         if self.guide.edge(target, &self.state) == Edge::Taken {
             return Ok(());
         }

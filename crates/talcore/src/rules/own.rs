@@ -112,6 +112,10 @@ impl<'a, G: Guide> Engine<'a, G> {
         if self.lent.iter().any(|lent| matches!(lent, Lent::Object(k, _) if *k == l)) {
             return self.reject(Code::BorrowConflict, "one object is lent or kept, and given away at once");
         }
+        // The cell of a cursor in it is not shared.
+        if self.state.has_hole(l) {
+            return self.reject(blame.shape, "a cursor is in this memory: `end` it first");
+        }
         self.unify(s, &Term::zero(), e, false, blame)?;
         let have = self.loc(l)?.lay;
         if self.foreign(have.id)

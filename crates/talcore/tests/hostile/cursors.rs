@@ -244,3 +244,46 @@ fn a_label_cannot_have_a_cursor_that_no_word_points_to() {
         if safe { accepted(verdict) } else { rejected(verdict, Code::Stream) }
     }
 }
+
+/// A cursor begins in memory that one of two arguments owns: a label that says it is in the other one would make that
+/// whole again at the end, whatever was taken out of it, and lose nothing of the first.
+#[test]
+fn a_label_cannot_move_a_cursor_to_another_argument() {
+    const HOLDER: LayoutId = LayoutId(5);
+    fn label(entry: &talcore::state::State, root: usize) -> talcore::state::State {
+        let mut label = entry.clone();
+        label.locs[root].live = false;
+        label.locs.push(cell(root as u32));
+        label.regs[0] = Word::Ptr(2, Term::zero());
+        label
+    }
+    let honest: Label = |entry| label(entry, 1); // arguments are numbered by their registers: rsi, rdi
+    let lie: Label = |entry| label(entry, 0);
+    let both: Label = |entry| {
+        let mut label = label(entry, 1);
+        label.locs[1].live = true;
+        label
+    };
+    for (label, code_of) in [(honest, None), (lie, Some(Code::NotPointer)), (both, Some(Code::NotPointer))] {
+        let mut lab = Lab::default();
+        let (_, _, opt) = node(&mut lab);
+        assert_eq!(lab.layout(Layout::Cell(opt)), CELL);
+        let array = lab.layout(Layout::Array(Term::from(4), CELL));
+        let owner = lab.word(WordTy::Ptr(Mode::Own, array));
+        assert_eq!(lab.layout(Layout::Cell(owner)), HOLDER);
+        let uniq = lab.word(WordTy::Ptr(Mode::Uniq, HOLDER));
+        let body = code(|a| {
+            a.mov(rax, qword_ptr(rdi))?; // 3 bytes
+            a.nop()?; // the cursor is put before this
+            a.nop()?; // the label, and the end
+            a.ret()
+        });
+        lab.ghosts.extend([(3, Ghost::Cursor(Reg(0))), (4, Ghost::End(Reg(0)))]);
+        lab.labels.push((4, label));
+        let verdict = lab.check(Sig { params: vec![(6, uniq), (7, uniq)], ..Sig::default() }, &body);
+        match code_of {
+            None => accepted(verdict),
+            Some(code) => rejected(verdict, code),
+        }
+    }
+}

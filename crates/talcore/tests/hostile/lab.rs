@@ -11,7 +11,7 @@ use talcore::data;
 use talcore::engine::Engine;
 use talcore::eq::unite_words;
 use talcore::facts::{Cert, Facts, Interval};
-use talcore::guide::{Edge, Ghost, Guide};
+use talcore::guide::{Edge, Ghost, Guide, Step};
 use talcore::program::{Function, Object, ObjectKind, Program, Segment};
 use talcore::shapes::Shapes;
 use talcore::state::State;
@@ -187,8 +187,9 @@ impl Guide for Liar {
     fn label(&mut self, at: u64) -> Option<Rc<State>> {
         self.labels.get(&at).cloned()
     }
-    fn ghost(&mut self, at: u64) -> Option<(u64, Ghost)> {
-        if self.ghosts.front().is_some_and(|g| g.0 <= at) { self.ghosts.pop_front() } else { None }
+    fn ghost(&mut self, at: u64, falls: bool) -> Option<Step> {
+        self.ghosts.front().filter(|g| g.0 < at || g.0 == at && !falls)?;
+        self.ghosts.pop_front().map(|(at, ghost)| Step { at, falls: false, ghost })
     }
     fn next_label(&mut self, at: u64) -> Option<u64> {
         self.labels.range(at..).next().map(|l| *l.0)

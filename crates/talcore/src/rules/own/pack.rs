@@ -270,7 +270,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.state.locs.get(l as usize).is_some_and(|l| !l.cells.is_empty())
     }
 
-    pub(super) fn alive(&mut self, l: LocId, live: bool) {
+    pub(in crate::rules) fn alive(&mut self, l: LocId, live: bool) {
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
             loc.live = live;
         }
