@@ -264,7 +264,7 @@ fn a_label_cannot_move_a_cursor_to_another_argument() {
         label.locs[1].live = true;
         label
     };
-    for (label, code_of) in [(honest, None), (lie, Some(Code::NotPointer)), (both, Some(Code::NotPointer))] {
+    for (label, code_of) in [(honest, None), (lie, Some(Code::LabelType)), (both, Some(Code::LabelType))] {
         let mut lab = Lab::default();
         let (_, _, opt) = node(&mut lab);
         assert_eq!(lab.layout(Layout::Cell(opt)), CELL);
