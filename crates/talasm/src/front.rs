@@ -28,6 +28,7 @@ mod load;
 mod names;
 mod parse;
 mod pointers;
+mod ranges;
 mod sigs;
 mod strings;
 mod structs;

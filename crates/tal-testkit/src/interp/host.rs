@@ -238,6 +238,35 @@ fn stat(m: &Metadata) -> Vec<u8> {
     words.iter().flat_map(|w| w.to_le_bytes()).collect()
 }
 
+/// `struct stat64` of IA-32, of a `struct stat` of AMD64.
+fn stat64(of: &[u8]) -> Vec<u8> {
+    // Where a field lies, where it comes from, and how many bytes it has.
+    const FIELDS: [(usize, usize, usize); 17] = [
+        (0, 0, 8),   // st_dev
+        (12, 8, 4),  // the lower half of st_ino
+        (16, 24, 4), // st_mode
+        (20, 16, 4), // st_nlink
+        (24, 28, 4), // st_uid
+        (28, 32, 4), // st_gid
+        (32, 40, 8), // st_rdev
+        (44, 48, 8), // st_size
+        (52, 56, 4), // st_blksize
+        (56, 64, 8), // st_blocks
+        (64, 72, 4), // st_atime, and so on
+        (68, 80, 4),
+        (72, 88, 4),
+        (76, 96, 4),
+        (80, 104, 4),
+        (84, 112, 4),
+        (88, 8, 8), // st_ino
+    ];
+    let mut bytes = vec![0; 96];
+    for (to, from, size) in FIELDS {
+        bytes[to..to + size].copy_from_slice(&of[from..from + size]);
+    }
+    bytes
+}
+
 impl Machine<'_> {
     /// Gives the program a world around it, in which nothing happens but what it does.
     #[must_use]
@@ -258,7 +287,9 @@ impl Machine<'_> {
             Arch::Amd64 => [7, 6, 2, 10, 8, 9],
             Arch::Ia32 => [3, 1, 2, 6, 7, 5],
         };
-        let [a, b, c, d, ..] = order.map(|r| self.regs[r]);
+        let [a, b, c, d, e, _] = order.map(|r| self.regs[r]);
+        let wide = self.program.arch == Arch::Amd64;
+        let layout = |bytes: Vec<u8>| if wide { bytes } else { stat64(&bytes) };
         let answer = match name {
             "exit" | "exit_group" => {
                 host.status = Some((a & 0xff) as i32);
@@ -275,18 +306,22 @@ impl Machine<'_> {
             }
             "close" => host.close(a),
             "lseek" => host.seek(a, b, c),
-            "fstat" => host.about(a).and_then(|bytes| self.fill_in(b, &bytes).map(|_| 0)),
+            "_llseek" => match host.seek(a, b << 32 | c & 0xffff_ffff, e) {
+                Ok(to) => self.fill_in(d, &to.to_le_bytes()).map(|_| 0),
+                Err(e) => Err(e),
+            },
+            "fstat" | "fstat64" => host.about(a).and_then(|s| self.fill_in(b, &layout(s)).map(|_| 0)),
             "stat" => {
                 let path = self.string_at(a)?;
                 let about = host.path(AT_FDCWD as u64, &path);
                 let about = about.and_then(|p| fs::metadata(p).map_err(|e| number(&e)));
                 about.and_then(|m| self.fill_in(b, &stat(&m)).map(|_| 0))
             }
-            "newfstatat" => {
+            "newfstatat" | "fstatat64" => {
                 let path = self.string_at(b)?;
                 let look = if d & AT_SYMLINK_NOFOLLOW != 0 { fs::symlink_metadata } else { fs::metadata };
                 let about = host.path(a, &path).and_then(|p| look(p).map_err(|e| number(&e)));
-                about.and_then(|m| self.fill_in(c, &stat(&m)).map(|_| 0))
+                about.and_then(|m| self.fill_in(c, &layout(stat(&m))).map(|_| 0))
             }
             "getdents64" => host.entries(a, c as usize).and_then(|bytes| self.fill_in(b, &bytes)),
             "mmap" | "mmap2" => Ok(self.memory.allocate(vec![0; b as usize], Mode::Own, Holds::Hidden)),

@@ -14,13 +14,23 @@ use taldiag::Sources;
 use taldiag::render::{Format, Renderer};
 use tallink::{Input, InputFile};
 
-/// The path of the example of this name, which the checker has accepted.
+/// The path of the example of this name for AMD64, which the checker has accepted.
 pub(crate) fn program(name: &str) -> PathBuf {
-    static BUILT: OnceLock<HashMap<String, Result<PathBuf, String>>> = OnceLock::new();
-    match BUILT.get_or_init(build_all).get(name) {
-        Some(Ok(path)) => path.clone(),
+    find(name, Arch::Amd64).unwrap_or_else(|| panic!("there is no example `{name}`"))
+}
+
+/// The same for each architecture for which there is one, AMD64 first.
+pub(crate) fn programs(name: &str) -> Vec<PathBuf> {
+    [Some(program(name)), find(name, Arch::Ia32)].into_iter().flatten().collect()
+}
+
+fn find(name: &str, arch: Arch) -> Option<PathBuf> {
+    type Built = OnceLock<HashMap<String, Result<PathBuf, String>>>;
+    static BUILT: [Built; 2] = [Built::new(), Built::new()];
+    match BUILT[usize::from(arch == Arch::Ia32)].get_or_init(|| build_all(arch)).get(name) {
+        Some(Ok(path)) => Some(path.clone()),
         Some(Err(message)) => panic!("{message}"),
-        None => panic!("there is no example `{name}`"),
+        None => None,
     }
 }
 
@@ -30,9 +40,9 @@ pub(crate) fn driver(name: &str) -> PathBuf {
     let build_all = || {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let build = |(name, path): (String, PathBuf)| {
-            let program = library().clone().and_then(|library| {
-                let bytes = assemble(&name, &path)?;
-                link(&name, &[object(&name, bytes)], &library)
+            let program = library(Arch::Amd64).clone().and_then(|library| {
+                let bytes = assemble(&name, &path, Arch::Amd64)?;
+                link(&name, &[object(&name, bytes)], &library, Arch::Amd64)
             });
             (name, program)
         };
@@ -45,34 +55,53 @@ pub(crate) fn driver(name: &str) -> PathBuf {
     }
 }
 
-/// The names of all examples.
-pub(crate) fn names() -> Vec<String> {
-    let examples = entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples"));
-    let programs =
-        examples.into_iter().filter(|(name, path)| path.join(name).with_extension("tal").is_file());
-    programs.map(|(name, _)| name).collect()
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")
+}
+
+/// The names of all examples that there are for an architecture.
+pub(crate) fn names(arch: Arch) -> Vec<String> {
+    let all = entries(&examples()).into_iter().filter(|(_, path)| path.is_dir());
+    let main = |(name, path): &(String, PathBuf)| sources(path, arch).iter().any(|s| s.0 == *name);
+    all.filter(main).map(|(name, _)| name).collect()
+}
+
+/// The sources of a directory that are for an architecture, by name: those for both, and what lies beside them for one.
+fn sources(directory: &Path, arch: Arch) -> Vec<(String, PathBuf)> {
+    let mut all = entries(directory);
+    all.retain(|(_, path)| path.extension().is_some_and(|e| e == "tal"));
+    if arch == Arch::Ia32 {
+        let own = directory.join("ia32");
+        let own = if own.is_dir() { entries(&own) } else { Vec::new() };
+        let both = |path: &Path| {
+            let text = fs::read_to_string(path).expect("a source can be read");
+            text.lines().any(|l| l == "arch amd64, ia32")
+        };
+        all.retain(|(name, path)| !own.iter().any(|o| o.0 == *name) && both(path));
+        all.extend(own);
+        all.sort();
+    }
+    all
 }
 
 /// The modules of the library.
-fn library() -> &'static Result<Vec<Input>, String> {
-    static LIBRARY: OnceLock<Result<Vec<Input>, String>> = OnceLock::new();
-    LIBRARY.get_or_init(|| assemble_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/lib")))
+fn library(arch: Arch) -> &'static Result<Vec<Input>, String> {
+    static LIBRARY: [OnceLock<Result<Vec<Input>, String>>; 2] = [OnceLock::new(), OnceLock::new()];
+    LIBRARY[usize::from(arch == Arch::Ia32)].get_or_init(|| assemble_all(&examples().join("lib"), arch))
 }
 
-fn build_all() -> HashMap<String, Result<PathBuf, String>> {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+fn build_all(arch: Arch) -> HashMap<String, Result<PathBuf, String>> {
     let build = |name: String| {
-        let program = match library() {
-            Ok(library) => build(&name, &examples.join(&name), library),
+        let program = match library(arch) {
+            Ok(library) => {
+                let own = assemble_all(&examples().join(&name), arch);
+                own.and_then(|own| link(&name, &own, library, arch))
+            }
             Err(message) => Err(message.clone()),
         };
         (name, program)
     };
-    names().into_iter().map(build).collect()
-}
-
-fn build(name: &str, directory: &Path, library: &[Input]) -> Result<PathBuf, String> {
-    link(name, &assemble_all(directory)?, library)
+    names(arch).into_iter().map(build).collect()
 }
 
 fn object(name: &str, bytes: Vec<u8>) -> Input {
@@ -80,7 +109,7 @@ fn object(name: &str, bytes: Vec<u8>) -> Input {
 }
 
 /// Links a program of its own modules and an archive of the library's. The checker must accept it.
-fn link(name: &str, own: &[Input], library: &[Input]) -> Result<PathBuf, String> {
+fn link(name: &str, own: &[Input], library: &[Input], arch: Arch) -> Result<PathBuf, String> {
     let members = library.iter().filter_map(|i| match i {
         Input::File(file) => Some((file.name.as_str(), &file.bytes[..])),
         _ => None,
@@ -91,23 +120,23 @@ fn link(name: &str, own: &[Input], library: &[Input]) -> Result<PathBuf, String>
     let options = tallink::Options { gc_sections: true, ..tallink::Options::default() };
     let linked = tallink::link(&inputs, &options).map_err(|e| format!("{name} does not link: {e:#?}"))?;
     talcheck::check(&linked.image).map_err(|e| format!("{name} is rejected: {e:?}"))?;
-    write_objects(name, &[own, library].concat());
-    let path = output().join(name);
+    write_objects(name, &[own, library].concat(), arch);
+    let path = output(arch).join(name);
     // Beside its place first: another run of the tests may be executing the old one.
-    let beside = output().join(format!("{name}.{}", std::process::id()));
+    let beside = output(arch).join(format!("{name}.{}", std::process::id()));
     executable::write(&beside, &linked.image).expect("a program can be written");
     fs::rename(&beside, &path).expect("a program can be moved");
     Ok(path)
 }
 
-/// The objects of an example, for other linkers.
+/// The objects of an example for AMD64, for other linkers.
 pub(crate) fn objects(name: &str) -> Vec<PathBuf> {
     program(name); // so that they are there
-    entries(&output().join("objects").join(name)).into_iter().map(|(_, path)| path).collect()
+    entries(&output(Arch::Amd64).join("objects").join(name)).into_iter().map(|(_, path)| path).collect()
 }
 
-fn write_objects(name: &str, inputs: &[Input]) {
-    let folder = output().join("objects").join(name);
+fn write_objects(name: &str, inputs: &[Input], arch: Arch) {
+    let folder = output(arch).join("objects").join(name);
     fs::create_dir_all(&folder).expect("a directory can be made");
     for input in inputs {
         if let Input::File(file) = input {
@@ -116,8 +145,12 @@ fn write_objects(name: &str, inputs: &[Input]) {
     }
 }
 
-fn output() -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples");
+fn output(arch: Arch) -> PathBuf {
+    let folder = match arch {
+        Arch::Amd64 => "examples",
+        Arch::Ia32 => "examples/ia32",
+    };
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     fs::create_dir_all(path.join("interfaces")).expect("a directory can be made");
     path
 }
@@ -133,9 +166,8 @@ fn entries(directory: &Path) -> Vec<(String, PathBuf)> {
 }
 
 /// Assembles the sources of a directory, each after those that it uses.
-fn assemble_all(directory: &Path) -> Result<Vec<Input>, String> {
-    let mut waiting = entries(directory);
-    waiting.retain(|(_, path)| path.extension().is_some_and(|e| e == "tal"));
+fn assemble_all(directory: &Path, arch: Arch) -> Result<Vec<Input>, String> {
+    let mut waiting = sources(directory, arch);
     let mut objects = Vec::new();
     while !waiting.is_empty() {
         let free = |(_, path): &(String, PathBuf)| {
@@ -145,7 +177,7 @@ fn assemble_all(directory: &Path) -> Result<Vec<Input>, String> {
         };
         let next = waiting.iter().position(free).expect("modules do not use each other in a circle");
         let (name, path) = waiting.remove(next);
-        let bytes = assemble(&name, &path)?;
+        let bytes = assemble(&name, &path, arch)?;
         objects.push(object(&name, bytes));
     }
     Ok(objects)
@@ -154,21 +186,21 @@ fn assemble_all(directory: &Path) -> Result<Vec<Input>, String> {
 /// What the assembler says of an example's source after a change.
 pub(crate) fn changed(name: &str, from: &str, to: &str) -> Result<Vec<u8>, String> {
     program(name); // so that the interfaces are there
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../examples/{name}/{name}.tal"));
+    let path = examples().join(format!("{name}/{name}.tal"));
     let text = fs::read_to_string(path).expect("a source can be read");
     assert_eq!(text.matches(from).count(), 1, "{from:?} is in {name}.tal once");
     let directory = tempfile::tempdir().expect("a temporary directory can be made");
     let path = directory.path().join("changed.tal");
     fs::write(&path, text.replace(from, to)).expect("a file can be written");
-    assemble("changed", &path)
+    assemble("changed", &path, Arch::Amd64)
 }
 
 /// Assembles one source; its interface goes where others look for it.
-fn assemble(name: &str, path: &Path) -> Result<Vec<u8>, String> {
-    let interfaces = output().join("interfaces");
-    let abi = Abi::of(talcore::arch::Arch::Amd64, &mut Types::default());
+fn assemble(name: &str, path: &Path, arch: Arch) -> Result<Vec<u8>, String> {
+    let interfaces = output(arch).join("interfaces");
+    let abi = Abi::of(arch, &mut Types::default());
     let options = front::Options {
-        arch: Arch::Amd64,
+        arch,
         defines: Vec::new(),
         include: vec![interfaces.clone()],
         sys: &abi as &dyn front::SysNumbers,

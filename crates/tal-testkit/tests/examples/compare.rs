@@ -51,7 +51,8 @@ struct Outcome {
 /// A tool, ours and the original.
 pub(crate) struct Tool {
     name: &'static str,
-    ours: PathBuf,
+    /// Ours, for each architecture.
+    ours: Vec<PathBuf>,
     theirs: PathBuf,
     /// The directory that both run in.
     pub(crate) dir: TempDir,
@@ -60,7 +61,7 @@ pub(crate) struct Tool {
 impl Tool {
     /// The tool of this name, in a directory with [`fixture::FILES`]; `None` if this machine does not have the original.
     pub(crate) fn find(name: &'static str) -> Option<Tool> {
-        let ours = build::program(name); // before anything is started: see there
+        let ours = build::programs(name); // before anything is started: see there
         let paths = [Path::new("/usr/bin").join(name), Path::new("/bin").join(name)];
         let theirs = paths.into_iter().find(|p| is_gnu(p));
         let Some(theirs) = theirs else {
@@ -82,40 +83,46 @@ impl Tool {
 
     /// Both do the same, in a given surrounding.
     pub(crate) fn same_with(&self, args: &[&str], input: Input, output: Output) {
-        let ours = self.run(&self.ours, args, &input, output);
         let theirs = self.run(&self.theirs, args, &input, output);
-        self.compare(args, &input, &ours, &theirs);
+        for program in &self.ours {
+            let ours = self.run(program, args, &input, output);
+            self.compare(program, args, &input, &ours, &theirs);
+        }
+    }
+
+    /// How many programs run for each comparison.
+    pub(crate) fn runs(&self) -> usize {
+        self.ours.len() + 1
     }
 
     /// The same, but only the first line of the standard error counts.
     pub(crate) fn same_first_complaint(&self, args: &[&str], input: Input, output: Output) {
-        let mut ours = self.run(&self.ours, args, &input, output);
         let mut theirs = self.run(&self.theirs, args, &input, output);
-        for outcome in [&mut ours, &mut theirs] {
-            let end = outcome.stderr.iter().position(|&b| b == b'\n').unwrap_or(outcome.stderr.len());
-            outcome.stderr.truncate(end);
+        theirs.first_complaint();
+        for program in &self.ours {
+            let mut ours = self.run(program, args, &input, output);
+            ours.first_complaint();
+            self.compare(program, args, &input, &ours, &theirs);
         }
-        self.compare(args, &input, &ours, &theirs);
     }
 
     /// The same, but for the order of the lines.
     pub(crate) fn same_lines(&self, args: &[&str]) {
         let (input, output) = (Input::Nothing, Output::Pipe);
-        let mut ours = self.run(&self.ours, args, &input, output);
         let mut theirs = self.run(&self.theirs, args, &input, output);
-        for outcome in [&mut ours, &mut theirs] {
-            let mut lines: Vec<&[u8]> = outcome.stdout.split(|b| *b == b'\n').collect();
-            lines.sort_unstable();
-            outcome.stdout = lines.join(&b'\n');
+        theirs.sort_lines();
+        for program in &self.ours {
+            let mut ours = self.run(program, args, &input, output);
+            ours.sort_lines();
+            self.compare(program, args, &input, &ours, &theirs);
         }
-        self.compare(args, &input, &ours, &theirs);
     }
 
-    fn compare(&self, args: &[&str], input: &Input, ours: &Outcome, theirs: &Outcome) {
+    fn compare(&self, program: &Path, args: &[&str], input: &Input, ours: &Outcome, theirs: &Outcome) {
         assert!(
             ours == theirs,
             "{} {args:?} from {}:\n  ours:   {}\n  theirs: {}\n  {}",
-            self.name,
+            program.display(),
             input.describe(),
             ours.describe(),
             theirs.describe(),
@@ -202,6 +209,19 @@ impl Input {
 }
 
 impl Outcome {
+    /// Puts the lines of the standard output in order.
+    fn sort_lines(&mut self) {
+        let mut lines: Vec<&[u8]> = self.stdout.split(|b| *b == b'\n').collect();
+        lines.sort_unstable();
+        self.stdout = lines.join(&b'\n');
+    }
+
+    /// Leaves the first line of the standard error.
+    fn first_complaint(&mut self) {
+        let end = self.stderr.iter().position(|&b| b == b'\n').unwrap_or(self.stderr.len());
+        self.stderr.truncate(end);
+    }
+
     fn describe(&self) -> String {
         let end = match (self.code, self.signal) {
             (Some(code), _) => format!("exit {code}"),

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use tal_testkit::interp::{Claims, Host, Machine, Stop};
 use tal_testkit::toolchain::Image;
+use talcore::arch::Arch;
 
 /// More steps than any of these runs takes.
 const STEPS: u64 = 20_000_000;
@@ -93,13 +94,14 @@ fn watched(program: &Path, name: &str, args: &[&str], input: &[u8], directory: &
 #[test]
 fn examples_give_the_same() {
     let files = fixture::directory();
-    for name in build::names() {
+    for name in [Arch::Amd64, Arch::Ia32].into_iter().flat_map(build::names) {
         assert!(RUNS.iter().any(|r| r.0 == name), "{name} is not run here");
     }
     for &(name, args, input) in RUNS {
-        let program = build::program(name);
-        let expected = alone(&program, name, args, input, files.path());
-        let seen = watched(&program, name, args, input, files.path());
-        assert_eq!(seen, expected, "{name} {args:?}");
+        for program in build::programs(name) {
+            let expected = alone(&program, name, args, input, files.path());
+            let seen = watched(&program, name, args, input, files.path());
+            assert_eq!(seen, expected, "{} {args:?}", program.display());
+        }
     }
 }

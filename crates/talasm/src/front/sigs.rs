@@ -6,9 +6,10 @@ use super::ast::{
 use super::cx::{Binding, Cx, Found, Vars};
 use super::kinds::{Use, Used};
 use super::names::{Name, known};
+use super::ranges;
 use crate::ir::{RegOp, Span};
 use std::rc::Rc;
-use talcore::facts::{Interval, NEG_INF, POS_INF};
+use talcore::facts::Interval;
 use talcore::limits;
 use talcore::term::Term;
 use talcore::types::{self, Kept, Layout, Mode, SigId, WordId, WordTy};
@@ -99,7 +100,8 @@ impl Cx<'_> {
         modifiers?;
         (out.facts, out.result_facts) = (facts?, result_facts?);
         self.say_something(ast, &in_results, sig, &vars.list[known..])?;
-        narrow(&mut out);
+        ranges::narrow(&mut out);
+        self.string_lengths(sig, &names, &mut out);
         self.stretches(sig, &names, &mut out, span)?;
         let id = self.table.sig(out);
         let of = |b: &(Name, Binding)| match &b.1 {
@@ -576,28 +578,6 @@ impl Cx<'_> {
         }
         Some(())
     }
-}
-
-/// Turns facts about a single result variable into its interval.
-fn narrow(sig: &mut types::Sig) {
-    let first = sig.vars.len() as u32;
-    let ranges = &mut sig.result_vars;
-    sig.result_facts.retain(|t| {
-        let [(v, c)] = *t.summands() else { return true };
-        let Some(range) = v.checked_sub(first).and_then(|i| ranges.get_mut(i as usize)) else { return true };
-        // Facts are tightened: a single coefficient is 1 or -1.
-        let narrowed = match c {
-            1 => Interval::new(range.lo.max(-t.konst()), range.hi),
-            -1 => Interval::new(range.lo, range.hi.min(t.konst())),
-            _ => return true,
-        };
-        // An empty interval is left as facts: nothing can satisfy it either way.
-        if narrowed.lo != NEG_INF && narrowed.hi != POS_INF && narrowed.lo > narrowed.hi {
-            return true;
-        }
-        *range = narrowed;
-        false
-    });
 }
 
 /// The name of a general register of `width` bytes.

@@ -87,7 +87,7 @@ fn sum() {
 ");
 }
 
-/// All examples of the repository: the modules of each directory, then the program that is named
+/// All examples of the repository for AMD64: the modules of each directory, then the program that is named
 /// like it.
 #[test]
 fn shipped_examples() {

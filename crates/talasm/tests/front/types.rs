@@ -24,6 +24,20 @@ fn sig(front: &Front) -> &Sig {
 }
 
 /// Signatures that print as they are written.
+/// A string is as long as memory allows, also where that is more than the largest number with a sign.
+#[test]
+fn lengths_of_strings() {
+    let text = "fn f[m, n, k: 0..7](xdi: &cstr(m), xsi: int(n), xdx: opt &cstr(k))\n  ret\n";
+    for (arch, longest, number) in
+        [(Arch::Amd64, i64::MAX.into(), i64::MAX.into()), (Arch::Ia32, (1 << 32) - 65537, (1 << 31) - 1)]
+    {
+        let front = ok_with(text, &Setup { arch, ..Setup::default() });
+        let sig = front.types.types.sig(SigId(front.module.functions[0].sig));
+        let highest: Vec<i128> = sig.vars.iter().map(|v| v.hi).collect();
+        assert_eq!(highest, [longest, number, 7]);
+    }
+}
+
 #[test]
 fn signatures() {
     let all = [
