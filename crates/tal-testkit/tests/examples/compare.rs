@@ -52,8 +52,8 @@ struct Outcome {
 pub(crate) struct Tool {
     name: &'static str,
     /// Ours, for each architecture.
-    ours: Vec<PathBuf>,
-    theirs: PathBuf,
+    pub(crate) ours: Vec<PathBuf>,
+    pub(crate) theirs: PathBuf,
     /// The directory that both run in.
     pub(crate) dir: TempDir,
 }

@@ -55,6 +55,21 @@ fn plant(at: &Path) {
         write(&name, 0);
         fs::set_permissions(dir.join(name), fs::Permissions::from_mode(mode)).expect("modes can be set");
     }
+    // In the middle of days and minutes, so that it does not matter when exactly it is.
+    let now = std::time::SystemTime::now();
+    for (name, minutes) in [
+        ("1", 30),
+        ("511", 89),
+        ("512", 91),
+        ("513", 60 * 12),
+        ("1023", 60 * 36),
+        ("1024", 60 * 60),
+        ("1025", 60 * 84),
+    ] {
+        let file =
+            fs::File::options().write(true).open(dir.join("sizes").join(name)).expect("a file can be opened");
+        file.set_modified(now - std::time::Duration::from_secs(minutes * 60 - 30)).expect("times can be set");
+    }
     let link = |to: &str, name: &str| symlink(to, dir.join(name)).expect("a link can be made");
     link("f", "a/link");
     link("nowhere", "a/dangling");

@@ -177,6 +177,185 @@ tree -name f ( -name x
 ( -name f ) -maxdepth 2
 ! -name f -maxdepth 2
 -type f -maxdepth 1
+tree -size 0
+tree -size 1
+tree -size 2
+tree -size +1
+tree -size -1
+tree -size -2
+tree -size 1k
+tree -size +1k
+tree -size -1k
+tree -size 2c
+tree -size 1c
+tree -size +511c
+tree -size 513c
+tree -size -513c
+tree -size 1w
+tree -size 256w
+tree -size 1M
+tree -size +1M
+tree -size -1M
+tree -size 1G
+tree -size +4G
+tree -size 5G
+tree -size 6G
+tree -size 1b
+tree -size 2b
+tree -size k
+tree -size x
+tree -size 5kk
+tree -size +
+tree -size +-3
+tree -size 1T
+tree -size _
+tree -mtime 0
+tree -mtime 1
+tree -mtime 2
+tree -mtime +0
+tree -mtime +1
+tree -mtime +2
+tree -mtime -1
+tree -mtime -2
+tree -mtime -5
+tree -mtime 1.5
+tree -mtime -1.5
+tree -mtime +0.5
+tree -mtime x
+tree -mtime 1.x
+tree -mtime .
+tree -mtime .5
+tree -mtime -0
+tree -mmin 30
+tree -mmin 89
+tree -mmin 91
+tree -mmin +89
+tree -mmin -91
+tree -mmin 90.5
+tree -mmin +0.5
+tree -mmin x
+tree -amin -500
+tree -cmin -100
+tree -ctime -1
+tree -ctime +0
+tree -perm 644
+tree -perm 755
+tree -perm 4755
+tree -perm -100
+tree -perm /111
+tree -perm /6000
+tree -perm -2000
+tree -perm u=rwx
+tree -perm u+rwx
+tree -perm u+x
+tree -perm -u+x
+tree -perm /u+x
+tree -perm a+r
+tree -perm -a+r
+tree -perm -u=r,g=u
+tree -perm u=rw,g=u
+tree -perm -u+s
+tree -perm /u+s
+tree -perm g+s
+tree -perm o+t
+tree -perm 0
+tree -perm -0
+tree -perm /0
+tree -perm 000
+tree -perm +x
+tree -perm +111
+tree -perm x
+tree -perm 77777
+tree -perm 07777
+tree -perm 00755
+tree -perm 755x
+tree -perm u=X
+tree -perm -g=r
+tree -perm o-w
+tree -perm u+
+tree -perm +t
+tree -perm =rwx
+tree -perm u=rwx+s
+tree -perm -a=,u
+tree -perm ug+x
+tree -perm -ug+x
+tree -perm u+x+w
+tree -perm u=rw,go=r
+tree -perm -u+w,o+x
+tree -perm a+X
+tree -perm u=7
+tree -perm =7
+tree -perm =755
+tree -perm _
+tree -links 1
+tree -links 2
+tree -links +1
+tree -links -2
+tree -uid 0
+tree -uid +1
+tree -uid -1
+tree -gid +5
+tree -user root
+tree -user 12345
+tree -user nobody
+tree -user nosuch
+tree -user _
+tree -group root
+tree -group nosuch
+tree -group 12x
+tree -group _
+tree -nouser
+tree -nogroup
+tree -inum +5
+tree -empty
+tree -empty -type d
+tree ! -empty
+tree -newer tree/sizes/513
+tree -newer nosuch
+tree -anewer tree/f
+tree -cnewer tree/a/f
+tree -samefile tree/a/f
+tree -samefile tree/a/link
+tree -samefile nosuch
+tree -readable
+tree -writable
+tree -executable
+tree -lname *
+tree -lname no*
+tree -ilname NO*
+tree -lname ..
+tree -xtype l
+tree -xtype d
+tree -xtype f
+tree -xtype x
+tree -quit
+tree -name f -print -quit
+tree -print , -name b -quit
+tree -newer
+tree -uid
+tree -uid x
+tree -size
+tree -perm
+tree -mtime
+tree -delete -prune
+-L tree -xtype l
+-H tree/kinds/directory -xtype l
+-L tree -xtype f
+-H tree/kinds/directory -xtype f
+-L tree -lname *
+-H tree/kinds/directory -lname *
+-L tree -samefile tree/a/link
+-H tree/kinds/directory -samefile tree/a/link
+-L tree -size +1
+-H tree/kinds/directory -size +1
+-L tree -empty
+-H tree/kinds/directory -empty
+-L tree -newer tree/a/link
+-H tree/kinds/directory -newer tree/a/link
+-L tree -perm 644
+-H tree/kinds/directory -perm 644
+-L tree -links 2
+-H tree/kinds/directory -links 2
 ";
 
 #[test]
@@ -185,5 +364,32 @@ fn expressions() {
     for line in EXPRESSIONS.lines().filter(|l| !l.is_empty()) {
         let words: Vec<&str> = line.split(' ').map(|w| if w == "_" { "" } else { w }).collect();
         find.same(&words);
+    }
+}
+
+/// `-delete` leaves the same behind, and says the same.
+#[test]
+fn delete() {
+    let Some(find) = find() else { return };
+    for words in
+        ["-name f -delete", "-type d -delete", "-name x -delete -print", "-empty -delete", "-depth -delete"]
+    {
+        let mut left = Vec::new();
+        let args: Vec<&str> = ["."].into_iter().chain(words.split(' ')).collect();
+        for program in find.ours.iter().chain([&find.theirs]) {
+            let dir = tempfile::tempdir().expect("a temporary directory can be made");
+            super::plant(dir.path());
+            let run = |program: &std::path::Path, args: &[&str]| {
+                let mut command = std::process::Command::new(program);
+                std::os::unix::process::CommandExt::arg0(&mut command, "find");
+                command.args(args).env("LC_ALL", "C").current_dir(dir.path().join("tree"));
+                let out = command.output().expect("a program can be started");
+                let mut lines: Vec<Vec<u8>> = out.stdout.split(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+                lines.sort();
+                (lines, String::from_utf8_lossy(&out.stderr).len(), out.status.code())
+            };
+            left.push((run(program, &args), run(&find.theirs, &["."])));
+        }
+        assert!(left.windows(2).all(|two| two[0] == two[1]), "{words}: {:?}", left[0]);
     }
 }

@@ -19,6 +19,8 @@ const MODULES: &[&str] = &[
     "input",
     "directory",
     "match",
+    "mode",
+    "accounts",
     "address",
     "socket",
     "args",
