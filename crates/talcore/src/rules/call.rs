@@ -4,6 +4,7 @@ use crate::arith::Flags;
 use crate::engine::{Checked, Engine, Flow, under};
 use crate::facts::Interval;
 use crate::guide::Guide;
+use crate::limits;
 use crate::matching::{Blame, Subst};
 use crate::state::{Env, Lay, Word};
 use crate::term::Term;
@@ -131,14 +132,21 @@ impl<'a, G: Guide> Engine<'a, G> {
                 if self.kind(ty) == kind {
                     let w = self.get(Reg(r));
                     let kept = sig.kept.iter().position(|k| k.param == r);
+                    let unique = self.unique_layout(ty).map(|layout| {
+                        (layout, sig.gives_back.iter().find(|g| g.0 == r).map_or(layout, |g| g.1))
+                    });
+                    if let (Some(unique), Word::Ptr(l, at)) = (unique, &w)
+                        && self.lends_part(&mut s, unique, (*l, at), CALL).map_err(|e| e.reg(r))?
+                    {
+                        continue;
+                    }
                     self.suspend = kept.is_some();
                     self.match_word(&mut s, (ty, &None), &w, CALL).map_err(|e| e.reg(r))?;
                     self.suspend = false;
                     if let (Some(i), Word::Ptr(l, _)) = (kept, &w) {
                         self.suspended.push((*l, i));
                     }
-                    if let Some(layout) = self.unique_layout(ty) {
-                        let gives = sig.gives_back.iter().find(|g| g.0 == r).map_or(layout, |g| g.1);
+                    if let Some((_, gives)) = unique {
                         match (w, self.loans.last_mut()) {
                             (Word::Ptr(l, _), _) => self.unique.push((l, gives)),
                             // The one that matching has just made.
@@ -171,50 +179,90 @@ impl<'a, G: Guide> Engine<'a, G> {
         Ok(s)
     }
 
-    /// What the type variables stand for that type words in registers, as far as memory that is passed tells: a word
-    /// itself never does, and may have to be given away before anything is lent. Matching makes goals of it later.
+    /// What the type variables stand for that type words in registers, and the variables that function values mention, as
+    /// far as memory that is passed tells: a word itself never does, and may have to be given away before anything is
+    /// lent. Matching makes goals of it later.
     fn bind_types(&mut self, sig: &Sig, s: &mut Subst) -> Checked {
         let types = &self.program.types;
         let wanted = |ty: WordId| match types.word(ty) {
             WordTy::Of(t, _) => t.as_var(),
             _ => None,
         };
-        let all = sig.params.iter().map(|p| p.1).chain(sig.stack.iter().copied());
-        if all.filter_map(wanted).next().is_none() {
+        let mut open: Vec<u32> = Vec::new();
+        for ty in sig.params.iter().map(|p| p.1).chain(sig.stack.iter().copied()) {
+            match types.word(ty) {
+                WordTy::FnAt(_, args) => open.extend(args.iter().filter_map(Term::as_var)),
+                _ => open.extend(wanted(ty)),
+            }
+        }
+        if open.is_empty() {
             return Ok(());
         }
+        self.spend(open.len() as u64)?;
+        open.sort_unstable();
+        open.dedup();
+        let open = |t: &Term, outer: u32| {
+            t.as_var().filter(|v| *v < outer && open.binary_search(v).is_ok()).map(|v| v as usize)
+        };
         for &(r, ty) in &sig.params {
-            let (Some((_, want)), Word::Ptr(l, _)) = (types.pointer(ty), self.get(Reg(r))) else { continue };
+            let Word::Ptr(l, _) = self.get(Reg(r)) else { continue };
             let Ok(loc) = self.loc(l) else { continue };
             self.spend(8)?;
-            let (mut want, mut outer) = (want, u32::MAX);
-            while let Layout::Exists(e) = types.layout(want) {
-                (want, outer) = (e.body, outer.min(e.first));
-            }
-            match (types.layout(want), types.layout(loc.lay.id)) {
-                (Layout::Struct(a, want), Layout::Struct(b, have)) if a == b => {
-                    for (p, t) in want.iter().zip(have.iter()) {
-                        self.spend(1 + sig.params.len() as u64)?;
-                        let open = p
-                            .as_var()
-                            .filter(|v| *v < outer)
-                            .filter(|v| sig.params.iter().any(|p| wanted(p.1) == Some(*v)));
-                        if let Some(slot @ None) = open.and_then(|v| s.terms.get_mut(v as usize)) {
-                            *slot = under(t, &loc.lay.env);
-                        }
-                    }
-                }
-                (Layout::Array(_, p), Layout::Array(_, h)) => {
-                    if let (Layout::Cell(p), Layout::Cell(h)) = (types.layout(*p), types.layout(*h))
-                        && let Some(slot @ None) = wanted(*p).and_then(|v| s.terms.get_mut(v as usize))
+            let ty = match types.word(ty) {
+                WordTy::During(t, inner) => {
+                    if let (Some(v), Some(stretch)) = (open(t, u32::MAX), loc.stretch)
+                        && let Some(slot @ None) = s.terms.get_mut(v)
                     {
-                        *slot = match types.word(*h) {
-                            WordTy::Of(t, _) => under(t, &loc.lay.env),
-                            _ => self.program.code(*h),
-                        };
+                        *slot = Some(Term::var(stretch));
                     }
+                    *inner
                 }
-                _ => {}
+                _ => ty,
+            };
+            let Some((_, mut want)) = types.pointer(ty) else { continue };
+            // What is hidden on either side says nothing.
+            let (mut have, mut env) = (loc.lay.id, loc.lay.env);
+            let (mut outer, mut known) = (u32::MAX, u32::MAX);
+            for _ in 0..=limits::NESTING {
+                self.spend(1)?;
+                match (types.layout(want), types.layout(have)) {
+                    (Layout::Exists(e), _) => (want, outer) = (e.body, outer.min(e.first)),
+                    (_, Layout::Exists(e)) => (have, known) = (e.body, known.min(e.first)),
+                    (Layout::Struct(a, want), Layout::Struct(b, have)) if a == b => {
+                        for (p, t) in want.iter().zip(have.iter()) {
+                            self.spend(1 + sig.params.len() as u64)?;
+                            if let Some(slot @ None) = open(p, outer).and_then(|v| s.terms.get_mut(v))
+                                && t.scope() <= known
+                            {
+                                *slot = under(t, &env);
+                            }
+                        }
+                        break;
+                    }
+                    // Part of it, as far as that can be told.
+                    (_, Layout::Struct(strukt, args)) if known == u32::MAX => {
+                        let fields = types.strukt(*strukt).fields().unwrap_or(&[]);
+                        self.spend(fields.len() as u64)?;
+                        let like = |f: &&LayoutId| self.program.head(**f) == self.program.head(want);
+                        let Some(field) = fields.iter().find(like) else { break };
+                        env = self.compose(args, &env)?;
+                        have = *field;
+                    }
+                    (Layout::Array(_, p), Layout::Array(_, h)) => (want, have) = (*p, *h),
+                    (Layout::Cell(p), Layout::Cell(h)) => {
+                        if let WordTy::Of(p, _) = types.word(*p)
+                            && let Some(slot @ None) = open(p, outer).and_then(|v| s.terms.get_mut(v))
+                        {
+                            *slot = match types.word(*h) {
+                                WordTy::Of(t, _) if t.scope() <= known => under(t, &env),
+                                WordTy::Of(..) => None,
+                                _ => self.program.code(*h),
+                            };
+                        }
+                        break;
+                    }
+                    _ => break,
+                }
             }
         }
         Ok(())

@@ -9,6 +9,7 @@ mod hidden;
 mod kept;
 mod number;
 mod pack;
+mod part;
 mod split;
 mod text;
 mod zeros;
