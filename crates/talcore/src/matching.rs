@@ -10,7 +10,7 @@ use crate::guide::Guide;
 use crate::limits;
 use crate::state::{Env, Lay, LocId, STATIC, Word};
 use crate::term::Term;
-use crate::types::{Layout, LayoutId, Sig, SigId, WordId, WordTy};
+use crate::types::{Layout, LayoutId, SigId, WordId, WordTy};
 use crate::verdict::Code;
 use alloc::rc::Rc;
 use alloc::vec;
@@ -361,112 +361,6 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             _ => None,
         })
-    }
-
-    /// Whether two signatures, of which the first variables stand for terms, are the same: for all values of the others.
-    pub fn same_fn(
-        &mut self,
-        s: &mut Subst,
-        (p, pargs): (SigId, Vec<Term>),
-        (a, aargs): (SigId, Vec<Term>),
-        depth: usize,
-        blame: Blame,
-    ) -> Checked {
-        self.spend(4 + (pargs.len() + aargs.len()) as u64)?;
-        let blame = Blame { fact: blame.shape, ..blame };
-        if p == a && pargs.len() == aargs.len() {
-            for (p, a) in pargs.iter().zip(&aargs) {
-                self.unify(s, p, a, false, blame)?;
-            }
-            return Ok(());
-        }
-        let other = "the code pointer has another signature";
-        let (x, y) = (self.program.types.sig(p), self.program.types.sig(a));
-        let alike = x.vars.get(pargs.len()..) == y.vars.get(aargs.len()..)
-            && (x.word_vars, &x.result_vars) == (y.word_vars, &y.result_vars)
-            && (x.preserved, x.noreturn, x.start) == (y.preserved, y.noreturn, y.start)
-            && x.uses == y.uses
-            && (x.facts.len(), x.result_facts.len()) == (y.facts.len(), y.result_facts.len())
-            && (x.params.len(), x.results.len()) == (y.params.len(), y.results.len())
-            && (x.stack.len(), x.gives_back.len()) == (y.stack.len(), y.gives_back.len())
-            && x.kept.len() == y.kept.len();
-        // Who calls it as one sees to it that the stretches of the other last too.
-        let own = |sig: &Sig, known: usize| -> Vec<u32> {
-            sig.stretches.iter().filter_map(|v| v.checked_sub(known as u32)).collect()
-        };
-        let known = |sig: &Sig, known: usize| -> Vec<usize> {
-            sig.stretches.iter().map(|v| *v as usize).filter(|v| *v < known).collect()
-        };
-        let (wanted, given) = (known(x, pargs.len()), known(y, aargs.len()));
-        if !alike
-            || depth > limits::NESTING
-            || own(x, pargs.len()) != own(y, aargs.len())
-            || wanted.len() != given.len()
-        {
-            return self.reject(blame.shape, other);
-        }
-        for (v, w) in wanted.into_iter().zip(given) {
-            if let (Some(p), Some(a)) = (pargs.get(v), aargs.get(w)) {
-                self.unify(s, p, a, false, blame)?;
-            }
-        }
-        let own = y.vars.get(aargs.len()..).unwrap_or(&[]).iter().chain(&y.result_vars);
-        let known = self.state.facts.var_count() as u32;
-        let bound: Vec<Term> = own.map(|_| self.fresh(Interval::ALL)).collect();
-        self.spend(2 * bound.len() as u64)?;
-        let open = s.terms.len();
-        let names = (s.rigid + open as u32..).take(bound.len()).map(Term::var);
-        let inside: Env = Some(pargs.into_iter().chain(names).collect());
-        let outside: Env = Some(aargs.into_iter().chain(bound.iter().cloned()).collect());
-        s.terms.extend(bound.into_iter().map(Some));
-        for (f, g) in x.facts.iter().zip(&y.facts).chain(x.result_facts.iter().zip(&y.result_facts)) {
-            let (f, g) = (self.term(under(f, &inside))?, self.term(under(g, &outside))?);
-            self.unify(s, &f, &g, false, blame)?;
-        }
-        let registers = x.params.iter().zip(&y.params).chain(x.results.iter().zip(&y.results));
-        for (&(r, v), &(q, w)) in registers {
-            if r != q {
-                return self.reject(blame.shape, other);
-            }
-            self.same_part_of_fn(s, (v, &inside), (w, &outside), depth, blame)?;
-        }
-        for (&v, &w) in x.stack.iter().zip(&y.stack) {
-            self.same_part_of_fn(s, (v, &inside), (w, &outside), depth, blame)?;
-        }
-        for (v, w) in x.gives_back.iter().zip(&y.gives_back) {
-            if v.0 != w.0 {
-                return self.reject(blame.shape, other);
-            }
-            self.same_layout(s, (v.1, &inside), (w.1, &outside), depth + 1, blame)?;
-        }
-        for (v, w) in x.kept.iter().zip(&y.kept) {
-            if (v.param, v.result, v.range) != (w.param, w.result, w.range) {
-                return self.reject(blame.shape, other);
-            }
-            self.same_layout(s, (v.layout, &inside), (w.layout, &outside), depth + 1, blame)?;
-        }
-        s.terms.truncate(open);
-        self.spend(open as u64)?;
-        // What the signatures quantify over differs from call to call: nothing outside can stand for it.
-        if s.terms.iter().flatten().any(|t| t.scope() > known) {
-            return self.reject(blame.shape, other);
-        }
-        Ok(())
-    }
-
-    fn same_part_of_fn(
-        &mut self,
-        s: &mut Subst,
-        pattern: (WordId, &Env),
-        actual: (WordId, &Env),
-        depth: usize,
-        blame: Blame,
-    ) -> Checked {
-        // Register words of any type, which mean the same in both: they are counted.
-        match (self.program.types.word(pattern.0), self.program.types.word(actual.0)) {
-            (WordTy::Var(v), WordTy::Var(w)) if v == w => Ok(()),
-            _ => self.same_word(s, pattern, actual, depth + 1, blame),
-        }
     }
 
     /// The same where one of the types is known by its code.

@@ -6,6 +6,7 @@ mod control;
 mod cursor;
 mod frame;
 mod gate;
+mod instance;
 mod integer;
 mod label;
 mod own;

@@ -52,7 +52,6 @@ impl<'a, G: Guide> Engine<'a, G> {
             WordTy::Of(..) => self.match_variable(s, ty, word, blame),
             WordTy::Fn(sig) => match word {
                 Word::Fn(found) if self.same_sig(*sig, *found)? => Ok(()),
-                Word::Fn(_) => self.reject(bad, "the code pointer has another signature"),
                 _ => self.match_code(s, ty, word, blame),
             },
             WordTy::FnAt(..) => self.match_code(s, ty, word, blame),

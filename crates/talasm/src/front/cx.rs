@@ -63,7 +63,7 @@ pub(super) struct Vars {
     pub list: Vec<(Name, Binding)>,
     /// Names of an enclosing signature, which cannot be used here.
     pub outer: Vec<Name>,
-    /// How many variables a signature has before its own: types of its surroundings.
+    /// How many variables a signature has before its own: those of its surroundings.
     pub given: usize,
 }
 
@@ -284,9 +284,9 @@ impl<'o> Cx<'o> {
         let text = self.name(name);
         if vars.outer.contains(&name) {
             self.error(1213, format!("`{text}` belongs to the enclosing signature"))
-                .at(span, "cannot be used in the signature of a function value")
-                .note("a function value's signature speaks of its own variables only, in this version")
-                .help(format!("quantify over it here: `fn [{text}](...)`"));
+                .at(span, "cannot be used in the range of a variable of a function value")
+                .note("ranges are constants; parameters, results and facts may mention variables of the surroundings")
+                .help(format!("say it as a fact behind the parameters: `{{k <= {text}}}`"));
             return None;
         }
         let near = {

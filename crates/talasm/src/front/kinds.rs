@@ -87,11 +87,13 @@ impl Cx<'_> {
                 self.names_in_type(ast, *t, file, out);
             }
             TypeKind::Fn(sig) => {
-                // Its numbers are its own; but a type variable of an enclosing signature may be meant.
-                let mut inner = self.names_in_params(ast, sig, file);
-                inner.extend(self.names_in_results(ast, sig, file));
-                let bound = |n: Name| sig.binders.iter().any(|b| b.ident.name == n);
-                out.extend(inner.into_iter().filter(|u| u.2 == Use::Type && !bound(u.0)));
+                // What it binds is its own, and so are numbers that only its results mention; a type variable, a number
+                // or a stretch of an enclosing signature may be meant.
+                let bound = |u: &Used| sig.binders.iter().any(|b| b.ident.name == u.0);
+                let inner = self.names_in_params(ast, sig, file);
+                out.extend(inner.into_iter().filter(|u| !bound(u)));
+                let inner = self.names_in_results(ast, sig, file);
+                out.extend(inner.into_iter().filter(|u| u.2 == Use::Type && !bound(u)));
             }
             TypeKind::Exists(e) => out.extend(self.names_in_exists(ast, e, file)),
             TypeKind::Seq(parts) => parts.iter().for_each(|t| self.names_in_type(ast, *t, file, out)),

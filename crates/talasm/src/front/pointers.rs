@@ -246,12 +246,6 @@ impl Cx<'_> {
             _ => (),
         }
         let text = self.name(s.name);
-        if vars.outer.contains(&s.name) {
-            self.error(1210, format!("a function value does not know the stretch `{text}` around it"))
-                .at(s.span, "a variable of the surroundings")
-                .help(format!("let it be good for any stretch: `fn [{text}](...)`"));
-            return None;
-        }
         self.error(1210, format!("`{text}` is no stretch")).at(s.span, "no variable for a number").help(
             format!(
                 "quantify over it: `fn name[{text}: stretch](...)`, or make it a parameter of the struct"

@@ -122,16 +122,22 @@ impl Cx<'_> {
     fn stretches(&mut self, sig: &Sig, names: &[String], out: &mut types::Sig, span: Span) -> Option<()> {
         let types = &self.table.types;
         let words = out.params.iter().chain(&out.results).map(|p| p.1).chain(out.stack.iter().copied());
-        let named = words.filter_map(|w| {
+        let named = words.flat_map(|w| {
             let word = match types.word(w) {
                 WordTy::Opt(inner) => types.word(*inner),
                 word => word,
             };
             match word {
-                WordTy::During(t, _) => t.as_var().filter(|v| (*v as usize) < out.vars.len()),
-                _ => None,
+                WordTy::During(t, _) => vec![t],
+                // A function value that needs a stretch of its surroundings.
+                WordTy::FnAt(sig, args) => {
+                    let needed = &types.sig(*sig).stretches;
+                    needed.iter().filter_map(|v| args.get(*v as usize)).collect()
+                }
+                _ => Vec::new(),
             }
         });
+        let named = named.filter_map(|t| t.as_var().filter(|v| (*v as usize) < out.vars.len()));
         let named: Vec<u32> = named.collect();
         for v in named {
             if out.stretches.contains(&v) {

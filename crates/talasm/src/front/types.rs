@@ -156,7 +156,7 @@ impl Cx<'_> {
             TypeKind::Seq(parts) => return self.seq(ast, parts, span, vars).map(Lowered::Layout),
             TypeKind::Fn(sig) => {
                 let mut inner = self.closed_part(vars);
-                let given = self.types_of_surroundings(ast, sig, vars, &mut inner);
+                let given = self.surroundings(ast, sig, vars, &mut inner);
                 let id = self.sig(ast, sig, inner, span)?.0;
                 if given.is_empty() { WordTy::Fn(id) } else { WordTy::FnAt(id, given.into()) }
             }
@@ -184,23 +184,29 @@ impl Cx<'_> {
         inner
     }
 
-    /// The type variables of the surroundings that the signature of a function value mentions: its first variables stand
-    /// for them.
-    fn types_of_surroundings(&mut self, ast: &Ast, sig: &Sig, vars: &Vars, inner: &mut Vars) -> Vec<Term> {
+    /// The variables of the surroundings that the signature of a function value mentions, types, numbers and stretches:
+    /// its first variables stand for them.
+    fn surroundings(&mut self, ast: &Ast, sig: &Sig, vars: &Vars, inner: &mut Vars) -> Vec<Term> {
         let mut used = self.names_in_params(ast, sig, vars.file);
         used.extend(self.names_in_results(ast, sig, vars.file));
+        super::kinds::in_facts(ast, &sig.result_facts, &mut used);
         let mut given = Vec::new();
         for (name, binding) in &vars.list {
-            let Binding::Word(w) = binding else { continue };
-            let WordTy::Of(t, moved) = self.table.types.word(*w).clone() else { continue };
-            let bound = sig.binders.iter().any(|b| b.ident.name == *name);
-            if bound || !used.iter().any(|u| u.0 == *name && u.2 == Use::Type) {
+            if sig.binders.iter().any(|b| b.ident.name == *name) || used.iter().all(|u| u.0 != *name) {
                 continue;
             }
-            let word = self.table.word(WordTy::Of(Term::var(given.len() as u32), moved));
-            given.push(t);
+            let var = Term::var(given.len() as u32);
+            let (term, binding) = match binding {
+                Binding::Index(t) if t.as_const().is_none() => (t.clone(), Binding::Index(var)),
+                Binding::Word(w) => match self.table.types.word(*w).clone() {
+                    WordTy::Of(t, moved) => (t, Binding::Word(self.table.word(WordTy::Of(var, moved)))),
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            given.push(term);
             inner.outer.retain(|n| n != name);
-            inner.list.push((*name, Binding::Word(word)));
+            inner.list.push((*name, binding));
         }
         inner.given = given.len();
         given

@@ -95,11 +95,6 @@ const CASES: &[(&str, &[u16], &str)] = &[
     ),
     ("ghost_operands", &[1301, 1301], "fn f()\n  split 3\n  join rax\n  ret\n"),
     ("stretch", &[1210], "fn f(rdi: ref s bytes(3))\n  ret\n"),
-    (
-        "stretch_outside",
-        &[1210],
-        "type t(s) = fn (rdi: ref s bytes(3))\nfn f[s](rdi: ref s bytes(3), rsi: t(s))\n  ret\n",
-    ),
     ("stretch_of_type", &[1210], "fn f[s](rdi: ref s bytes(3), rsi: s)\n  ret\n"),
     ("stretch_range", &[1210], "fn f[s: 0..9](rdi: ref s bytes(3))\n  ret\n"),
     ("stretch_hidden", &[1202], "fn f(rdi: exists s: any. ref s bytes(3))\n  ret\n"),
@@ -159,7 +154,7 @@ const CASES: &[(&str, &[u16], &str)] = &[
         &[1212, 1206, 1202],
         "struct t(n) { a: bytes(n) }\ntype e = exists n. t(n)\ntype s = seq(u8, int)\nfn f(rdi: exists n. int(n))\n  ret\n",
     ),
-    ("capture", &[1213], "fn f[n](rdi: fn (rsi: int(n)), rsi: int(n))\n  ret\n"),
+    ("capture", &[1213], "fn f[n](rdi: fn [k: 0..n](rsi: int(k)), rsi: int(n))\n  ret\n"),
     ("nothing_said", &[1214], "fn f[lenght](rdi: &[lenght]) -> (rax: int(length))\n  ret\n"),
     (
         "size",

@@ -5,6 +5,7 @@ mod cursors;
 mod foreign;
 mod frame;
 mod hidden;
+mod instances;
 mod kept;
 mod lab;
 mod numbers;

@@ -428,11 +428,13 @@ fn function_values_are_applied_within_their_variables() {
     }
 }
 
-/// A function that quantifies over what the pattern has chosen, or the other way round, is another one.
+/// A function of one number only is no function of another one; one of all numbers is, if it takes the number.
 #[test]
 fn function_values_differ_by_what_they_quantify_over() {
-    // fn g[n](rsi: fn (rdi: int(n))) is given fn [k](rdi: int(k)) or fn (rdi: int(3)), and called with n = 3.
-    for (general, n, safe) in [(false, 3, true), (false, 4, false), (true, 3, false)] {
+    // fn g[n](rsi: fn (rdi: int(n))) is given fn [k: 0..hi](rdi: int(k)) or fn (rdi: int(3)), and called with n.
+    for (general, n, safe) in
+        [(None, 3, true), (None, 4, false), (Some(3), 3, true), (Some(2), 3, false), (Some(2), -1, false)]
+    {
         let mut lab = Lab::default();
         let var = lab.word(WordTy::Int(Term::var(0)));
         lab.types.sigs.push(generic(vec![(7, var)], vec![]));
@@ -440,11 +442,13 @@ fn function_values_differ_by_what_they_quantify_over() {
         let pattern = lab.word(WordTy::FnAt(own, [Term::var(0)].into()));
         let target = lab.other(generic(vec![(2, var), (6, pattern)], vec![]));
         let three = lab.word(WordTy::Int(Term::from(3)));
-        lab.types.sigs.push(sig(vec![(7, three)], vec![]));
-        let exact = SigId(lab.types.sigs.len() as u32 - 1);
-        let given = lab.word(WordTy::Fn(if general { own } else { exact }));
+        lab.types.sigs.push(match general {
+            Some(hi) => Sig { vars: vec![Interval::new(0, hi)], ..generic(vec![(7, var)], vec![]) },
+            None => sig(vec![(7, three)], vec![]),
+        });
+        let given = lab.word(WordTy::Fn(SigId(lab.types.sigs.len() as u32 - 1)));
         let body = code(|a| {
-            a.mov(edx, n)?;
+            a.mov(rdx, n as i64)?;
             a.call(target)?;
             a.ret()
         });
