@@ -4,6 +4,7 @@ use crate::build;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 #[derive(Clone, Copy)]
@@ -73,9 +74,8 @@ fn steps(trace: &Trace, rng: &mut fastrand::Rng, count: usize) -> Vec<Step> {
     list
 }
 
-/// What the program prints for these steps, with so much memory.
-fn run(steps: &[Step], kilobytes: Option<u64>) -> String {
-    let program = build::program("alloc");
+/// What a program prints for these steps, with so much memory.
+fn run(program: &Path, steps: &[Step], kilobytes: Option<u64>) -> String {
     let mut text = String::new();
     for step in steps {
         let _ = match step {
@@ -169,14 +169,18 @@ fn follow(steps: &[Step], output: &str, multiple: u64) -> Outcome {
 /// Each kind of trace, with so many steps in all. No block overlaps another, all keep what is in them, and the program
 /// needs no more memory than `factor` times what the blocks have at a time, and 4 MiB.
 fn random(count: usize, seed: u64) {
+    build::programs("alloc").iter().for_each(|program| random_by(program, count, seed));
+}
+
+fn random_by(program: &Path, count: usize, seed: u64) {
     for (i, trace) in TRACES.iter().enumerate() {
         let mut rng = fastrand::Rng::with_seed(seed + i as u64);
         let steps = steps(trace, &mut rng, count / TRACES.len() / trace.cost);
-        let outcome = follow(&steps, &run(&steps, None), trace.multiple);
+        let outcome = follow(&steps, &run(program, &steps, None), trace.multiple);
         assert_eq!(outcome.refused, 0, "{}", trace.name);
         // The same in little memory: what is free must be found, joined and used again.
         let limit = outcome.most * 2 + STATIC + (4 << 20);
-        let limited = follow(&steps, &run(&steps, Some(limit >> 10)), trace.multiple);
+        let limited = follow(&steps, &run(program, &steps, Some(limit >> 10)), trace.multiple);
         assert_eq!(limited.refused, 0, "{} in {limit} bytes for {}", trace.name, outcome.most);
     }
 }
@@ -193,40 +197,49 @@ fn neighbours_are_joined() {
     steps.extend((0..count).filter(|i| i % 4 != 0).rev().map(Step::Free));
     steps.extend((0..count / 4).map(|i| Step::Allocate(count + i, 3 * size)));
     let limit = (STATIC >> 10) + 2_300; // of which 1250 are what the blocks need
-    assert_eq!(follow(&steps, &run(&steps, Some(limit)), 16).refused, 0);
+    for program in &build::programs("alloc") {
+        assert_eq!(follow(&steps, &run(program, &steps, Some(limit)), 16).refused, 0);
+    }
     // All of it at once, too.
     steps.extend((0..2 * count).map(Step::Free));
     steps.push(Step::Allocate(0, 1_200_000));
-    assert_eq!(follow(&steps, &run(&steps, Some(limit)), 16).refused, 0);
+    for program in &build::programs("alloc") {
+        assert_eq!(follow(&steps, &run(program, &steps, Some(limit)), 16).refused, 0);
+    }
 }
 
 /// When there is no more memory that is told, blocks stay as they are, and what is freed serves again.
 #[test]
 fn memory_ends() {
+    // With a size that is too large for any memory.
+    for (program, large) in build::programs("alloc").iter().zip([1 << 40, 1 << 30]) {
+        memory_ends_for(program, large);
+    }
+}
+
+fn memory_ends_for(program: &Path, large: u64) {
     let limit = Some((STATIC >> 10) + 8_192);
     let mut steps: Vec<Step> = (0..10_000).map(|i| Step::Allocate(i, 1_600)).collect();
     steps.extend((0..100).map(|i| Step::Change(i, 100_000)));
-    let outcome = follow(&steps, &run(&steps, limit), 16);
+    let outcome = follow(&steps, &run(program, &steps, limit), 16);
     assert!((3_500..6_500).contains(&outcome.refused), "{}", outcome.refused);
     // One block of the size of all memory, and one of more than there can be.
-    let huge =
-        [Step::Allocate(1, 6 << 20), Step::Allocate(2, 1 << 40), Step::Change(1, 1 << 40), Step::Free(1)];
-    let outcome = follow(&huge, &run(&huge, limit), 16);
+    let huge = [Step::Allocate(1, 6 << 20), Step::Allocate(2, large), Step::Change(1, large), Step::Free(1)];
+    let outcome = follow(&huge, &run(program, &huge, limit), 16);
     assert_eq!(outcome.refused, 2);
     let again = [&steps[..], &(0..10_000).map(Step::Free).collect::<Vec<_>>(), &huge[..1]].concat();
-    let last = run(&again, limit).lines().last().map(String::from);
+    let last = run(program, &again, limit).lines().last().map(String::from);
     assert!(last.is_some_and(|l| l.starts_with("1 ") && !l.starts_with("1 0 ")));
     // Little memory and all kinds of steps.
     let mut rng = fastrand::Rng::with_seed(3);
     for trace in TRACES {
         let steps = self::steps(trace, &mut rng, 4_000);
-        follow(&steps, &run(&steps, limit), trace.multiple);
+        follow(&steps, &run(program, &steps, limit), trace.multiple);
     }
 }
 
 #[test]
 fn alloc_complains() {
-    let program = build::program("alloc");
     for (input, steps) in [
         ("x 1 2\n", 0),
         ("a 1 20\na 65536 20\n", 1),
@@ -234,13 +247,18 @@ fn alloc_complains() {
         ("a 1 1\na 1", 1),
         ("a1 20\n\n", 1),
     ] {
-        let mut child =
-            Command::new(&program).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
-        child.stdin.take().expect("there is a pipe").write_all(input.as_bytes()).expect("it is read");
-        let out = child.wait_with_output().expect("a program can be waited for");
-        assert_eq!(out.status.code(), Some(1), "{input:?}");
-        let said = String::from_utf8_lossy(&out.stderr).trim_end().to_string();
-        assert!(said.replace(' ', "").ends_with(&format!("before it: {steps}").replace(' ', "")), "{said}");
+        for program in build::programs("alloc") {
+            let mut child =
+                Command::new(&program).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+            child.stdin.take().expect("there is a pipe").write_all(input.as_bytes()).expect("it is read");
+            let out = child.wait_with_output().expect("a program can be waited for");
+            assert_eq!(out.status.code(), Some(1), "{input:?}");
+            let said = String::from_utf8_lossy(&out.stderr).trim_end().to_string();
+            assert!(
+                said.replace(' ', "").ends_with(&format!("before it: {steps}").replace(' ', "")),
+                "{said}"
+            );
+        }
     }
 }
 
@@ -251,12 +269,12 @@ fn misuse_is_rejected() {
         // A block is freed and kept.
         (
             "        call    free\n.done:  ret",
-            "        push    rdi\n        call    free\n        pop     rdi\n        call    free\n.done:  ret",
+            "        push    xdi\n        call    free\n        pop     xdi\n        call    free\n.done:  ret",
         ),
         // A block of another size than it is given back with.
-        (".keep:  mov     [rbx + held.size], rbp\n", ".keep:  mov     [rbx + held.size], r12\n"),
+        (".keep:  mov     [xbx + held.size], xbp\n", ".keep:  mov     [xbx + held.size], xdx\n"),
         // A block that nobody looked whether there is one.
-        (".fill:  test    rbx, rbx\n        jz      .done\n", ".fill:\n"),
+        (".fill:  test    xbx, xbx\n        jz      .done\n", ".fill:\n"),
     ];
     for (from, to) in changes {
         let made = build::changed("alloc", from, to);

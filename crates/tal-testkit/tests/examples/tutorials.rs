@@ -3,30 +3,36 @@
 use crate::build;
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// What it does, on each architecture.
-fn run(name: &str, args: &[&str]) -> Vec<Output> {
-    let run = |p| Command::new(p).args(args).output().expect("an example can be started");
-    build::programs(name).into_iter().map(run).collect()
+/// The program for each architecture, with the largest word there.
+fn each(name: &str) -> Vec<(PathBuf, u64)> {
+    build::programs(name).into_iter().zip([u64::MAX, u32::MAX.into()]).collect()
+}
+
+fn run(program: &Path, args: &[&str]) -> Output {
+    Command::new(program).args(args).output().expect("an example can be started")
 }
 
 fn prints(name: &str, args: &[&str], expected: &str) {
-    for out in run(name, args) {
-        assert!(out.status.success(), "{name} {args:?}: {:?}", out.status);
-        assert!(out.stderr.is_empty(), "{name} {args:?} complains: {}", out.stderr.escape_ascii());
-        assert_eq!(String::from_utf8_lossy(&out.stdout), expected, "{name} {args:?}");
-    }
+    each(name).iter().for_each(|(program, _)| prints_by(program, args, expected));
+}
+
+fn prints_by(program: &Path, args: &[&str], expected: &str) {
+    let (out, name) = (run(program, args), program.display());
+    assert!(out.status.success(), "{name} {args:?}: {:?}", out.status);
+    assert!(out.stderr.is_empty(), "{name} {args:?} complains: {}", out.stderr.escape_ascii());
+    assert_eq!(String::from_utf8_lossy(&out.stdout), expected, "{name} {args:?}");
 }
 
 /// It ends with 1 and this message, and prints nothing.
-fn complains(name: &str, args: &[&str], message: &str) {
-    for out in run(name, args) {
-        assert_eq!(out.status.code(), Some(1), "{name} {args:?}");
-        assert!(out.stdout.is_empty(), "{name} {args:?}");
-        let said = out.stderr.ends_with(format!(": {message}\n").as_bytes());
-        assert!(said, "{name} {args:?}: {}", out.stderr.escape_ascii());
-    }
+fn complains(program: &Path, args: &[&str], message: &str) {
+    let (out, name) = (run(program, args), program.display());
+    assert_eq!(out.status.code(), Some(1), "{name} {args:?}");
+    assert!(out.stdout.is_empty(), "{name} {args:?}");
+    let said = out.stderr.ends_with(format!(": {message}\n").as_bytes());
+    assert!(said, "{name} {args:?}: {}", out.stderr.escape_ascii());
 }
 
 #[test]
@@ -63,7 +69,8 @@ fn sieve() {
     }
     prints("sieve", &[], &primes(100));
     prints("sieve", &["00030"], &primes(30));
-    for out in run("sieve", &["1000000"]) {
+    for (program, _) in each("sieve") {
+        let out = run(&program, &["1000000"]);
         assert_eq!(out.stdout.iter().filter(|&&b| b == b'\n').count(), 78_498, "primes below a million");
         assert!(out.stdout.ends_with(b"\n999979\n999983\n"));
     }
@@ -81,79 +88,82 @@ fn sieve_complains() {
         &["18446744073709551626"],
         &["1", "2"],
     ] {
-        complains("sieve", args, "usage: sieve [LIMIT], at most 1000000");
+        for (program, _) in each("sieve") {
+            complains(&program, args, "usage: sieve [LIMIT], at most 1000000");
+        }
     }
 }
 
 #[test]
 fn rpn() {
-    prints("rpn", &["3", "4", "+", "2", "*"], "14\n");
-    prints("rpn", &["5", "3", "-", "2", "5", "x"], "2\n5\n2\n");
-    prints("rpn", &["0", "1", "-"], "18446744073709551615\n");
-    prints("rpn", &["7", "k"], "");
-    let mut rng = fastrand::Rng::with_seed(15);
-    for _ in 0..100 {
-        let words = ["0", "1", "7", "18446744073709551615", "+", "-", "*", "/", "%", "d", "x", "k"];
-        let args: Vec<&str> = (0..rng.usize(1..80)).map(|_| words[rng.usize(..words.len())]).collect();
-        match calculate(&args) {
-            Ok(expected) => prints("rpn", &args, &expected),
-            Err(message) => {
-                for out in run("rpn", &args) {
-                    assert_eq!(out.status.code(), Some(1), "rpn {args:?}");
-                    assert!(
-                        out.stderr.ends_with(format!(": {message}\n").as_bytes()),
-                        "rpn {args:?}: {message}"
-                    );
-                }
+    for (program, most) in each("rpn") {
+        let largest = most.to_string();
+        let prints = |args: &[&str], expected: &str| prints_by(&program, args, expected);
+        prints(&["3", "4", "+", "2", "*"], "14\n");
+        prints(&["5", "3", "-", "2", "5", "x"], "2\n5\n2\n");
+        prints(&["0", "1", "-"], &format!("{largest}\n"));
+        prints(&["7", "k"], "");
+        let mut rng = fastrand::Rng::with_seed(15);
+        for _ in 0..100 {
+            let words = ["0", "1", "7", &largest, "+", "-", "*", "/", "%", "d", "x", "k"];
+            let args: Vec<&str> = (0..rng.usize(1..80)).map(|_| words[rng.usize(..words.len())]).collect();
+            match calculate(&args, most) {
+                Ok(expected) => prints(&args, &expected),
+                Err(message) => complains(&program, &args, message),
             }
         }
-    }
-    let deep: Vec<&str> = vec!["1"; 65];
-    complains("rpn", &deep, "the stack is full");
-    prints("rpn", &deep[1..], &"1\n".repeat(64));
-    for bad in ["", "3x", "++", "y", "18446744073709551616", "-1", "\u{80}"] {
-        complains("rpn", &[bad], &format!("what is this: {bad}"));
+        let deep: Vec<&str> = vec!["1"; 65];
+        complains(&program, &deep, "the stack is full");
+        prints(&deep[1..], &"1\n".repeat(64));
+        let large = (u128::from(most) + 1).to_string();
+        for bad in ["", "3x", "++", "y", &large, "-1", "\u{80}"] {
+            complains(&program, &[bad], &format!("what is this: {bad}"));
+        }
     }
 }
 
 #[test]
 fn tree() {
-    prints("tree", &["+5", "+3", "+9", "-5", "?3", "?5"], "yes\nno\n3\n9\n");
-    prints("tree", &["-1", "+1", "+1", "-1"], "");
-    prints("tree", &["+18446744073709551615", "+0", "?0"], "yes\n0\n18446744073709551615\n");
-    let mut rng = fastrand::Rng::with_seed(16);
-    for _ in 0..50 {
-        let (mut words, mut set, mut expected) = (Vec::new(), BTreeSet::new(), String::new());
-        let most = rng.u64(1..200);
-        for _ in 0..rng.usize(1..1000) {
-            let n = rng.u64(..most);
-            match rng.u8(..5) {
-                0 | 1 => {
-                    set.insert(n);
-                    words.push(format!("+{n}"));
-                }
-                2 | 3 => {
-                    set.remove(&n);
-                    words.push(format!("-{n}"));
-                }
-                _ => {
-                    expected += if set.contains(&n) { "yes\n" } else { "no\n" };
-                    words.push(format!("?{n}"));
+    for (program, most) in each("tree") {
+        let prints = |args: &[&str], expected: &str| prints_by(&program, args, expected);
+        prints(&["+5", "+3", "+9", "-5", "?3", "?5"], "yes\nno\n3\n9\n");
+        prints(&["-1", "+1", "+1", "-1"], "");
+        prints(&[&format!("+{most}"), "+0", "?0"], &format!("yes\n0\n{most}\n"));
+        let mut rng = fastrand::Rng::with_seed(16);
+        for _ in 0..50 {
+            let (mut words, mut set, mut expected) = (Vec::new(), BTreeSet::new(), String::new());
+            let below = rng.u64(1..200);
+            for _ in 0..rng.usize(1..1000) {
+                let n = rng.u64(..below);
+                match rng.u8(..5) {
+                    0 | 1 => {
+                        set.insert(n);
+                        words.push(format!("+{n}"));
+                    }
+                    2 | 3 => {
+                        set.remove(&n);
+                        words.push(format!("-{n}"));
+                    }
+                    _ => {
+                        expected += if set.contains(&n) { "yes\n" } else { "no\n" };
+                        words.push(format!("?{n}"));
+                    }
                 }
             }
+            for n in set {
+                writeln!(expected, "{n}").expect("a string takes text");
+            }
+            prints(&words.iter().map(String::as_str).collect::<Vec<_>>(), &expected);
         }
-        for n in set {
-            writeln!(expected, "{n}").expect("a string takes text");
+        let large = format!("+{}", u128::from(most) + 1);
+        for bad in ["", "+", "5", "+5x", "*5", &large] {
+            complains(&program, &[bad], &format!("what is this: {bad}"));
         }
-        prints("tree", &words.iter().map(String::as_str).collect::<Vec<_>>(), &expected);
-    }
-    for bad in ["", "+", "5", "+5x", "*5", "+18446744073709551616"] {
-        complains("tree", &[bad], &format!("what is this: {bad}"));
     }
 }
 
-/// What `rpn` prints, or complains.
-fn calculate(words: &[&str]) -> Result<String, &'static str> {
+/// What `rpn` prints, or complains, where this is the largest word.
+fn calculate(words: &[&str], most: u64) -> Result<String, &'static str> {
     let mut stack = Vec::new();
     for word in words {
         if let Ok(n) = word.parse::<u64>() {
@@ -167,9 +177,9 @@ fn calculate(words: &[&str]) -> Result<String, &'static str> {
             let [a, b] = stack[stack.len().saturating_sub(2)..] else { return Err("the stack is empty") };
             stack.truncate(stack.len() - 2);
             match *word {
-                "+" => stack.push(a.wrapping_add(b)),
-                "-" => stack.push(a.wrapping_sub(b)),
-                "*" => stack.push(a.wrapping_mul(b)),
+                "+" => stack.push(a.wrapping_add(b) & most),
+                "-" => stack.push(a.wrapping_sub(b) & most),
+                "*" => stack.push(a.wrapping_mul(b) & most),
                 "/" => stack.push(a.checked_div(b).ok_or("division by 0")?),
                 "%" => stack.push(a.checked_rem(b).ok_or("division by 0")?),
                 _ => stack.extend([b, a]),

@@ -8,8 +8,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn run(dir: &OsStr, at: &Path) -> Output {
-    Command::new(build::program("walk")).arg(dir).current_dir(at).output().expect("a program can be started")
+fn run(program: &Path, dir: &OsStr, at: &Path) -> Output {
+    Command::new(program).arg(dir).current_dir(at).output().expect("a program can be started")
 }
 
 /// The names of all files below `dir`, which is written as `name`.
@@ -26,8 +26,8 @@ fn below(dir: &Path, name: &[u8], out: &mut BTreeSet<Vec<u8>>) {
 }
 
 #[track_caller]
-fn same(dir: &OsStr, at: &Path) {
-    let out = run(dir, at);
+fn same(program: &Path, dir: &OsStr, at: &Path) {
+    let out = run(program, dir, at);
     assert!(out.status.success() && out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
     let lines: Vec<&[u8]> = out.stdout.split(|b| *b == b'\n').collect();
     let (last, lines) = lines.split_last().expect("a line");
@@ -66,10 +66,12 @@ fn walk() {
         deep = deep.join("y".repeat(1 + 20 * i));
     }
     std::os::unix::fs::symlink(at, at.join("deep/loop")).expect("a link");
-    for name in ["many", "deep", ".", "deep/empty"] {
-        same(name.as_ref(), at);
+    for program in build::programs("walk") {
+        for name in ["many", "deep", ".", "deep/empty"] {
+            same(&program, name.as_ref(), at);
+        }
+        let missing = run(&program, "missing".as_ref(), at);
+        assert_eq!(missing.status.code(), Some(1));
+        assert!(missing.stderr.ends_with(b"cannot open missing: No such file or directory\n"));
     }
-    let missing = run("missing".as_ref(), at);
-    assert_eq!(missing.status.code(), Some(1));
-    assert!(missing.stderr.ends_with(b"cannot open missing: No such file or directory\n"));
 }
