@@ -11,6 +11,7 @@ mod fixture;
 mod alloc;
 mod cat;
 mod echo;
+mod echo_bench;
 mod echod;
 mod equal;
 mod find;
