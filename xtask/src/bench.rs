@@ -5,6 +5,7 @@
 
 mod asm;
 mod check;
+mod echod;
 mod gas;
 mod link;
 mod malloc;
@@ -31,6 +32,7 @@ pub(crate) fn run(what: Bench, instructions: usize, runs: usize) -> Done {
         Bench::Asm => asm::run(instructions, runs),
         Bench::Check => check::run(instructions, runs),
         Bench::Link => link::run(instructions, runs),
+        Bench::Echod => echod::run(runs),
         Bench::Malloc => malloc::run(runs),
         Bench::Programs => programs::run(runs),
         Bench::Kernel => crate::kernel::bench::run(runs),

@@ -76,6 +76,8 @@ enum Bench {
     Link,
     /// The allocator of the examples against the C library's, on the same steps
     Malloc,
+    /// The echo server of the examples against the same one in C, asked by `echo-bench`
+    Echod,
     /// The examples against the tools that they imitate, on the same text
     Programs,
     /// System calls, processes and page faults in ring 0 against user mode, in the kernel of this project
