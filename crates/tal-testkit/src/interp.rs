@@ -25,12 +25,14 @@ mod claims;
 mod host;
 mod kernel;
 mod memory;
+mod network;
 mod sigs;
 mod step;
 
 pub use claims::Claims;
 pub use host::Host;
 pub use memory::Memory;
+pub use network::{Network, Peer};
 
 use alu::cut;
 use fastrand::Rng;

@@ -2,6 +2,7 @@
 //! under the interpreter what it gives by itself.
 
 use super::memory::Holds;
+use super::network::{Network, Socket};
 use super::{Machine, Watched};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -15,7 +16,6 @@ const EBADF: i64 = 9;
 const EISDIR: i64 = 21;
 const EINVAL: i64 = 22;
 const ESPIPE: i64 = 29;
-const ENOSYS: i64 = 38;
 const ENOTDIR: i64 = 20;
 /// The directory in which a program was started, in place of a descriptor.
 const AT_FDCWD: i32 = -100;
@@ -25,16 +25,17 @@ const O_WRONLY: u64 = 1;
 const O_CREAT: u64 = 0x40;
 
 /// What a descriptor is.
-enum Open {
+pub(super) enum Open {
     Input,
     Output,
     Errors,
     File(File),
     Directory(PathBuf, Vec<Listed>, usize),
+    Socket(Socket),
 }
 
 /// An entry of a directory.
-struct Listed {
+pub(super) struct Listed {
     inode: u64,
     kind: u8,
     name: Vec<u8>,
@@ -51,10 +52,12 @@ pub struct Host {
     /// How it ended.
     pub status: Option<i32>,
     open: Vec<Option<Open>>,
+    /// Those who come to it, if it is a server.
+    pub network: Option<Network>,
 }
 
 /// The result of a call, or the number of an error.
-type Answer = Result<u64, i64>;
+pub(super) type Answer = Result<u64, i64>;
 
 impl Host {
     /// A program is started in a directory and reads this.
@@ -67,10 +70,18 @@ impl Host {
             errors: Vec::new(),
             status: None,
             open: vec![Some(Open::Input), Some(Open::Output), Some(Open::Errors)],
+            network: None,
         }
     }
 
-    fn at(&mut self, fd: u64) -> Result<&mut Open, i64> {
+    /// The same, with clients and datagrams that come.
+    #[must_use]
+    pub fn with_network(mut self, network: Network) -> Host {
+        self.network = Some(network);
+        self
+    }
+
+    pub(super) fn at(&mut self, fd: u64) -> Result<&mut Open, i64> {
         let index = usize::try_from(fd as i32).map_err(|_| EBADF)?;
         self.open.get_mut(index).and_then(Option::as_mut).ok_or(EBADF)
     }
@@ -96,7 +107,7 @@ impl Host {
             Open::Input => self.input.read(&mut bytes).map_err(|e| number(&e))?,
             Open::File(file) => file.read(&mut bytes).map_err(|e| number(&e))?,
             Open::Directory(..) => return Err(EISDIR),
-            Open::Output | Open::Errors => return Err(EBADF),
+            Open::Output | Open::Errors | Open::Socket(_) => return Err(EBADF),
         };
         bytes.truncate(count);
         Ok(bytes)
@@ -126,17 +137,25 @@ impl Host {
                 Open::File(options.open(path).map_err(|e| number(&e))?)
             }
         };
+        Ok(self.opened(open))
+    }
+
+    /// The descriptor of something new: the least that is free.
+    pub(super) fn opened(&mut self, open: Open) -> u64 {
         let free = self.open.iter().position(Option::is_none).unwrap_or(self.open.len());
         if free == self.open.len() {
             self.open.push(None);
         }
         self.open[free] = Some(open);
-        Ok(free as u64)
+        free as u64
     }
 
     fn close(&mut self, fd: u64) -> Answer {
         self.at(fd)?;
-        self.open[fd as usize] = None;
+        let closed = self.open[fd as usize].take();
+        if let (Some(Open::Socket(socket)), Some(network)) = (closed, &mut self.network) {
+            network.close(socket);
+        }
         Ok(0)
     }
 
@@ -287,7 +306,8 @@ impl Machine<'_> {
             Arch::Amd64 => [7, 6, 2, 10, 8, 9],
             Arch::Ia32 => [3, 1, 2, 6, 7, 5],
         };
-        let [a, b, c, d, e, _] = order.map(|r| self.regs[r]);
+        let words = order.map(|r| self.regs[r]);
+        let [a, b, c, d, e, _] = words;
         let wide = self.program.arch == Arch::Amd64;
         let layout = |bytes: Vec<u8>| if wide { bytes } else { stat64(&bytes) };
         let answer = match name {
@@ -326,20 +346,20 @@ impl Machine<'_> {
             "getdents64" => host.entries(a, c as usize).and_then(|bytes| self.fill_in(b, &bytes)),
             "mmap" | "mmap2" => Ok(self.memory.allocate(vec![0; b as usize], Mode::Own, Holds::Hidden)),
             "munmap" => Ok(0),
-            _ => Err(ENOSYS),
+            _ => self.network_call(host, name, words)?,
         };
         Ok(Some(answer.unwrap_or_else(|e| e.wrapping_neg() as u64)))
     }
 
     /// The kernel writes to memory that it was given; how many bytes.
-    fn fill_in(&mut self, addr: u64, bytes: &[u8]) -> Answer {
+    pub(super) fn fill_in(&mut self, addr: u64, bytes: &[u8]) -> Answer {
         for (i, byte) in bytes.iter().enumerate() {
             self.memory.write(addr + i as u64, 1, (*byte).into()).map_err(|_| EINVAL)?;
         }
         Ok(bytes.len() as u64)
     }
 
-    fn bytes_at(&mut self, addr: u64, size: u64) -> Watched<Vec<u8>> {
+    pub(super) fn bytes_at(&mut self, addr: u64, size: u64) -> Watched<Vec<u8>> {
         (0..size).map(|i| self.memory.read(addr + i, 1).map(|b| b as u8)).collect()
     }
 

@@ -510,3 +510,46 @@ fn echod_tools() {
         assert!(out.stdout == text, "{tool}");
     }
 }
+
+/// Under the interpreter that watches: clients that send and read in pieces, and break off; errors of the kernel now and then.
+#[test]
+fn echod_watched() {
+    use tal_testkit::interp::{Claims, Host, Machine, Network, Peer, Stop};
+    use tal_testkit::toolchain::Image;
+    let image = Image::Program(std::fs::read(build::program("echod")).expect("the example"));
+    let program = image.load().expect("an accepted example");
+    let claims = Claims::of(&program, image.bytes());
+    for seed in 0..12 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let peers: Vec<Peer> = (0..rng.u64(0..6))
+            .map(|i| {
+                let sends = bytes(i, 1 << rng.u32(0..13));
+                let breaks = (rng.u8(..4) == 0).then(|| rng.usize(..=sends.len()));
+                Peer::new(sends, breaks)
+            })
+            .collect();
+        let datagrams: Vec<Vec<u8>> = (0..rng.u64(..200)).map(|i| bytes(i, rng.usize(..40))).collect();
+        let udp = seed % 3 == 0;
+        let (mode, peers, datagrams): (&[u8], _, _) =
+            if udp { (b"-u", vec![], datagrams) } else { (b"-p0", peers, vec![]) };
+        let network = Network::new(seed, peers.clone(), datagrams.clone());
+        let host = Host::new(std::path::Path::new("/"), b"").with_network(network);
+        let args: [&[u8]; 4] = [b"echod", b"-a", b"127.0.0.1", mode];
+        let mut machine = Machine::new(&program, &args, seed).with_claims(&claims).with_host(host);
+        match machine.run(20_000_000) {
+            Ok(Stop::Exit) => {}
+            Ok(stop) => panic!("seed {seed}: {stop:?}"),
+            Err(v) => panic!("seed {seed}: at {:#x}: {}\n{}", v.rip, v.what, v.history),
+        }
+        let host = machine.host().expect("the world around it");
+        assert_eq!(host.status, Some(0), "seed {seed}");
+        assert_eq!(host.output, b"listening on 127.0.0.1 port 7777\n");
+        let network = host.network.as_ref().expect("there is one");
+        assert_eq!(network.answers, datagrams, "seed {seed}");
+        assert_eq!(network.gone.len(), peers.len(), "seed {seed}");
+        for peer in &network.gone {
+            let whole = peer.breaks.is_none();
+            assert!(peer.sends.starts_with(&peer.back) && (!whole || peer.back == peer.sends), "seed {seed}");
+        }
+    }
+}
