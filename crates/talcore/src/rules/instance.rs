@@ -15,6 +15,9 @@
 //!   that very word) is of any type, the same at all its places. If words of that type own memory, it is handed in once and
 //!   handed back once at most: a copy would be a second owner. It never is handed in twice: the function may rely on both
 //!   words being equal.
+//! - Only a word that is passed, returned or stored may be an instance: it is looked at once, and goes one way. Inside of a
+//!   type, in memory that somebody may write or among the parameters of a function, signatures must be the same: into a
+//!   cell of general functions that is seen as one of less general ones somebody could write one of those.
 
 use crate::engine::{Checked, Engine, under};
 use crate::facts::{Facts, Interval};
@@ -56,7 +59,7 @@ fn in_and_out(sig: &Sig) -> (impl Iterator<Item = WordId>, impl Iterator<Item = 
 
 impl<'a, G: Guide> Engine<'a, G> {
     /// Whether a function of the signature `a` is one of the signature `p`, of each of which the first variables stand for
-    /// terms: for all values of the others of `p`.
+    /// terms: for all values of the others of `p`. At a `depth` inside of other types they must be the same.
     pub fn same_fn(
         &mut self,
         s: &mut Subst,
@@ -98,6 +101,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         let outside: Vec<Term> = if (own, x.word_vars) == (theirs, y.word_vars) {
             self.same_stretches(s, (x, &pargs), (y, &aargs), blame)?;
             aargs.iter().chain(chosen).cloned().collect()
+        } else if depth > 0 {
+            return self.reject(blame.shape, OTHER);
         } else {
             let mut of = Instance { known: aargs.len(), terms: vec![None; theirs.len()], words };
             self.instance(s, (x, &pargs, chosen), (y, &aargs), &mut of, blame)?;
