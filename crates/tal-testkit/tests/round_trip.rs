@@ -48,8 +48,8 @@ impl Guide for Copying<'_> {
         self.answers.witness(&t);
         Some(t)
     }
-    fn addend(&mut self, at: u64) -> Option<i64> {
-        let addend = self.reading.addend(at);
+    fn addend(&mut self, at: u64, constant: talcore::guide::Constant) -> Option<i64> {
+        let addend = self.reading.addend(at, constant);
         self.answers.addend(addend);
         addend
     }

@@ -357,8 +357,7 @@ impl Assembler<'_> {
             (Entry::Forms(forms) | Entry::Jmp(forms) | Entry::Call(forms), operands) => {
                 let at = self.selector.position();
                 let beyond = i.mnemonic == "lea" && operands.iter().any(|o| self.beyond(o));
-                let field = self.selector.emit(i, operands, forms, beyond)?;
-                if let Some(Field { offset, kind, sym, addend }) = field {
+                for Field { offset, kind, sym, addend } in self.selector.emit(i, operands, forms, beyond)? {
                     d.fields.push((insn, Reloc { at: at + offset, kind, target: Target::Sym(sym), addend }));
                 }
             }

@@ -28,8 +28,8 @@ mod words;
 use crate::driver::Options;
 use crate::emit::listing::States;
 use crate::emit::note;
-use crate::encode::Encoded;
 use crate::encode::image::Image;
+use crate::encode::{Encoded, InsnAt};
 use crate::ir::{Item, Module, Operand};
 use crate::problem::Problem;
 use code::Code;
@@ -40,6 +40,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use talcore::check::load_module;
 use talcore::engine::Engine;
+use talcore::guide::Constant;
 use talcore::program::{Program, Segment};
 use talcore::verdict::Reject;
 use talcore::walk::NoGuide;
@@ -161,7 +162,7 @@ fn function(
     f: usize,
 ) -> Result<Done, Trouble> {
     let function = &program.functions[index];
-    let addresses = addresses(encoded, f);
+    let addresses = addresses(module, encoded, f);
     let entry_label = jumps_to_entry(module, encoded, f);
     let places = pin::places(module, encoded, f, entry_label).map_err(Trouble::Source)?;
     let code =
@@ -179,18 +180,30 @@ fn function(
     Ok(Done { stream, labels: solution.labels })
 }
 
-/// Instructions with a constant that is an address: those with a relocation.
-fn addresses(encoded: &Encoded, f: usize) -> Addresses {
+/// Constants of instructions that are addresses: those with a relocation.
+fn addresses(module: &Module, encoded: &Encoded, f: usize) -> Addresses {
     let code = &encoded.functions[f];
     let (start, end) = (code.start, code.start + code.size);
     let first = encoded.relocs.partition_point(|r| r.at < start);
-    let relocs = encoded.relocs[first..].iter().take_while(|r| r.at < end);
-    relocs
-        .filter_map(|r| {
-            let next = code.insns.partition_point(|i| i.offset <= r.at - start);
-            code.insns.get(next.checked_sub(1)?).map(|i| (u64::from(i.offset), r.addend))
-        })
-        .collect()
+    let relocs: Vec<_> = encoded.relocs[first..].iter().take_while(|r| r.at < end).collect();
+    let owner = |at: u32| {
+        let next = code.insns.partition_point(|i| i.offset <= at - start);
+        code.insns.get(next.checked_sub(1)?)
+    };
+    let constant = |n: usize, of: &InsnAt| {
+        let named = match &module.functions[f].body[of.item as usize] {
+            Item::Instr(i) => i.operands.iter().any(|o| matches!(o, Operand::SymAddr(..))),
+            _ => false,
+        };
+        // An immediate comes last in an instruction.
+        let last = relocs.get(n + 1).and_then(|r| owner(r.at)).is_none_or(|next| next.offset != of.offset);
+        if named && last { Constant::Immediate } else { Constant::Displacement }
+    };
+    let each = relocs.iter().enumerate().filter_map(|(n, r)| {
+        let of = owner(r.at)?;
+        Some(((u64::from(of.offset), constant(n, of)), r.addend))
+    });
+    each.collect()
 }
 
 /// Whether a local label at the function's first byte is jumped to: then it is a label there, and

@@ -200,7 +200,7 @@ impl Guide for Reading<'_> {
         global_code(&self.codes.0, t, self.codes.1)
     }
 
-    fn addend(&mut self, _at: u64) -> Option<i64> {
+    fn addend(&mut self, _at: u64, _: crate::guide::Constant) -> Option<i64> {
         match self.answers.u8()? {
             1 => Some(0),
             2 => i64::try_from(self.answers.sleb()?).ok(),

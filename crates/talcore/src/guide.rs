@@ -56,6 +56,15 @@ pub struct Step {
     pub ghost: Ghost,
 }
 
+/// Which constant of an instruction may be an address. An instruction can have both: `mov dword [cell], name`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Constant {
+    /// The displacement of its memory operand.
+    Displacement,
+    /// Its immediate operand.
+    Immediate,
+}
+
 /// A source of answers. `at` is an offset in bytes from the start of the function.
 pub trait Guide {
     /// A proof of `goal >= 0` which the rule cannot do without.
@@ -81,7 +90,7 @@ pub trait Guide {
     /// Whether a constant of at least [`crate::limits::LOWEST_ADDRESS`] is meant as an address, and how
     /// many bytes it lies behind the address that decides which object or function is meant: in
     /// `[buf + 8*rcx - 16]` the constant is `buf - 16`, which may lie in another object.
-    fn addend(&mut self, at: u64) -> Option<i64>;
+    fn addend(&mut self, at: u64, constant: Constant) -> Option<i64>;
 
     /// An edge to the label at `target` is about to be matched in `state`.
     fn edge(&mut self, target: u64, state: &State) -> Edge;

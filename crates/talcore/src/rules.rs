@@ -2,6 +2,7 @@
 
 mod access;
 mod call;
+mod constant;
 mod control;
 mod cursor;
 mod frame;

@@ -195,7 +195,7 @@ impl Guide for NoGuide {
     fn witness(&mut self, _: &crate::facts::Facts, _: usize) -> Option<crate::term::Term> {
         None
     }
-    fn addend(&mut self, _: u64) -> Option<i64> {
+    fn addend(&mut self, _: u64, _: crate::guide::Constant) -> Option<i64> {
         None
     }
     fn edge(&mut self, _: u64, _: &crate::state::State) -> crate::guide::Edge {

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use tal_testkit::executable;
-use tal_testkit::toolchain::{assemble, link, modules};
+use tal_testkit::toolchain::{assemble_file, link};
 use talcore::arch::Arch;
 
 #[test]
@@ -14,28 +14,53 @@ fn gnu_ld() {
     links_everything("ld");
 }
 
-/// IA-32: relocations without addends of their own.
+/// IA-32: relocations without addends of their own. All programs of the tests for it, with line tables.
 #[test]
-fn gnu_ld_for_ia32() {
-    if Command::new("ld").args(["-m", "elf_i386", "--version"]).output().is_err() {
-        return eprintln!("skipped: `ld` is not installed");
+fn programs_for_ia32() {
+    for linker in ["ld", "ld.lld", "mold"] {
+        if Command::new(linker).args(["-m", "elf_i386", "--version"]).output().is_err() {
+            eprintln!("skipped: `{linker}` is not installed");
+            continue;
+        }
+        let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/run");
+        let programs = std::fs::read_dir(run).expect("the tests").map(|e| e.expect("a file").path());
+        let programs: Vec<_> = programs.filter(|p| p.to_string_lossy().contains("w32_")).collect();
+        assert!(programs.len() > 1);
+        programs.iter().for_each(|p| links_for_ia32(linker, p));
     }
-    let text = include_str!("../../../../tests/run/w32_hello.tal");
-    let objects = assemble(&modules(text)).unwrap_or_else(|r| panic!("{}", r.text));
+}
+
+fn links_for_ia32(linker: &str, source: &Path) {
+    let object = assemble_file(source).unwrap_or_else(|r| panic!("{}", r.text));
     let folder = tempfile::tempdir().expect("a directory");
     let place = |name: &str| folder.path().join(name);
     let write = |name: &str, bytes: &[u8]| std::fs::write(place(name), bytes).expect("a file is written");
-    write("hello.o", &objects[0].bytes);
+    write("program.o", &object.bytes);
     write("gate.o", tallink::gate::object_bytes(&tallink::arch::IA32));
-    let mut command = Command::new("ld");
+    let mut command = Command::new(linker);
     command.args(["-m", "elf_i386", "-static", "--fatal-warnings", "-o"]).arg(place("theirs"));
-    let out = command.arg(place("hello.o")).arg(place("gate.o")).output().expect("the linker can be started");
+    let out =
+        command.arg(place("program.o")).arg(place("gate.o")).output().expect("the linker can be started");
     assert!(out.status.success(), "{}", out.stderr.escape_ascii());
     let image = std::fs::read(place("theirs")).expect("the program can be read");
-    talcheck::check(&image).unwrap_or_else(|e| panic!("it is rejected: {e:?}"));
-    let ours = link(objects).unwrap_or_else(|r| panic!("{}", r.text));
+    talcheck::check(&image).unwrap_or_else(|e| panic!("{} is rejected: {e:?}", source.display()));
+    let ours = link(vec![object]).unwrap_or_else(|r| panic!("{}", r.text));
     executable::write(&place("ours"), &ours).expect("a program can be written");
-    assert_eq!(run(&place("theirs"), "hello"), run(&place("ours"), "hello"));
+    assert_eq!(run(&place("theirs"), "program"), run(&place("ours"), "program"));
+    for program in ["theirs", "ours"] {
+        knows_lines(&place(program), source);
+    }
+}
+
+/// Debuggers find the line of `_start` in a program.
+fn knows_lines(program: &Path, source: &Path) {
+    let text = std::fs::read_to_string(source).expect("a source");
+    let start = text.lines().position(|l| l.starts_with("pub fn _start")).expect("a start") + 2;
+    let mut gdb = Command::new("gdb");
+    gdb.args(["-nx", "-batch", "-ex", "info line _start"]).arg(program);
+    let Ok(out) = gdb.output() else { return eprintln!("skipped: `gdb` is not installed") };
+    let out = String::from_utf8_lossy(&out.stdout);
+    assert!(out.contains(&format!("Line {start} of ")), "{}: {out}", program.display());
 }
 
 #[test]

@@ -59,14 +59,14 @@ impl Selector {
         operands: &[Operand],
         forms: &[Form],
         absolute: bool,
-    ) -> Result<Option<Field>, Box<Problem>> {
+    ) -> Result<Vec<Field>, Box<Problem>> {
         let form = choose(i, operands, forms)?;
         let mut ins = Instruction::default();
         ins.set_code(form.code);
         if i.prefix == Some(Prefix::Lock) {
             ins.set_has_lock_prefix(true);
         }
-        let mut symbol = None;
+        let mut symbols = Vec::new();
         for (n, operand) in operands.iter().enumerate() {
             let slot = match form.shape {
                 Shape::Swapped => 1 - n as u32,
@@ -85,13 +85,13 @@ impl Selector {
                 Operand::Imm(value, _) => set_immediate(&mut ins, slot, form.ops[n], *value),
                 Operand::SymAddr(sym, addend, _) => {
                     set_immediate(&mut ins, slot, form.ops[n], 0);
-                    symbol = Some((*sym, *addend, Where::Immediate(form.ops[n])));
+                    symbols.push((*sym, *addend, Where::Immediate(form.ops[n])));
                 }
                 Operand::Mem(mem) => {
                     let alone = mem.base.is_none() && mem.index.is_none();
                     let rip = alone && !absolute && self.arch == Arch::Amd64;
                     set_memory(self.arch, &mut ins, slot, mem, rip)?;
-                    symbol = mem.sym.map(|sym| (sym, mem.disp, Where::Memory { rip })).or(symbol);
+                    symbols.extend(mem.sym.map(|sym| (sym, mem.disp, Where::Memory { rip })));
                 }
                 // No form takes one of these.
                 Operand::Label(..) | Operand::Func(..) => return Err(no_form(i, operands, forms)),
@@ -100,9 +100,9 @@ impl Selector {
         let length =
             self.encoder.encode(&ins, 0).map_err(|e| cannot_encode(i, operands, &e.to_string()))? as u32;
         self.position += length;
-        let Some((sym, addend, place)) = symbol else { return Ok(None) };
         let offsets = self.encoder.get_constant_offsets();
-        Ok(Some(match place {
+        // In the order of the bytes: an immediate comes last, in the encoding as in the operands.
+        let field = |(sym, addend, place)| match place {
             Where::Memory { rip: true } => {
                 let offset = offsets.displacement_offset() as u32;
                 // Relative to the end of the instruction, while relocations are to the place itself.
@@ -117,7 +117,8 @@ impl Selector {
                 let kind = if spec & X32 != 0 { RelocKind::Abs32S } else { RelocKind::Abs32 };
                 Field { offset: offsets.immediate_offset() as u32, kind, sym, addend }
             }
-        }))
+        };
+        Ok(symbols.into_iter().map(field).collect())
     }
 }
 

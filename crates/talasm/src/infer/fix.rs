@@ -32,9 +32,9 @@ pub(super) struct Failure {
     pub state: Box<State>,
 }
 
-/// Where constants are addresses: offsets of instructions in the function, and what is added to the
-/// address of the symbol, in bytes.
-pub(super) type Addresses = BTreeMap<u64, i64>;
+/// Where constants are addresses: offsets of instructions in the function, which of their constants, and what is
+/// added to the address of the symbol, in bytes.
+pub(super) type Addresses = BTreeMap<(u64, guide::Constant), i64>;
 
 /// Collects edges instead of matching them.
 struct Scout<'f> {
@@ -65,8 +65,8 @@ impl Guide for Scout<'_> {
     fn witness(&mut self, _: &Facts, _: usize) -> Option<Term> {
         None
     }
-    fn addend(&mut self, at: u64) -> Option<i64> {
-        self.addresses.get(&at).copied()
+    fn addend(&mut self, at: u64, constant: guide::Constant) -> Option<i64> {
+        self.addresses.get(&(at, constant)).copied()
     }
     fn edge(&mut self, target: u64, state: &State) -> guide::Edge {
         self.edges.push((target, state.clone()));

@@ -120,8 +120,8 @@ impl Guide for Recorder<'_> {
         self.answers.witness(&self.frame.program.local_code(&t, self.words)?);
         Some(t)
     }
-    fn addend(&mut self, at: u64) -> Option<i64> {
-        let addend = self.addresses.get(&at).copied();
+    fn addend(&mut self, at: u64, constant: talcore::guide::Constant) -> Option<i64> {
+        let addend = self.addresses.get(&(at, constant)).copied();
         self.answers.addend(addend);
         addend
     }

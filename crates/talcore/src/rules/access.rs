@@ -338,14 +338,11 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub fn mov(&mut self, i: &Insn) -> Checked {
         let (dst, src) = (i.args[0], i.args[1]);
         if !self.full(i.width) {
-            // `mov r32, imm32` may load the address of an object or function.
+            // `mov r32, imm32`, which clears the upper half, may load the address of an object or function.
             if let (Arg::Reg(r), Arg::Imm, Width::B4) = (dst, src, i.width)
-                && self.large(i.imm)
+                && let Some(address) = self.address_constant(i64::from(i.imm as u32))?
             {
-                let at = self.offset();
-                if let Some(addend) = self.guide.addend(at) {
-                    return self.mov_address(r, i64::from(i.imm as u32), addend);
-                }
+                return self.set_word(r, address);
             }
             let t = self.read_arg(i, src, i.width)?;
             return self.write_arg(i, dst, i.width, t);
@@ -353,47 +350,20 @@ impl<'a, G: Guide> Engine<'a, G> {
         let word = match src {
             Arg::Reg(r) => self.get(r),
             Arg::Mem => self.load(i, i.width)?,
-            Arg::Imm => {
-                if let Arg::Reg(r) = dst
-                    && self.large(i.imm)
-                {
-                    let at = self.offset();
-                    if let Some(addend) = self.guide.addend(at) {
-                        return self.mov_address(r, i.imm, addend);
-                    }
-                }
-                Word::Int(Term::from(i128::from(i.imm)))
-            }
+            Arg::Imm => self.immediate(i.imm)?,
             _ => Word::Int(self.read_arg(i, src, i.width)?),
         };
         match dst {
-            Arg::Reg(Reg::SP) => self.set_sp(word),
-            Arg::Reg(r) => {
-                self.set(r, word);
-                Ok(())
-            }
+            Arg::Reg(r) => self.set_word(r, word),
             Arg::Mem => self.store(i, i.width, word),
             _ => self.reject(Code::NotAllowed, "the operand cannot be written"),
         }
     }
 
-    fn large(&self, imm: i64) -> bool {
-        imm >= limits::LOWEST_ADDRESS as i64 || imm < 0 && !self.full(Width::B8)
-    }
-
-    fn mov_address(&mut self, r: Reg, addr: i64, addend: i64) -> Checked {
-        let place = match self.absolute_behind(addr, addend) {
-            Some(Place::Object(l, off)) => Some(Place::Object(l, self.term(off.offset(i128::from(addend)))?)),
-            Some(place) if addend == 0 => Some(place),
-            _ => None,
-        };
-        let Some(place) = place else {
-            return self.reject(Code::NotPointer, "no object or function lies at this address");
-        };
+    fn set_word(&mut self, r: Reg, word: Word) -> Checked {
         if r == Reg::SP {
-            return self.reject(Code::StackPointer, "rsp cannot point to an object");
+            return self.set_sp(word);
         }
-        let word = self.address_of(place)?;
         self.set(r, word);
         Ok(())
     }

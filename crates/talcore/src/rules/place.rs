@@ -1,8 +1,7 @@
 //! Effective addresses.
 
 use crate::engine::{Checked, Engine};
-use crate::guide::Guide;
-use crate::limits;
+use crate::guide::{Constant, Guide};
 use crate::program::ObjectKind;
 use crate::state::{LocId, STATIC, Word};
 use crate::term::Term;
@@ -35,11 +34,6 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         let code = self.program.restorer == Some(addr) || self.program.sig_at(addr).is_some();
         code.then_some(Place::Code(addr))
-    }
-
-    /// What is meant by the address that a constant lies `addend` bytes behind.
-    pub fn absolute_behind(&self, constant: i64, addend: i64) -> Option<Place> {
-        self.absolute(u64::try_from(constant.checked_sub(addend)?).ok()?)
     }
 
     /// The effective address of a memory operand: one pointer at most, everything else integers.
@@ -93,9 +87,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Without a pointer: the displacement is the address.
     fn absolute_place(&mut self, mem: &Mem, off: Term, access: bool) -> Checked<Place> {
-        let large = mem.disp >= limits::LOWEST_ADDRESS as i64;
-        let at = self.offset();
-        let addend = if large { self.guide.addend(at) } else { None };
+        let addend = self.addend(mem.disp, Constant::Displacement);
         if !access && addend.is_none() {
             return Ok(Place::Number(off));
         }

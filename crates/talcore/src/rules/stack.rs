@@ -51,6 +51,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             // What is read from memory that others may hold too is an integer copy of it; whole
             // cells of copyable types keep their type.
             Arg::Mem => self.load(i, i.width)?,
+            Arg::Imm => self.immediate(i.imm)?,
             arg => Word::Int(self.read_arg(i, arg, i.width)?),
         };
         self.push_word(word)

@@ -29,7 +29,15 @@ static ZEROS: [u8; 4096] = [0; 4096];
 
 /// Bytes of machine code at the address of the function under test.
 pub(crate) fn code(body: impl FnOnce(&mut CodeAssembler) -> Result<(), iced_x86::IcedError>) -> Vec<u8> {
-    let mut a = CodeAssembler::new(64).unwrap();
+    code_for(Arch::Amd64, body)
+}
+
+/// The same for any architecture.
+pub(crate) fn code_for(
+    arch: Arch,
+    body: impl FnOnce(&mut CodeAssembler) -> Result<(), iced_x86::IcedError>,
+) -> Vec<u8> {
+    let mut a = CodeAssembler::new(arch.word_bits()).unwrap();
     body(&mut a).unwrap();
     a.assemble(CODE).unwrap()
 }
@@ -48,8 +56,10 @@ pub(crate) struct Lab {
     pub(crate) witnesses: Vec<Term>,
     /// Steps without machine code, by the offsets that they stand before.
     pub(crate) ghosts: Vec<(u64, Ghost)>,
-    /// Constants are addresses, not numbers.
-    pub(crate) addresses: bool,
+    /// Constants are addresses, not numbers, and lie so many bytes behind the ones that are meant.
+    pub(crate) addend: Option<i64>,
+    /// Word size and instructions.
+    pub(crate) arch: Arch,
 }
 
 impl Lab {
@@ -88,21 +98,21 @@ impl Lab {
     /// An owned static of this layout at [`DATA`], which is zero in the file.
     pub(crate) fn owned(&mut self, layout: LayoutId, size: u64) {
         self.objects.push(Object { addr: DATA, size, kind: ObjectKind::Data(Mode::Uniq, layout) });
-        self.addresses = true;
+        self.addend = Some(0);
     }
 
     /// Checks a function of this signature with this code and the lying guide.
     pub(crate) fn check(mut self, sig: Sig, code: &[u8]) -> Result<(), Box<Reject>> {
         let labels = std::mem::take(&mut self.labels);
         let witnesses = std::mem::take(&mut self.witnesses).into_iter();
-        let addresses = self.addresses;
+        let addend = self.addend;
         let ghosts: std::collections::VecDeque<_> = std::mem::take(&mut self.ghosts).into();
         self.program(sig, code, |program| {
             let function = &program.functions[0];
             let entry = Engine::new(program, function, walk::NoGuide, 1 << 20)?.entry;
             let labels = labels.iter().map(|(at, make)| (*at, Rc::new(make(&entry)))).collect();
             let mut engine =
-                Engine::new(program, function, Liar { labels, witnesses, addresses, ghosts }, 1 << 20)?;
+                Engine::new(program, function, Liar { labels, witnesses, addend, ghosts }, 1 << 20)?;
             walk::run(&mut engine).map(|_| ())
         })
     }
@@ -131,9 +141,10 @@ impl Lab {
         let all = |n: usize| (0, n as u32);
         let Types { words, layouts, sigs, .. } = &self.types;
         let types = TypeBase { words: all(words.len()), layouts: all(layouts.len()), sigs: all(sigs.len()) };
-        let abi = Abi::of(talcore::arch::Arch::Amd64, &mut self.types);
-        let shapes = Shapes::of(&mut self.types, Arch::Amd64)
-            .map_err(|why| Reject::new(Code::IllFormedType, 0, why))?;
+        let arch = self.arch;
+        let abi = Abi::of(arch, &mut self.types);
+        let shapes =
+            Shapes::of(&mut self.types, arch).map_err(|why| Reject::new(Code::IllFormedType, 0, why))?;
         let codes = unite_words(&mut self.types, 1 << 20);
         let function =
             |addr, size, sig| Function { addr, size, sig, stream: 0..0, statics: [].into(), types };
@@ -141,7 +152,7 @@ impl Lab {
         functions.extend(self.others.iter().zip(OTHERS..).map(|(&sig, at)| function(at, 1, sig)));
         let exec = |addr, bytes| Segment { addr, bytes, size: 4096, write: false, exec: true };
         let mut program = Program {
-            arch: Arch::Amd64,
+            arch,
             policy: talcore::Policy::default(),
             segments: vec![
                 Segment { size: code.len() as u64, ..exec(CODE, code) },
@@ -168,7 +179,7 @@ impl Lab {
 struct Liar {
     labels: BTreeMap<u64, Rc<State>>,
     witnesses: std::vec::IntoIter<Term>,
-    addresses: bool,
+    addend: Option<i64>,
     ghosts: std::collections::VecDeque<(u64, Ghost)>,
 }
 
@@ -197,8 +208,8 @@ impl Guide for Liar {
     fn witness(&mut self, _: &Facts, _: usize) -> Option<Term> {
         self.witnesses.next()
     }
-    fn addend(&mut self, _: u64) -> Option<i64> {
-        self.addresses.then_some(0)
+    fn addend(&mut self, _: u64, _: talcore::guide::Constant) -> Option<i64> {
+        self.addend
     }
     fn edge(&mut self, _: u64, _: &State) -> Edge {
         Edge::Match
