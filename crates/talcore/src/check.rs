@@ -92,7 +92,11 @@ fn assemble<'a>(
         let note = note::read(desc, at, &mut types)
             .map_err(|b| Reject::new(Code::Note, (at + b.0) as u64, "the note cannot be read").in_file())?;
         if note.arch != arch {
-            return Err(Reject::new(Code::Note, at as u64, "the note is for another architecture").in_file());
+            let why = match arch {
+                Arch::Amd64 => "the note is for IA-32, the file for AMD64",
+                Arch::Ia32 => "the note is for AMD64, the file for IA-32",
+            };
+            return Err(Reject::new(Code::Note, at as u64, why).in_file());
         }
         let after = counts(&types);
         bases.push(TypeBase {

@@ -111,7 +111,16 @@ fn identify(file: &[u8]) -> Result<Arch, Box<Reject>> {
     match (ident.get(4..7), machine) {
         (Some([2, 1, 1]), [62, 0]) => Ok(Arch::Amd64),
         (Some([1, 1, 1]), [3, 0]) => Ok(Arch::Ia32),
-        _ => Err(not("the class, byte order or machine is not AMD64's or IA-32's")),
+        // The kernel runs such a file in 64-bit mode with pointers of 32 bits (x32), or not at all.
+        (Some([1, 1, 1]), [62, 0]) => Err(not(
+            "the class is that of 32 bits, the machine is AMD64: an x32 file, which is neither AMD64 nor IA-32",
+        )),
+        (Some([2, 1, 1]), [3, 0]) => Err(not("the class is that of 64 bits, but the machine is IA-32")),
+        (Some([1 | 2, 2, _]), _) => Err(not("the file is big-endian; AMD64 and IA-32 are little-endian")),
+        (Some([1 | 2, 1, 1]), _) => Err(not("the machine is neither AMD64 nor IA-32")),
+        _ => {
+            Err(not("the class, byte order or version of the ELF header is not one that AMD64 or IA-32 has"))
+        }
     }
 }
 

@@ -179,7 +179,12 @@ impl<'a, 'n, Elf: FileHeader<Endian = LittleEndian>> Reader<'a, 'n, Elf> {
             return Err(Diagnostic::new(diag::NOT_AN_OBJECT, name, message));
         };
         if arch.class != class {
-            let message = format!("the object is for {}, but its ELF class is the other one", arch.name);
+            let message = match class {
+                Class::Elf32 => {
+                    "the object is for x32 (AMD64 with an ELF class of 32 bits), neither AMD64 nor IA-32"
+                }
+                Class::Elf64 => "the object is for IA-32, but its ELF class is that of 64 bits",
+            };
             return Err(Diagnostic::new(diag::NOT_AN_OBJECT, name, message));
         }
         if header.e_type(LE) != elf::ET_REL {

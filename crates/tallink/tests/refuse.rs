@@ -210,7 +210,7 @@ fn files_that_are_no_objects() {
     for (bytes, code, message) in [
         (Vec::new(), "TAL2001", "too short"),
         (b"int main() { return 0; }".to_vec(), "TAL2001", "neither an ELF object nor an archive"),
-        (with(4, 1), "TAL2001", "ELF class"),
+        (with(4, 1), "TAL2001", "for x32 (AMD64 with an ELF class of 32 bits)"),
         (with(5, 2), "TAL2001", "big-endian"),
         (with(18, 40), "TAL2001", "machine 40"),
         (image, "TAL2001", "an executable"),
@@ -229,6 +229,15 @@ fn mixed_architectures() {
     let other = input("other.o", tallink::gate::object_bytes(&tallink::arch::IA32).to_vec());
     let text = errors(&[exit_named("_start").input("a.o"), other]);
     assert!(text.contains("TAL2001") && text.contains("for IA-32, the others for AMD64"), "{text}");
+    // In the other order.
+    let ia32 = || input("first.o", tallink::gate::object_bytes(&tallink::arch::IA32).to_vec());
+    let text = errors(&[ia32(), exit_named("_start").input("a.o")]);
+    assert!(text.contains("a.o") && text.contains("for AMD64, the others for IA-32"), "{text}");
+    // A class that is the other one's.
+    let mut bytes = tallink::gate::object_bytes(&tallink::arch::IA32).to_vec();
+    bytes[4] = 2;
+    let text = errors(&[input("odd", bytes)]);
+    assert!(text.contains("TAL2001") && text.contains("its ELF class is that of 64 bits"), "{text}");
     let inputs = [exit_named("_start").input("a.o")];
     let options = Options { arch: Some(&tallink::arch::IA32), ..Options::default() };
     let text = render(&tallink::link(&inputs, &options).unwrap_err());

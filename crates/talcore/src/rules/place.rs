@@ -98,6 +98,8 @@ impl<'a, G: Guide> Engine<'a, G> {
                 let rest = self.address_sum(&Term::from(-base), 1, off);
                 Ok(Place::Object(l, self.address_sum(&start, 1, rest)))
             }
+            // `lea eax, [f]`: the first byte of a function, with nothing added to it.
+            Some((0, code @ Place::Code(_))) if !access && off.as_const() == Some(i128::from(mem.disp)) => Ok(code),
             _ => self.reject(Code::NotPointer, "the address is an integer, not a pointer to an object"),
         }
     }
