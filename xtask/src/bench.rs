@@ -14,29 +14,30 @@ mod programs;
 mod size;
 
 use crate::tools::{self, cargo, target};
-use crate::{Bench, Done};
+use crate::{Architecture, Bench, Done};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Measures one thing and prints a table.
-pub(crate) fn run(what: Bench, instructions: usize, runs: usize) -> Done {
+pub(crate) fn run(what: Bench, arch: Architecture, instructions: usize, runs: usize) -> Done {
     if cfg!(debug_assertions) {
         // An unoptimised build would measure itself.
         let name =
             clap::ValueEnum::to_possible_value(&what).map_or_else(String::new, |v| v.get_name().into());
         let (instructions, runs) = (instructions.to_string(), runs.to_string());
         let args = ["run", "--release", "--quiet", "--package", "xtask", "--", "bench", &name];
-        return tools::run(cargo(&args).args(["--instructions", &instructions, "--runs", &runs]));
+        let options = ["--instructions", &instructions, "--runs", &runs, "--arch", arch.name()];
+        return tools::run(cargo(&args).args(options));
     }
     match what {
-        Bench::Asm => asm::run(instructions, runs),
-        Bench::Check => check::run(instructions, runs),
-        Bench::Link => link::run(instructions, runs),
+        Bench::Asm => asm::run(arch, instructions, runs),
+        Bench::Check => check::run(arch, instructions, runs),
+        Bench::Link => link::run(arch, instructions, runs),
         Bench::Echod => echod::run(runs),
         Bench::Malloc => malloc::run(runs),
         Bench::Programs => programs::run(runs),
         Bench::Kernel => crate::kernel::bench::run(runs),
-        Bench::Size => size::run(),
+        Bench::Size => size::run(arch),
     }
 }
 
@@ -106,10 +107,11 @@ fn timed(command: &mut std::process::Command) -> Result<Duration, String> {
     Ok(start.elapsed())
 }
 
-/// Prints a table and keeps it in `target/bench`.
-fn publish(name: &str, table: &str) -> Done {
+/// Prints a table and keeps it in `target/bench`, that of IA-32 under a name of its own.
+fn publish(name: &str, arch: Architecture, table: &str) -> Done {
     print!("{table}");
-    let path = directory()?.join(format!("{name}.txt"));
+    let of = if arch == Architecture::Ia32 { "-ia32" } else { "" };
+    let path = directory()?.join(format!("{name}{of}.txt"));
     tools::write(&path, table)?;
     println!("written to {}", path.strip_prefix(tools::root()).unwrap_or(&path).display());
     Ok(())

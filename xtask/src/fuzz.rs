@@ -5,7 +5,13 @@ use crate::Done;
 use crate::tools::{cargo, run as run_command, target};
 
 /// Runs one target, or all of them one after the other.
-pub(crate) fn run(which: Option<&str>, seconds: u64, seed: u64, round: Option<u64>) -> Done {
+pub(crate) fn run(
+    which: Option<&str>,
+    seconds: u64,
+    seed: u64,
+    round: Option<u64>,
+    arch: Option<crate::Architecture>,
+) -> Done {
     let targets = match which {
         Some(one) => vec![one],
         None => vec!["source", "object", "executable", "generated"],
@@ -22,6 +28,7 @@ pub(crate) fn run(which: Option<&str>, seconds: u64, seed: u64, round: Option<u6
                 command.args([&seconds.to_string(), &seed.to_string()])
             }
         };
+        command.args(arch.map(crate::Architecture::name));
         run_command(&mut command)?;
     }
     Ok(())

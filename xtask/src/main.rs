@@ -42,6 +42,9 @@ enum Task {
         /// How often each side runs
         #[arg(long, default_value_t = 7)]
         runs: usize,
+        /// Of which architecture the programs are; asm, check, link and size have both
+        #[arg(long, value_enum, default_value = "amd64")]
+        arch: Architecture,
     },
     /// Runs programs in the kernel of this project, in a virtual machine
     #[command(subcommand)]
@@ -59,11 +62,41 @@ enum Task {
         /// Repeats one round
         #[arg(long)]
         round: Option<u64>,
+        /// Only what is for this architecture
+        #[arg(long, value_enum)]
+        arch: Option<Architecture>,
     },
     /// Counts the lines of what must be trusted
     Tcb,
     /// Writes the manual pages of the tools to target/man
     Man,
+}
+
+/// An architecture.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Architecture {
+    /// Words of 64 bits
+    Amd64,
+    /// Words of 32 bits
+    Ia32,
+}
+
+impl Architecture {
+    /// As sources have it.
+    fn name(self) -> &'static str {
+        match self {
+            Architecture::Amd64 => "amd64",
+            Architecture::Ia32 => "ia32",
+        }
+    }
+
+    /// What the assembler and the linkers call its objects.
+    fn formats(self) -> (&'static str, &'static str) {
+        match self {
+            Architecture::Amd64 => ("elf64", "elf_x86_64"),
+            Architecture::Ia32 => ("elf32", "elf_i386"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -96,10 +129,12 @@ fn main() -> ExitCode {
         Task::Examples => examples::run().map(ok),
         Task::Ci => ci::run().map(ok),
         Task::Tidy => tidy::run().map(ok),
-        Task::Bench { what, instructions, runs } => bench::run(what, instructions, runs.max(1)).map(ok),
+        Task::Bench { what, instructions, runs, arch } => {
+            bench::run(what, arch, instructions, runs.max(1)).map(ok)
+        }
         Task::Kernel(what) => kernel::run(*what),
-        Task::Fuzz { target, seconds, seed, round } => {
-            fuzz::run(target.as_deref(), seconds, seed, round).map(ok)
+        Task::Fuzz { target, seconds, seed, round, arch } => {
+            fuzz::run(target.as_deref(), seconds, seed, round, arch).map(ok)
         }
         Task::Tcb => tcb::run().map(ok),
         Task::Man => man::run().map(ok),

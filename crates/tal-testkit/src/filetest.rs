@@ -36,6 +36,18 @@ pub struct Case {
     pub text: String,
 }
 
+/// A run of a program.
+pub struct Run<'a> {
+    /// Its arguments.
+    pub args: Vec<&'a str>,
+    /// Its standard input.
+    pub input: Vec<u8>,
+    /// What it prints.
+    pub output: Vec<u8>,
+    /// How it ends.
+    pub exit: i32,
+}
+
 /// The files of a folder, in order of their names. With `TAL_FILE` in the environment, those whose name
 /// contains it.
 ///
@@ -200,28 +212,40 @@ impl Case {
         let program = directory.join(name);
         executable::write(&program, &image).map_err(|e| e.to_string())?;
         let mut command = Command::new(&program);
-        command.args(self.values("args").flat_map(str::split_whitespace));
+        let expected = self.expected()?;
+        command.args(&expected.args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|e| e.to_string())?;
-        let input = self.bytes("stdin")?;
         if let Some(mut pipe) = child.stdin.take() {
             // A program that does not read its input closes the pipe.
-            let _ = pipe.write_all(&input);
+            let _ = pipe.write_all(&expected.input);
         }
         let output = child.wait_with_output().map_err(|e| e.to_string())?;
-        let exit: i32 = match self.values("exit").next() {
+        if output.status.code() != Some(expected.exit) {
+            return Err(format!("ends with {}, not with {}", output.status, expected.exit));
+        }
+        if output.stdout != expected.output {
+            let text = |b: &[u8]| b.escape_ascii().to_string();
+            return Err(format!("prints \"{}\", not \"{}\"", text(&output.stdout), text(&expected.output)));
+        }
+        Ok(())
+    }
+
+    /// What it is run with, and what it does.
+    ///
+    /// # Errors
+    /// A directive that cannot be read.
+    pub fn expected(&self) -> Result<Run<'_>, String> {
+        let exit = match self.values("exit").next() {
             Some(n) => n.parse().map_err(|_| format!("`{n}` is no exit code"))?,
             None => 0,
         };
-        if output.status.code() != Some(exit) {
-            return Err(format!("ends with {}, not with {exit}", output.status));
-        }
-        let expected = self.bytes("stdout")?;
-        if output.stdout != expected {
-            let text = |b: &[u8]| b.escape_ascii().to_string();
-            return Err(format!("prints \"{}\", not \"{}\"", text(&output.stdout), text(&expected)));
-        }
-        Ok(())
+        Ok(Run {
+            args: self.values("args").flat_map(str::split_whitespace).collect(),
+            input: self.bytes("stdin")?,
+            output: self.bytes("stdout")?,
+            exit,
+        })
     }
 
     fn bytes(&self, name: &str) -> Result<Vec<u8>, String> {

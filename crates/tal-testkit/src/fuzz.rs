@@ -9,6 +9,7 @@ mod bytes;
 mod corpus;
 mod executable;
 mod generated;
+mod layout;
 mod object;
 mod source;
 
@@ -75,7 +76,7 @@ pub fn damage(target: Target, corpus: &Corpus, rng: &mut Rng) -> Input {
         Target::Source => source::damage(corpus, rng),
         Target::Object => object::damage(corpus, rng),
         Target::Executable => executable::damage(corpus, rng),
-        Target::Generated => generated::make(rng),
+        Target::Generated => generated::make(corpus.arch, rng),
     }
 }
 

@@ -48,10 +48,11 @@ pub(crate) struct Module {
     pub(crate) functions: Vec<Function>,
 }
 
-/// The text of a module. The same numbers give the same text.
+/// The text of a module, for this architecture or for any. The same numbers give the same text.
 #[must_use]
-pub fn module(rng: &mut Rng) -> String {
-    let arch = if rng.u8(..3) == 0 { Arch::Ia32 } else { Arch::Amd64 };
+pub fn module(arch: Option<Arch>, rng: &mut Rng) -> String {
+    let any = if rng.u8(..3) == 0 { Arch::Ia32 } else { Arch::Amd64 };
+    let arch = arch.unwrap_or(any);
     let word = arch.word_bytes();
     let mut module = Module { arch, word, structs: Vec::new(), objects: Vec::new(), functions: Vec::new() };
     let mut text = String::new();

@@ -4,6 +4,7 @@ use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use tal_testkit::fuzz::{Corpus, Counts, Outcome, Target, damage, judge};
+use talcore::arch::Arch;
 
 /// A part of what there is: the whole takes some time to build.
 fn corpus() -> &'static Corpus {
@@ -11,16 +12,27 @@ fn corpus() -> &'static Corpus {
     CORPUS.get_or_init(|| Corpus::tests(8).and(Corpus::examples(&["echo", "sieve"])))
 }
 
+/// All there is for IA-32.
+fn ia32() -> &'static Corpus {
+    static CORPUS: OnceLock<Corpus> = OnceLock::new();
+    CORPUS.get_or_init(|| Corpus::tests_named("w32_").of(Arch::Ia32))
+}
+
 /// What became of so many rounds.
 fn rounds(target: Target, count: u64) -> Counts {
+    rounds_of(corpus(), target, count)
+}
+
+fn rounds_of(corpus: &Corpus, target: Target, count: u64) -> Counts {
     let mut counts = BTreeMap::new();
     for round in 0..count {
         let mut rng = Rng::with_seed(round);
-        let input = damage(target, corpus(), &mut rng);
-        match judge(target, corpus(), &input, &mut rng) {
+        let input = damage(target, corpus, &mut rng);
+        match judge(target, corpus, &input, &mut rng) {
             Ok(outcome) => *counts.entry(outcome).or_default() += 1,
             Err(what) => {
-                panic!("round {round}, part {} of {}: {what}", input.part, corpus().seeds[input.seed].name)
+                let name = corpus.seeds.get(input.seed).map_or("made up", |s| &s.name);
+                panic!("round {round}, part {} of {name}: {what}", input.part)
             }
         }
     }
@@ -57,4 +69,15 @@ fn generated() {
 #[test]
 fn executables() {
     assert_varied(&rounds(Target::Executable, 300), 8);
+}
+
+/// IA-32 alone: the same damages, with the headers of its own.
+#[test]
+fn ia32_alone() {
+    assert!(ia32().seeds.len() > 20);
+    for (target, count) in [(Target::Source, 60), (Target::Object, 100), (Target::Executable, 200)] {
+        assert_varied(&rounds_of(ia32(), target, count), 8);
+    }
+    let counts = rounds_of(ia32(), Target::Generated, 40);
+    assert!(counts.get(&Outcome::Run).copied().unwrap_or(0) > 15, "{counts:?}");
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tal_testkit::filetest::{Case, cases};
 use tal_testkit::forge::forge;
 use tal_testkit::fuzz::Corpus;
-use tal_testkit::interp::{Claims, Machine, Violation};
+use tal_testkit::interp::{Claims, Host, Machine, Stop, Violation};
 use tal_testkit::toolchain::{Image, assemble, images, modules};
 
 fn folder(name: &str) -> PathBuf {
@@ -52,6 +52,31 @@ fn accepted_programs() {
         }
     }
     assert!(count > 1000, "{count} runs");
+}
+
+/// With a kernel that does what it is asked for they do what they do by themselves, on both architectures.
+#[test]
+fn programs_do_the_same() {
+    let mut classes = Vec::new();
+    for case in cases(&folder("run")) {
+        let expected = case.expected().unwrap_or_else(|e| panic!("{e}"));
+        let image = built(&case).remove(0);
+        classes.push(image.bytes()[4]);
+        let program = image.load().expect("an accepted program");
+        let claims = Claims::of(&program, image.bytes());
+        let name = case.path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let args: Vec<&[u8]> =
+            [name.as_str()].into_iter().chain(expected.args.iter().copied()).map(str::as_bytes).collect();
+        let directory = tempfile::tempdir().expect("a directory");
+        let host = Host::new(directory.path(), &expected.input);
+        let mut machine = Machine::new(&program, &args, 1).with_claims(&claims).with_host(host);
+        let stop = machine.run(5_000_000).unwrap_or_else(|v| panic!("{name}: {}\n{}", v.what, v.history));
+        assert_eq!(stop, Stop::Exit, "{name}");
+        let host = machine.host().expect("the world around it");
+        let seen = (host.output.escape_ascii().to_string(), host.status);
+        assert_eq!(seen, (expected.output.escape_ascii().to_string(), Some(expected.exit)), "{name}");
+    }
+    assert!(classes.contains(&1) && classes.contains(&2));
 }
 
 /// What others write to a shared union is of the variant that is there: no type lets them change the tag.

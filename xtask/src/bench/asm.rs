@@ -2,7 +2,7 @@
 
 use super::{Pairs, directory, gas, heading, program, publish, timed};
 use crate::tools::{Tools, exists, write};
-use crate::{Done, examples};
+use crate::{Architecture, Done, examples};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -15,32 +15,34 @@ struct Both {
 
 /// Assembles the modules of a generated program with both, one after the other, and then all modules of the
 /// examples.
-pub(crate) fn run(instructions: usize, runs: usize) -> Done {
+pub(crate) fn run(arch: Architecture, instructions: usize, runs: usize) -> Done {
     if !exists("as") {
         return Err("GNU as is not installed".into());
     }
     let tools = Tools::build()?;
-    let generated = generated(instructions)?;
-    let (examples, count) = example_modules(&tools)?;
+    let generated = generated(arch, instructions)?;
 
     let mut table = String::new();
     let mut row = |name: &str, modules: &[Both]| -> Done {
-        let ours = || modules.iter().map(|m| talasm(&tools, &m.tal)).sum();
-        let theirs = || modules.iter().map(|m| gnu_as(&m.gnu)).sum();
+        let ours = || modules.iter().map(|m| talasm(&tools, arch, &m.tal)).sum();
+        let theirs = || modules.iter().map(|m| gnu_as(arch, &m.gnu)).sum();
         let pairs = Pairs::measure(runs, ours, theirs)?;
         table.push_str(&(pairs.row(name) + "\n"));
         Ok(())
     };
     row("generated, first module", &generated[..1])?;
     row(&format!("generated, {instructions} instructions"), &generated)?;
-    row(&format!("examples, {count} instructions"), &examples)?;
-    publish("asm", &(heading("", "talasm", "GNU as") + "\n" + &table))
+    if arch == Architecture::Amd64 {
+        let (examples, count) = example_modules(&tools)?;
+        row(&format!("examples, {count} instructions"), &examples)?;
+    }
+    publish("asm", arch, &(heading("", "talasm", "GNU as") + "\n" + &table))
 }
 
-fn generated(instructions: usize) -> Result<Vec<Both>, String> {
+fn generated(arch: Architecture, instructions: usize) -> Result<Vec<Both>, String> {
     let directory = directory()?;
     let mut modules = Vec::new();
-    for (i, module) in program::generate(instructions).iter().enumerate() {
+    for (i, module) in program::generate(arch, instructions).iter().enumerate() {
         let both = Both { tal: directory.join(format!("m{i}.tal")), gnu: directory.join(format!("m{i}.s")) };
         write(&both.tal, &module.tal)?;
         write(&both.gnu, &module.gnu)?;
@@ -67,12 +69,14 @@ fn example_modules(tools: &Tools) -> Result<(Vec<Both>, usize), String> {
     Ok((modules, count))
 }
 
-fn talasm(tools: &Tools, source: &Path) -> Result<Duration, String> {
+fn talasm(tools: &Tools, arch: Architecture, source: &Path) -> Result<Duration, String> {
     let mut command = tools.tool("talasm");
+    command.args(["-f", arch.formats().0]);
     command.arg("-I").arg(examples::interfaces()).arg("-o").arg(directory()?.join("tal.o"));
     timed(command.arg(source))
 }
 
-fn gnu_as(source: &Path) -> Result<Duration, String> {
-    timed(Command::new("as").arg("-o").arg(directory()?.join("gnu.o")).arg(source))
+fn gnu_as(arch: Architecture, source: &Path) -> Result<Duration, String> {
+    let bits = if arch == Architecture::Ia32 { "--32" } else { "--64" };
+    timed(Command::new("as").arg(bits).arg("-o").arg(directory()?.join("gnu.o")).arg(source))
 }

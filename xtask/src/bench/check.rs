@@ -2,7 +2,7 @@
 
 use super::{Pairs, directory, heading, program, publish};
 use crate::tools::{self, Tools, write};
-use crate::{Done, examples};
+use crate::{Architecture, Done, examples};
 use iced_x86::{Decoder, DecoderOptions, Instruction};
 use object::{Object, ObjectSegment};
 use rayon::prelude::*;
@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 
 /// Assembles and links a generated program, then checks and decodes it in memory; and the same for all
 /// examples, one after the other.
-pub(crate) fn run(instructions: usize, runs: usize) -> Done {
+pub(crate) fn run(arch: Architecture, instructions: usize, runs: usize) -> Done {
     let tools = Tools::build()?;
     let mut table = String::new();
-    for (name, paths) in
-        [("generated", vec![executable(&tools, instructions)?]), ("examples", examples::build_all(&tools)?)]
-    {
+    let mut programs = vec![("generated", vec![executable(&tools, arch, instructions)?])];
+    if arch == Architecture::Amd64 {
+        programs.push(("examples", examples::build_all(&tools)?));
+    }
+    for (name, paths) in programs {
         let files: Vec<Vec<u8>> = paths.iter().map(|p| read(p)).collect::<Result<_, _>>()?;
         let mut checked = 0;
         for file in &files {
@@ -27,13 +29,13 @@ pub(crate) fn run(instructions: usize, runs: usize) -> Done {
         }
         let title = format!("{name}, {checked} instructions");
         table.push_str(&(heading(&title, "talcheck", "iced decode") + "\n"));
-        compare(&files, runs, &mut table)?;
+        compare(arch, &files, runs, &mut table)?;
     }
-    publish("check", &table)
+    publish("check", arch, &table)
 }
 
 /// Checks all files and decodes all their code, in pairs, on one thread and on all.
-fn compare(files: &[Vec<u8>], runs: usize, table: &mut String) -> Done {
+fn compare(arch: Architecture, files: &[Vec<u8>], runs: usize, table: &mut String) -> Done {
     let codes: Vec<_> = files.iter().map(|file| code(file)).collect::<Result<_, _>>()?;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut counts = vec![1, threads];
@@ -47,7 +49,7 @@ fn compare(files: &[Vec<u8>], runs: usize, table: &mut String) -> Done {
             pool.install(each).map(|_| start.elapsed())
         };
         let ours = || all(&|| files.iter().map(|file| check(file)).sum());
-        let theirs = || all(&|| codes.iter().map(|code| decode(code)).sum());
+        let theirs = || all(&|| codes.iter().map(|code| decode(arch, code)).sum());
         let name = if n == 1 { "one thread".into() } else { format!("{n} threads, one copy each") };
         table.push_str(&(Pairs::measure(runs, ours, theirs)?.row(&name) + "\n"));
     }
@@ -65,11 +67,12 @@ fn check(file: &[u8]) -> Result<Duration, String> {
     verdict.map(|_| time).map_err(|r| format!("rejected: {r:?}"))
 }
 
-fn decode(code: &[(u64, &[u8])]) -> Result<Duration, String> {
+fn decode(arch: Architecture, code: &[(u64, &[u8])]) -> Result<Duration, String> {
     let start = Instant::now();
     let mut instruction = Instruction::default();
+    let bits = if arch == Architecture::Ia32 { 32 } else { 64 };
     for &(address, bytes) in code {
-        let mut decoder = Decoder::with_ip(64, black_box(bytes), address, DecoderOptions::NONE);
+        let mut decoder = Decoder::with_ip(bits, black_box(bytes), address, DecoderOptions::NONE);
         while decoder.can_decode() {
             decoder.decode_out(&mut instruction);
             black_box(&instruction);
@@ -87,22 +90,26 @@ fn code(file: &[u8]) -> Result<Vec<(u64, &[u8])>, String> {
 }
 
 /// Assembles the generated program, in several modules, and returns the objects.
-pub(crate) fn objects(tools: &Tools, instructions: usize) -> Result<Vec<PathBuf>, String> {
+pub(crate) fn objects(
+    tools: &Tools,
+    arch: Architecture,
+    instructions: usize,
+) -> Result<Vec<PathBuf>, String> {
     let directory = directory()?;
     let mut objects = Vec::new();
-    for (i, module) in program::generate(instructions).iter().enumerate() {
+    for (i, module) in program::generate(arch, instructions).iter().enumerate() {
         let source = directory.join(format!("m{i}.tal"));
         let object = directory.join(format!("m{i}.o"));
         write(&source, &module.tal)?;
-        tools::run(tools.tool("talasm").arg("-o").arg(&object).arg(&source))?;
+        tools::run(tools.tool("talasm").args(["-f", arch.formats().0]).arg("-o").arg(&object).arg(&source))?;
         objects.push(object);
     }
     Ok(objects)
 }
 
 /// Links the generated program and returns its path.
-pub(crate) fn executable(tools: &Tools, instructions: usize) -> Result<PathBuf, String> {
+pub(crate) fn executable(tools: &Tools, arch: Architecture, instructions: usize) -> Result<PathBuf, String> {
     let program = directory()?.join("program");
-    tools::run(tools.tool("tallink").arg("-o").arg(&program).args(objects(tools, instructions)?))?;
+    tools::run(tools.tool("tallink").arg("-o").arg(&program).args(objects(tools, arch, instructions)?))?;
     Ok(program)
 }

@@ -120,7 +120,7 @@ pub(crate) fn run(runs: usize) -> Done {
             let _ = writeln!(table, "  {}{note}", row(name, &column));
         }
     }
-    publish("echod", &table)
+    publish("echod", crate::Architecture::Amd64, &table)
 }
 
 /// The medians of both sides, and the median, least and largest of the ratios.

@@ -1,40 +1,41 @@
 //! tallink against GNU ld.
 
 use super::{Pairs, check, directory, heading, publish, timed};
-use crate::Done;
 use crate::examples::{self, Example};
 use crate::tools::{self, Tools, exists};
+use crate::{Architecture, Done};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Links the objects of a generated program with both, and then those of every example.
-pub(crate) fn run(instructions: usize, runs: usize) -> Done {
+pub(crate) fn run(arch: Architecture, instructions: usize, runs: usize) -> Done {
     if !exists("ld") {
         return Err("GNU ld is not installed".into());
     }
     let tools = Tools::build()?;
-    let generated = check::objects(&tools, instructions)?;
-    let built = examples::build(&tools)?;
-    let with_library =
-        |e: &Example| e.own.iter().chain(&built.library).map(|m| m.object.clone()).collect::<Vec<_>>();
-    let examples: Vec<_> = built.examples.iter().map(with_library).collect();
+    let generated = check::objects(&tools, arch, instructions)?;
+    let mut all = vec![(format!("generated, {} objects", generated.len()), vec![generated])];
+    if arch == Architecture::Amd64 {
+        let built = examples::build(&tools)?;
+        let with_library =
+            |e: &Example| e.own.iter().chain(&built.library).map(|m| m.object.clone()).collect::<Vec<_>>();
+        let examples: Vec<_> = built.examples.iter().map(with_library).collect();
+        all.push((format!("examples, {} programs", examples.len()), examples));
+    }
     let gate = directory()?.join("gate.o");
-    tools::run(tools.tool("tallink").arg("--gate-object").arg(&gate))?;
+    tools::run(tools.tool("tallink").args(["-m", arch.formats().1]).arg("--gate-object").arg(&gate))?;
 
     let mut table = String::new();
-    for (title, programs) in [
-        (format!("generated, {} objects", generated.len()), [generated].as_slice()),
-        (format!("examples, {} programs", examples.len()), &examples),
-    ] {
+    for (title, programs) in all {
         table.push_str(&(heading(&title, "tallink", "GNU ld") + "\n"));
         for (name, verify) in [("link", false), ("link and verify", true)] {
             let ours = || programs.iter().map(|p| tallink(&tools, p, verify)).sum();
-            let theirs = || programs.iter().map(|p| gnu_ld(p, &gate)).sum();
+            let theirs = || programs.iter().map(|p| gnu_ld(arch, p, &gate)).sum();
             table.push_str(&(Pairs::measure(runs, ours, theirs)?.row(name) + "\n"));
         }
     }
-    publish("link", &table)
+    publish("link", arch, &table)
 }
 
 /// The time of tallink, which always checks what it has made: without `verify` the time of that is taken off.
@@ -48,9 +49,11 @@ fn tallink(tools: &Tools, objects: &[PathBuf], verify: bool) -> Result<Duration,
     Ok(if verify { elapsed } else { elapsed.saturating_sub(phase(&stats, "check")?) })
 }
 
-fn gnu_ld(objects: &[PathBuf], gate: &Path) -> Result<Duration, String> {
+fn gnu_ld(arch: Architecture, objects: &[PathBuf], gate: &Path) -> Result<Duration, String> {
     let mut command = Command::new("ld");
-    command.args(["-static", "--gc-sections", "-o"]).arg(directory()?.join("linked-ld"));
+    command
+        .args(["-m", arch.formats().1, "-static", "--gc-sections", "-o"])
+        .arg(directory()?.join("linked-ld"));
     timed(command.args(objects).arg(gate))
 }
 

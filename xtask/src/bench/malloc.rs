@@ -70,7 +70,7 @@ pub(crate) fn run(runs: usize) -> Done {
         )?;
         table.push_str(&(row.row(trace.name) + "\n"));
     }
-    publish("malloc", &table)
+    publish("malloc", crate::Architecture::Amd64, &table)
 }
 
 /// The time of a program that reads a file.

@@ -55,7 +55,7 @@ pub(crate) fn run(runs: usize) -> Done {
         let row = Pairs::measure(runs, || measure(own, Some(&ours)), || measure(original, None))?;
         table.push_str(&(row.row(&own.replace("$0", "TEXT").replace("$1", "SORTED")) + "\n"));
     }
-    publish("programs", &table)
+    publish("programs", crate::Architecture::Amd64, &table)
 }
 
 /// Lines of words, some more frequent than others.

@@ -2,13 +2,16 @@
 
 use super::{check, publish};
 use crate::tools::Tools;
-use crate::{Done, examples};
+use crate::{Architecture, Done, examples};
 
 /// Prints a row for each example and one for a generated program.
-pub(crate) fn run() -> Done {
+pub(crate) fn run(arch: Architecture) -> Done {
     let tools = Tools::build()?;
-    let mut programs = examples::build_all(&tools)?;
-    programs.push(check::executable(&tools, 100_000)?);
+    let mut programs = match arch {
+        Architecture::Amd64 => examples::build_all(&tools)?,
+        Architecture::Ia32 => Vec::new(),
+    };
+    programs.push(check::executable(&tools, arch, 100_000)?);
     let mut table = format!(
         "{:<16} {:>8} {:>8} {:>8} {:>12} {:>8}\n",
         "", "code", "data", "notes", "notes/(c+d)", "file"
@@ -26,5 +29,5 @@ pub(crate) fn run() -> Done {
             file.len()
         ));
     }
-    publish("size", &table)
+    publish("size", arch, &table)
 }

@@ -1,7 +1,8 @@
 //! `talfuzz TARGET SECONDS SEED`: rounds of damage until the time is over; see [`tal_testkit::fuzz`]. Prints what
 //! became of them. What fails is written to the directory `target/fuzz`, and the run goes on.
 //!
-//! `talfuzz TARGET round N` repeats the round of this number.
+//! `talfuzz TARGET round N` repeats the round of this number. With `amd64` or `ia32` as the last argument only what is for
+//! this architecture is damaged or made up.
 
 use fastrand::Rng;
 use std::fs;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tal_testkit::fuzz::{Corpus, Counts, Input, Outcome, Target, damage, judge};
+use talcore::arch::Arch;
 
 /// A round that takes longer is taken for one that never ends, and stops the run.
 const LONG: Duration = Duration::from_secs(120);
@@ -27,7 +29,15 @@ struct Run {
 }
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let arch = match args.last().map(String::as_str) {
+        Some("amd64") => Some(Arch::Amd64),
+        Some("ia32") => Some(Arch::Ia32),
+        _ => None,
+    };
+    if arch.is_some() {
+        args.pop();
+    }
     let name = args.first().map_or("executable", String::as_str);
     let Some(&(_, target)) = Target::ALL.iter().find(|t| t.0 == name) else {
         eprintln!("there is no target `{name}`: source, object, executable, generated");
@@ -35,8 +45,12 @@ fn main() -> ExitCode {
     };
     let number = |i: usize, default| args.get(i).and_then(|a| a.parse().ok()).unwrap_or(default);
     let corpus = match target {
-        Target::Generated => Corpus { seeds: Vec::new() },
+        Target::Generated => Corpus { seeds: Vec::new(), arch: None },
         _ => Corpus::tests(1).and(Corpus::examples(&[])),
+    };
+    let corpus = match arch {
+        Some(arch) => corpus.of(arch),
+        None => corpus,
     };
     if args.get(1).is_some_and(|a| a == "round") {
         let round = number(2, 0);
@@ -143,7 +157,12 @@ fn report(name: &str, corpus: &Corpus, round: u64, input: &Input, what: &str) {
         _ => format!("part {} of {}", input.part, corpus.seeds[input.seed].name),
     };
     let path: PathBuf = Path::new("target/fuzz").join(format!("{name}-{round}"));
-    let text = format!("{of}; again: cargo xtask fuzz {name} --round {round}\n{what}\n");
+    let arch = match corpus.arch {
+        Some(Arch::Amd64) => " --arch amd64",
+        Some(Arch::Ia32) => " --arch ia32",
+        None => "",
+    };
+    let text = format!("{of}; again: cargo xtask fuzz {name}{arch} --round {round}\n{what}\n");
     let written = fs::create_dir_all("target/fuzz")
         .and_then(|()| fs::write(&path, &input.bytes))
         .and_then(|()| fs::write(path.with_extension("txt"), &text));

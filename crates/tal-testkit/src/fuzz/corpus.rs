@@ -1,11 +1,12 @@
 //! What there is to damage: the accepted tests and the examples.
 
 use super::executable::Map;
-use crate::filetest::cases;
+use crate::filetest::{Case, cases};
 use crate::toolchain::{Image, Module, Refusal, images, modules, read};
 use std::fs;
 use std::path::{Path, PathBuf};
 use talasm::driver::Options;
+use talcore::arch::Arch;
 use tallink::InputFile;
 
 /// A program, or modules by themselves, in all forms.
@@ -28,6 +29,12 @@ pub struct Seed {
 pub struct Corpus {
     /// In order of their names; never empty.
     pub seeds: Vec<Seed>,
+    /// All are for this architecture, and so is what is made up; or for any.
+    pub arch: Option<Arch>,
+}
+
+fn name(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn root() -> PathBuf {
@@ -40,10 +47,21 @@ impl Corpus {
     /// # Panics
     /// If one is refused.
     pub fn tests(one_in: usize) -> Corpus {
-        let folders = ["accept", "binary", "run"].map(|f| root().join("tests").join(f));
-        let all = folders.iter().flat_map(|f| cases(f)).step_by(one_in);
-        let name = |p: &Path| p.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Corpus { seeds: all.map(|c| seed(name(&c.path), modules(&c.text))).collect() }
+        let all = Corpus::files().into_iter().step_by(one_in);
+        Corpus { seeds: all.map(|c| seed(name(&c.path), modules(&c.text))).collect(), arch: None }
+    }
+
+    /// The programs in `tests/accept`, `binary` and `run` whose names begin so.
+    ///
+    /// # Panics
+    /// If one is refused.
+    pub fn tests_named(start: &str) -> Corpus {
+        let all = Corpus::files().into_iter().map(|c| (name(&c.path), c)).filter(|c| c.0.starts_with(start));
+        Corpus { seeds: all.map(|(name, c)| seed(name, modules(&c.text))).collect(), arch: None }
+    }
+
+    fn files() -> Vec<Case> {
+        ["accept", "binary", "run"].iter().flat_map(|f| cases(&root().join("tests").join(f))).collect()
     }
 
     /// The examples of these names, or all of them if there are none.
@@ -65,7 +83,15 @@ impl Corpus {
             let all = library.iter().cloned().chain(sources(path)).collect();
             Some(seed(name, needed(in_order(all))))
         });
-        Corpus { seeds: seeds.collect() }
+        Corpus { seeds: seeds.collect(), arch: None }
+    }
+
+    /// What is for one architecture.
+    #[must_use]
+    pub fn of(mut self, arch: Arch) -> Corpus {
+        let class = if arch == Arch::Ia32 { 1 } else { 2 };
+        self.seeds.retain(|s| s.images.iter().all(|i| i.bytes().get(4) == Some(&class)));
+        Corpus { arch: Some(arch), ..self }
     }
 
     /// With more seeds.

@@ -1,6 +1,7 @@
 //! Executables: code, annotations, types, headers and data, each in its own way.
 
 use super::bytes::{nudge, number, shift};
+use super::layout::Layout;
 use super::{Corpus, Input, Outcome, Seed, refused, run};
 use crate::toolchain::Image;
 use fastrand::Rng;
@@ -167,9 +168,14 @@ fn annotations(bytes: &mut [u8], map: &Map, rng: &mut Rng) {
 
 /// Where the notes lie.
 fn notes(file: &[u8]) -> Range<usize> {
-    let word = |at: usize| u64::from_le_bytes(file[at..at + 8].try_into().expect("8 bytes")) as usize;
-    let headers = (0..8).map(|i| 64 + 56 * i).find(|&at| file.get(at..at + 4) == Some(&[4, 0, 0, 0]));
-    headers.map_or(0..0, |at| word(at + 8)..word(at + 8) + word(at + 32))
+    let layout = Layout::of(file);
+    let word = |at: usize| layout.word(file, at).unwrap_or(0);
+    let headers = (0..8).map(|i| layout.header + layout.segment * i);
+    let note = headers.into_iter().find(|&at| file.get(at..at + 4) == Some(&[4, 0, 0, 0]));
+    note.map_or(0..0, |at| {
+        let start = word(at + layout.segment_offset);
+        start..start.saturating_add(word(at + layout.segment_size))
+    })
 }
 
 /// What the kernel maps of one segment.
@@ -181,17 +187,18 @@ fn loaded(file: &[u8], rng: &mut Rng) -> Range<usize> {
 
 /// A field of the ELF header.
 fn header(bytes: &mut [u8], rng: &mut Rng) {
-    let fields = [(16, 2), (18, 2), (24, 8), (32, 8), (52, 2), (54, 2), (56, 2)];
+    let fields = Layout::of(bytes).header_fields;
     let (at, size) = fields[rng.usize(..fields.len())];
     number(&mut bytes[at..at + size], rng);
 }
 
 /// A field of a program header.
 fn table(bytes: &mut [u8], rng: &mut Rng) {
-    let count = u16::from_le_bytes([bytes[56], bytes[57]]).clamp(1, 16);
-    let fields = [(0, 4), (4, 4), (8, 8), (16, 8), (24, 8), (32, 8), (40, 8), (48, 8)];
+    let layout = Layout::of(bytes);
+    let count = u16::from_le_bytes([bytes[layout.count], bytes[layout.count + 1]]).clamp(1, 16);
+    let fields = layout.segment_fields;
     let (at, size) = fields[rng.usize(..fields.len())];
-    let at = 64 + 56 * rng.usize(..usize::from(count)) + at;
+    let at = layout.header + layout.segment * rng.usize(..usize::from(count)) + at;
     if let Some(field) = bytes.get_mut(at..at + size) {
         number(field, rng);
     }

@@ -4,12 +4,14 @@ use super::{Corpus, Input, Outcome, Seed, executable, judge_proved, refused};
 use crate::generate;
 use crate::toolchain::modules;
 use fastrand::Rng;
+use talcore::arch::Arch;
 
 /// How often what comes of one program is damaged.
 const DAMAGES: usize = 3;
 
-pub(super) fn make(rng: &mut Rng) -> Input {
-    Input { seed: 0, part: 0, bytes: generate::module(rng).into_bytes() }
+/// For one architecture, or for any.
+pub(super) fn make(arch: Option<Arch>, rng: &mut Rng) -> Input {
+    Input { seed: 0, part: 0, bytes: generate::module(arch, rng).into_bytes() }
 }
 
 pub(super) fn judge(input: &Input, rng: &mut Rng) -> Result<Outcome, String> {
@@ -19,7 +21,7 @@ pub(super) fn judge(input: &Input, rng: &mut Rng) -> Result<Outcome, String> {
         Err((_, refusal)) => return Ok(refused(&refusal)),
     };
     let outcome = judge_proved(&seed.images, rng)?;
-    let corpus = Corpus { seeds: vec![seed] };
+    let corpus = Corpus { seeds: vec![seed], arch: None };
     for _ in 0..DAMAGES {
         let damaged = executable::damage(&corpus, rng);
         executable::judge(&corpus.seeds[0], &damaged, rng)?;

@@ -1,6 +1,7 @@
 //! Objects: sections and their headers, symbols, relocations, notes.
 
 use super::bytes::{nudge, number, shift};
+use super::layout::Layout;
 use super::{Corpus, Input, Outcome, Seed, judge_images, refused};
 use crate::toolchain::images;
 use fastrand::Rng;
@@ -13,22 +14,21 @@ pub(super) fn damage(corpus: &Corpus, rng: &mut Rng) -> Input {
     let part = rng.usize(..objects.len());
     let mut bytes = objects[part].bytes.clone();
     let sections = sections(&bytes);
-    let word =
-        |bytes: &[u8], at: usize| bytes.get(at..at + 8).map(|b| u64::from_le_bytes(b.try_into().expect("8")));
-    let headers = word(&bytes, 40).unwrap_or(0) as usize;
+    let layout = Layout::of(&bytes);
+    let headers = layout.word(&bytes, layout.sections).unwrap_or(0);
     for _ in 0..rng.usize(1..4) {
         let range = sections[rng.usize(..sections.len())].clone();
         match rng.u8(..16) {
             // A field of a section's header.
             0..4 => {
-                let fields = [(0, 4), (4, 4), (8, 8), (24, 8), (32, 8), (40, 4), (44, 4), (48, 8), (56, 8)];
+                let fields = layout.section_fields;
                 let (at, size) = fields[rng.usize(..fields.len())];
-                let at = headers + 64 * rng.usize(..sections.len() + 2) + at;
+                let at = headers + layout.section * rng.usize(..sections.len() + 2) + at;
                 field(&mut bytes, at, size, rng);
             }
-            // Symbols and relocations have fields at multiples of 4 and 8.
+            // Symbols and relocations have fields at multiples of 4 and 8; in ELF32 of 4.
             4..8 => {
-                let at = rng.usize(range) & !7;
+                let at = rng.usize(range) & !(layout.word_size() - 1);
                 let size = [2, 4, 8][rng.usize(..3)];
                 let at = at + [0, 4, 6][rng.usize(..3)] * usize::from(size < 8);
                 field(&mut bytes, at, size, rng);

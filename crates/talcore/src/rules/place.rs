@@ -99,7 +99,9 @@ impl<'a, G: Guide> Engine<'a, G> {
                 Ok(Place::Object(l, self.address_sum(&start, 1, rest)))
             }
             // `lea eax, [f]`: the first byte of a function, with nothing added to it.
-            Some((0, code @ Place::Code(_))) if !access && off.as_const() == Some(i128::from(mem.disp)) => Ok(code),
+            Some((0, code @ Place::Code(_))) if !access && off.as_const() == Some(i128::from(mem.disp)) => {
+                Ok(code)
+            }
             _ => self.reject(Code::NotPointer, "the address is an integer, not a pointer to an object"),
         }
     }
