@@ -8,6 +8,7 @@ pub mod forge;
 pub mod fuzz;
 pub mod generate;
 pub mod interp;
+pub mod narrow;
 pub mod patch;
 pub mod script;
 pub mod toolchain;

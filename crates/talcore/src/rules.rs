@@ -170,7 +170,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             Arg::High(r) => {
                 let old = self.get(r);
                 if r == Reg::SP {
-                    return self.reject(Code::StackPointer, "part of rsp would change");
+                    return self.reject(Code::StackPointer, "part of the stack pointer would change");
                 }
                 let old = self.integer(&old)?;
                 let t = self.num(|n| n.write_high(&old));
@@ -185,8 +185,10 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Writes an integer to a register at a width. rsp never holds an integer.
     pub fn write_reg(&mut self, r: Reg, width: Width, value: Term) -> Checked {
         if r == Reg::SP {
-            return self
-                .reject(Code::StackPointer, "rsp may only move by constants, `push`, `pop` and `leave`");
+            return self.reject(
+                Code::StackPointer,
+                "the stack pointer may only move by constants, `push`, `pop` and `leave`",
+            );
         }
         let whole = if self.stays(width, &value) {
             value

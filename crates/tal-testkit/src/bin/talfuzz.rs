@@ -48,9 +48,11 @@ fn main() -> ExitCode {
         Target::Generated => Corpus { seeds: Vec::new(), arch: None },
         _ => Corpus::tests(1).and(Corpus::examples(&[])),
     };
-    let corpus = match arch {
-        Some(arch) => corpus.of(arch),
-        None => corpus,
+    let corpus = match (target, arch) {
+        (Target::Generated, _) => Corpus { arch, ..corpus },
+        (_, Some(Arch::Ia32)) => corpus.and(Corpus::narrowed()).of(Arch::Ia32),
+        (_, Some(arch)) => corpus.of(arch),
+        (_, None) => corpus,
     };
     if args.get(1).is_some_and(|a| a == "round") {
         let round = number(2, 0);

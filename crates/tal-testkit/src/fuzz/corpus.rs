@@ -2,6 +2,7 @@
 
 use super::executable::Map;
 use crate::filetest::{Case, cases};
+use crate::narrow::{VARIANTS, narrowed};
 use crate::toolchain::{Image, Module, Refusal, images, modules, read};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,6 +50,16 @@ impl Corpus {
     pub fn tests(one_in: usize) -> Corpus {
         let all = Corpus::files().into_iter().step_by(one_in);
         Corpus { seeds: all.map(|c| seed(name(&c.path), modules(&c.text))).collect(), arch: None }
+    }
+
+    /// Those for AMD64 that are accepted with words of 32 bits too.
+    pub fn narrowed() -> Corpus {
+        let seed = |case: Case| {
+            let texts = VARIANTS.into_iter().filter_map(|v| narrowed(&case.text, v));
+            let mut seeds = texts.map(|t| Seed::new(format!("{}, narrowed", name(&case.path)), modules(&t)));
+            seeds.find_map(Result::ok).filter(|s| s.images.iter().all(|i| i.check().is_ok()))
+        };
+        Corpus { seeds: Corpus::files().into_iter().filter_map(seed).collect(), arch: Some(Arch::Ia32) }
     }
 
     /// The programs in `tests/accept`, `binary` and `run` whose names begin so.

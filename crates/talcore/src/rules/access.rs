@@ -235,7 +235,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Proves that a frame access lies between rsp and the return slot.
     pub fn in_frame(&mut self, off: &Term, size: i128) -> Checked {
         let above = self.term(off.offset(-i128::from(self.state.depth)))?;
-        self.require(&above, Code::FrameAccess, "the access may lie below rsp")?;
+        self.require(&above, Code::FrameAccess, "the access may lie below the stack pointer")?;
         let below = self.term(off.neg().and_then(|t| t.offset(-size)))?;
         self.require(
             &below,
@@ -404,7 +404,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         match (i.args[0], i.args[1]) {
             (Arg::Reg(a), Arg::Reg(b)) if self.full(i.width) => {
                 if a == Reg::SP || b == Reg::SP {
-                    return self.reject(Code::StackPointer, "rsp cannot be exchanged");
+                    return self.reject(Code::StackPointer, "the stack pointer cannot be exchanged");
                 }
                 let (x, y) = (self.get(a), self.get(b));
                 self.set(a, y);
@@ -413,7 +413,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             (Arg::Mem, Arg::Reg(r)) | (Arg::Reg(r), Arg::Mem) if self.full(i.width) => {
                 if r == Reg::SP {
-                    return self.reject(Code::StackPointer, "rsp cannot be exchanged");
+                    return self.reject(Code::StackPointer, "the stack pointer cannot be exchanged");
                 }
                 let new = self.get(r);
                 if let Some((word, env)) = self.owning_cell(i)? {
@@ -492,7 +492,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     fn write_unknown(&mut self, i: &Insn, arg: Arg, part: Term) -> Checked {
         if let Arg::Reg(r) = arg {
             if r == Reg::SP {
-                return self.reject(Code::StackPointer, "rsp cannot be the destination");
+                return self.reject(Code::StackPointer, "the stack pointer cannot be the destination");
             }
             // A 32-bit form may or may not clear the upper half: nothing is known of the whole.
             self.set(r, Word::Any);

@@ -120,7 +120,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     fn sp_is_fixed(&self, dst: Reg) -> Checked<bool> {
         match dst {
-            Reg::SP => self.reject(Code::StackPointer, "rsp may only move by constants"),
+            Reg::SP => self.reject(Code::StackPointer, "the stack pointer may only move by constants"),
             _ => Ok(false),
         }
     }
@@ -256,7 +256,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         // Memory is read whatever the condition.
         if let (Arg::Reg(dst), Arg::Reg(src), true) = (i.args[0], i.args[1], self.full(i.width)) {
             if dst == Reg::SP {
-                return self.reject(Code::StackPointer, "rsp may only move by constants");
+                return self.reject(Code::StackPointer, "the stack pointer may only move by constants");
             }
             let (old, new) = (self.get(dst), self.get(src));
             if old == new {
@@ -305,7 +305,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                     return self.reject(Code::NotAllowed, "the destination is a register");
                 };
                 if dst == Reg::SP {
-                    return self.reject(Code::StackPointer, "rsp may only move by constants");
+                    return self.reject(Code::StackPointer, "the stack pointer may only move by constants");
                 }
                 let old = self.read_arg(i, i.args[0], i.width)?;
                 let src = self.read_arg(i, src, i.width)?;

@@ -11,16 +11,16 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// rsp gets a new value: an address in the frame at a constant offset.
     pub fn set_sp(&mut self, word: Word) -> Checked {
         let Word::Sp(e) = &word else {
-            return self.reject(Code::StackPointer, "rsp would not point into the frame");
+            return self.reject(Code::StackPointer, "the stack pointer would not point into the frame");
         };
         let Some(at) = e.as_const().and_then(|c| i64::try_from(c).ok()) else {
-            return self.reject(Code::StackPointer, "rsp may only move by constants");
+            return self.reject(Code::StackPointer, "the stack pointer may only move by constants");
         };
         let up = at.checked_sub(self.state.depth);
         match (up, up.and_then(i64::checked_neg)) {
             (Some(up), _) if up > 0 => self.release(up),
             (_, Some(down)) => self.allocate(down),
-            _ => self.reject(Code::StackPointer, "rsp would leave the stack"),
+            _ => self.reject(Code::StackPointer, "the stack pointer would leave the stack"),
         }
     }
 
@@ -39,7 +39,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     fn release(&mut self, size: i64) -> Checked {
         if !self.state.release(size) {
-            return self.reject(Code::StackPointer, "rsp would leave the function's own frame");
+            return self.reject(Code::StackPointer, "the stack pointer would leave the function's own frame");
         }
         Ok(())
     }
@@ -80,7 +80,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         };
         self.release(size)?;
         match i.args[0] {
-            Arg::Reg(Reg::SP) => self.reject(Code::StackPointer, "`pop rsp` is not typed"),
+            Arg::Reg(Reg::SP) => self.reject(Code::StackPointer, "`pop` of the stack pointer is not typed"),
             Arg::Reg(r) => {
                 self.set(r, word);
                 Ok(())
@@ -94,7 +94,8 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub fn leave(&mut self) -> Checked {
         let word = self.get(Reg::BP);
         if !matches!(&word, Word::Sp(e) if e.as_const().is_some_and(|c| c >= i128::from(self.state.depth))) {
-            return self.reject(Code::StackPointer, "rbp does not hold a fixed place in the frame");
+            return self
+                .reject(Code::StackPointer, "the frame pointer does not hold a fixed place in the frame");
         }
         self.set_sp(word)?;
         let pop = Insn { args: [Arg::Reg(Reg::BP), Arg::None, Arg::None], ..Insn::default() };

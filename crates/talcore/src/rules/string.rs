@@ -162,7 +162,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             Word::Sp(e) => {
                 let above = self.term(e.offset(-i128::from(self.state.depth)))?;
-                self.require(&above, Code::FrameAccess, "the access may lie below rsp")?;
+                self.require(&above, Code::FrameAccess, "the access may lie below the stack pointer")?;
                 let below = self.term(e.add(size).and_then(|t| t.neg()))?;
                 self.require(&below, Code::FrameAccess, "the access may leave the frame")
             }

@@ -249,7 +249,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             Word::Fn(_) => self.reject(
                 Code::ArgType,
-                "a handler takes at most `rdi: int`, `rsi: &[128]` and `rdx: &[304]`, and needs nothing else",
+                "a handler takes at most `rdi: int`, `rsi: &[128]` and `rdx: &[304]`, on IA-32 nothing, and needs nothing else",
             ),
             _ => self.reject(Code::ArgType, "the handler is neither a function nor 0 or 1"),
         }
