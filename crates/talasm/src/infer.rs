@@ -5,6 +5,7 @@
 //! into the annotation stream. Nothing here is trusted: the checker verifies the stream with the
 //! same rules and a guide that only reads.
 
+mod address;
 mod advice;
 mod cells;
 mod code;

@@ -29,9 +29,10 @@
 //!           [frame: uleb pieces kept, from the return slot down; uleb new pieces; for each: 0 and uleb
 //!            bytes (raw), or a word, or 12, 13, 14: a number of 1, 2, 4 bytes: term]
 //!           [facts: uleb own facts kept, from the first; uleb new ones, terms]
-//!           [debt: uleb 2 * bytes, one more if tags follow; without it there is none of either]
+//!           [debt: uleb 4 * bytes, 1 more if tags follow, 2 more if addresses do; without it there is none of these]
 //!           [tags of unions that are known: uleb their number, for each: uleb 2 * location or 2 * static + 1,
 //!            term (its offset), term (its value); else those of the previous label]
+//!           [addresses: uleb their number, for each: uleb location, uleb variable]
 //! word:     1 nothing known; 2 int: term; 3 pointer: uleb location, term; 4 pointer: uleb static, term;
 //!           5 frame address: term; 6 opt: uleb variable, uleb word, uleb count, terms; 7 fn: uleb sig;
 //!           8 word variable: uleb; 9 and 10 a word of the type whose code is a term, copied or moved:

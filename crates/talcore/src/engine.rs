@@ -6,7 +6,7 @@ use crate::guide::{Ghost, Guide};
 use crate::matching::Subst;
 use crate::program::{EQ_STEPS, Function, ObjectKind, Program};
 use crate::state::{Env, Lay, Loc, LocId, STATIC, State, Word};
-use crate::term::Term;
+use crate::term::{Term, Var};
 use crate::types::{Layout, Mode, Sig, SigId, WordId, WordTy};
 use crate::verdict::{Code, Reject};
 use crate::x86::insn::{Insn, Width};
@@ -372,13 +372,8 @@ impl<'a, G: Guide> Engine<'a, G> {
             return Ok(Term::var(v));
         }
         let loc = self.loc(id)?;
-        let last = self.pointer_range().hi;
-        let v = self.state.facts.fresh(Interval::new(1, last));
-        if let Some(room) = self.size_of(&loc.lay).and_then(|s| Term::from(last).sub(&s))
-            && let Some(fact) = room.sub(&Term::var(v))
-        {
-            self.state.facts.assume(&fact);
-        }
+        let v = self.state.facts.fresh(Interval::new(1, self.pointer_range().hi));
+        self.ends_in_memory(&loc.lay, v);
         if id >= STATIC {
             // The list is searched from end to end, so it stays short.
             if self.state.static_addrs.len() < crate::limits::LOCATIONS {
@@ -388,6 +383,14 @@ impl<'a, G: Guide> Engine<'a, G> {
             l.addr = Some(v);
         }
         Ok(Term::var(v))
+    }
+
+    /// What is known of the address of every object.
+    pub fn ends_in_memory(&mut self, lay: &Lay, addr: Var) {
+        let room = self.size_of(lay).and_then(|s| Term::from(self.pointer_range().hi).sub(&s));
+        if let Some(fact) = room.and_then(|r| r.sub(&Term::var(addr))) {
+            self.state.facts.assume(&fact);
+        }
     }
 
     /// The value of rsp at the function's entry as a variable. The stack lies above the program's segments,

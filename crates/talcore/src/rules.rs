@@ -1,6 +1,7 @@
 //! The typing rules: one function per class of instructions.
 
 mod access;
+mod addresses;
 mod call;
 mod constant;
 mod control;

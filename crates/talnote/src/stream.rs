@@ -227,8 +227,11 @@ impl Writer<'_> {
         // A reader has those of the locations that are kept.
         let lost = !known.is_empty() && locs_kept < before.locs.len();
         let known = if lost || known != tags(before) { Some(known) } else { None };
-        if differs(self, s.debt() != 0 || known.is_some(), 32) {
-            wire::uleb(&mut self.out, 2 * s.debt() as u128 + u128::from(known.is_some()));
+        let addresses: Vec<_> =
+            s.locs.iter().enumerate().filter_map(|(l, loc)| Some((l, loc.addr?))).collect();
+        if differs(self, s.debt() != 0 || known.is_some() || !addresses.is_empty(), 32) {
+            let follow = u128::from(known.is_some()) + 2 * u128::from(!addresses.is_empty());
+            wire::uleb(&mut self.out, 4 * s.debt() as u128 + follow);
         }
         if let Some(known) = known {
             wire::count(&mut self.out, known.len());
@@ -240,6 +243,13 @@ impl Writer<'_> {
                 wire::uleb(&mut self.out, place);
                 wire::term(&mut self.out, &t.off);
                 wire::term(&mut self.out, &t.value);
+            }
+        }
+        if !addresses.is_empty() {
+            wire::count(&mut self.out, addresses.len());
+            for (l, v) in addresses {
+                wire::count(&mut self.out, l);
+                wire::uleb(&mut self.out, v.into());
             }
         }
         Some(())

@@ -292,7 +292,10 @@ impl Meaning<'_> {
                 let at = cut(w.is.wrapping_sub(e as u64), program.arch.word_bits());
                 *place = Some(at);
                 if let Some(v) = self.state.locs[*l as usize].addr {
-                    self.vars[v as usize].get_or_insert(at.into());
+                    let known = *self.vars[v as usize].get_or_insert(at.into());
+                    if known != i128::from(at) {
+                        return Err(format!("{}: the address is not variable {v}", w.place));
+                    }
                 }
             }
             return Ok(());

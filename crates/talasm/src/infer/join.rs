@@ -288,6 +288,16 @@ impl<'a, 'p> Join<'a, 'p> {
         for (p, a) in pattern.incoming.iter().zip(&edge.incoming) {
             meet(p, a);
         }
+        // Addresses of what they point to.
+        for (p, a) in pattern.regs.iter().zip(&edge.regs) {
+            let address = |w: &Word, s: &State| match w {
+                Word::Ptr(l, _) => s.locs.get(*l as usize)?.addr,
+                _ => None,
+            };
+            if let (Some(x), Some(v)) = (address(p, pattern), address(a, edge)) {
+                pairs.push((Term::var(x), Term::var(v)));
+            }
+        }
         // Sizes of what they point to.
         let points = |w: &Word, s: &State| match w {
             Word::Ptr(l, _) => s.locs.get(*l as usize).map(|l| l.lay.clone()),

@@ -7,6 +7,7 @@
 //! both prove them. Everything only ever gets weaker but for those proposals, of which there is one
 //! round for each generalised word; so it ends.
 
+use super::address::speaks_of_address;
 use super::cursor::{cursors, end_unreached, same_cursors};
 use super::join::{BUDGET, Join, POINTS, in_step};
 use super::pin::{Pin, renamed};
@@ -154,7 +155,7 @@ impl Label {
                 kept.regs[usize::from(*r)] = Pin::shifted(t, f.vars(), first).map_or(Word::Any, Word::Int);
             }
         }
-        let mut p = Projection::new(f, &kept, vars, names);
+        let mut p = Projection::new(f, &kept, vars, names, &list);
         let state = p.state();
         // Sums that got a name of their own: what is known of them is what is known of their parts.
         let mut known = kept.facts.clone();
@@ -184,7 +185,9 @@ impl Label {
 
     /// Relations between the label's variables that follow from facts about others.
     fn pairs(&mut self, f: &Frame<'_>, s: &State, names: &HashMap<Var, Term>) {
-        let own: Vec<(Var, Var)> = names.iter().filter_map(|(a, b)| Some((*a, b.as_var()?))).collect();
+        let address = |v: Var| self.state.locs.iter().any(|l| l.addr == Some(v));
+        let own = names.iter().filter_map(|(a, b)| Some((*a, b.as_var().filter(|v| !address(*v))?)));
+        let own: Vec<(Var, Var)> = own.collect();
         if own.len() > MOST_PAIRED || s.facts.list().len() == f.entry.facts.list().len() {
             return;
         }
@@ -346,6 +349,7 @@ impl Label {
             self.state.incoming[i] = p;
         }
         j.tags(self, &old.state);
+        j.addresses(self, &old.state);
         // What some edge has not touched is owed at the label.
         j.changed |= s.touched > self.state.touched;
         self.state.touched = self.state.touched.max(s.touched);
@@ -436,7 +440,8 @@ impl Label {
                 continue;
             }
             j.changed = true;
-            if self.weakened.len() >= MOST_WEAKENED || self.weakened.contains(&fact) {
+            let spent = self.weakened.len() >= MOST_WEAKENED || self.weakened.contains(&fact);
+            if spent || speaks_of_address(&self.state, &fact) {
                 continue;
             }
             let weaker = [1, 2, 4, 8, 16].into_iter().filter_map(|c| fact.offset(c)).find(|t| j.proves(t));
@@ -657,7 +662,7 @@ impl Label {
         let fixed = f.vars() + self.pin.as_ref().map_or(0, |p| p.own);
         let vars = self.vars[..fixed as usize].to_vec();
         let names = (f.vars()..fixed).map(|v| (v, Term::var(v))).collect();
-        let mut p = Projection::new(f, &from, vars, names);
+        let mut p = Projection::new(f, &from, vars, names, &self.facts);
         let state = p.state();
         let known = |v: Var| v < f.vars() || p.names.contains_key(&v);
         let facts = eliminate(&from.facts, &std::mem::take(&mut self.facts), known);

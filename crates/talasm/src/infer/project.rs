@@ -30,6 +30,8 @@ pub(super) struct Projection<'a, 'p> {
     locs: HashMap<LocId, LocId>,
     /// Intervals of the label's variables.
     pub(super) vars: Vec<Interval>,
+    /// The locations whose addresses the label speaks of.
+    compared: Vec<(LocId, Var)>,
     /// Words that are sums of variables of which nothing else tells the values: a name for each, and
     /// the sum over the state's variables.
     pub(super) composite: Vec<(Var, Term)>,
@@ -37,14 +39,18 @@ pub(super) struct Projection<'a, 'p> {
 
 impl<'a, 'p> Projection<'a, 'p> {
     /// Finds names: a variable has one if some word determines it once others are known, so that
-    /// matching can bind it. Some have `names` already, and `vars` are the intervals of what they mean.
+    /// matching can bind it. Some have `names` already, and `vars` are the intervals of what they mean. `facts`: those
+    /// of the state that are not the entry state's.
     pub(super) fn new(
         f: &'a Frame<'p>,
         from: &'a State,
         vars: Vec<Interval>,
         names: HashMap<Var, Term>,
+        facts: &[Term],
     ) -> Self {
-        let mut p = Projection { f, from, names, locs: HashMap::new(), vars, composite: Vec::new() };
+        let compared = f.compared(from, facts);
+        let mut p =
+            Projection { f, from, names, locs: HashMap::new(), vars, compared, composite: Vec::new() };
         for &(_, v) in from.stretches.iter().filter(|s| s.1 >= f.vars()) {
             p.names.entry(v).or_insert_with(|| {
                 p.vars.push(from.facts.interval(v));
@@ -81,7 +87,7 @@ impl<'a, 'p> Projection<'a, 'p> {
                 let first = open.next()?;
                 open.next().is_none().then(|| (first.0, i128::from(first.1), t))
             });
-            let Some((v, c, t)) = found else { return p };
+            let Some((v, c, t)) = found else { break };
             let z = Term::var(p.vars.len() as Var);
             // `v + constant` or `constant - v` names the whole word.
             let rest = t.add_scaled(&Term::var(v), -c).filter(|r| r.as_const().is_some());
@@ -96,6 +102,19 @@ impl<'a, 'p> Projection<'a, 'p> {
                 }
             }
         }
+        for (_, v) in p.compared.iter().filter(|c| c.1 >= f.vars()) {
+            p.names.entry(*v).or_insert_with(|| {
+                p.vars.push(f.addresses());
+                Term::var(p.vars.len() as Var - 1)
+            });
+        }
+        p
+    }
+
+    /// The address of a location of the state, if the label speaks of it.
+    fn address(&self, l: LocId) -> Option<Var> {
+        let (_, v) = self.compared.iter().find(|c| c.0 == l)?;
+        self.named(&Term::var(*v))?.as_var()
     }
 
     /// A term in the label's variables, if all of them have names.
@@ -140,6 +159,7 @@ impl<'a, 'p> Projection<'a, 'p> {
         let numbers = from.stretches.iter().filter_map(|(place, v)| Some((*place, self.stretch(*v)?)));
         state.stretches = numbers.collect();
         for l in (0..self.f.locs()).filter(|l| reached.contains(l)) {
+            state.locs[l as usize].addr = self.address(l);
             self.tags(l, l, &mut state.locs);
         }
         for (l, tag) in &from.static_tags {
@@ -199,7 +219,7 @@ impl<'a, 'p> Projection<'a, 'p> {
         locs.push(Loc { stretch, was: old.was, ..Loc::new(mode, Lay { id, env }) });
         let k = locs.len() as LocId - 1;
         if let Some(new) = locs.last_mut() {
-            new.hole = old.hole;
+            (new.hole, new.addr) = (old.hole, self.address(l));
         }
         self.locs.insert(l, k);
         self.tags(l, k, locs);

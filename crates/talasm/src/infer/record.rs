@@ -1,5 +1,6 @@
 //! Walks over a function whose labels are known, and writes down every answer that the rules need.
 
+use super::address::without_idle;
 use super::code::Code;
 use super::fix::{Addresses, Failure, Solution};
 use super::join::substitution;
@@ -151,9 +152,12 @@ pub(super) fn record(
     let mut answers = recorder.answers;
     // Proofs may need what is taken away here, and the prover may find its way only with what it did not use.
     let smaller = pruned(solution, &needed);
-    let shorter =
-        [Loss::Ranges, Loss::Rounding].map(|loss| shorten(smaller.as_ref().unwrap_or(solution), loss));
-    for candidate in shorter.into_iter().chain(smaller) {
+    let plain = without_addresses(smaller.as_ref().unwrap_or(solution));
+    let losses = [Loss::Ranges, Loss::Rounding];
+    let without = plain.iter().flat_map(|plain| losses.map(|loss| shorten(plain, loss)));
+    let shorter = losses.map(|loss| shorten(smaller.as_ref().unwrap_or(solution), loss));
+    let candidates: Vec<Solution> = without.chain(shorter).collect();
+    for candidate in candidates.into_iter().chain(smaller) {
         if let Ok(recorder) = walk(program, function, code, &candidate, addresses) {
             answers = recorder.answers;
             *solution = candidate;
@@ -186,6 +190,14 @@ fn pruned(solution: &Solution, needed: &BTreeSet<FactId>) -> Option<Solution> {
         state.facts.retain(kept);
         labels.push((*at, Rc::new(state)));
     }
+    Some(Solution { labels, entry: solution.entry.clone() })
+}
+
+/// The labels without the addresses that they do not compare; `None` if they have none.
+fn without_addresses(solution: &Solution) -> Option<Solution> {
+    solution.labels.iter().find(|l| l.1.locs.iter().any(|l| l.addr.is_some()))?;
+    let idle = |state: &Rc<State>| without_idle(state, &solution.entry).map_or(state.clone(), Rc::new);
+    let labels = solution.labels.iter().map(|(at, state)| (*at, idle(state))).collect();
     Some(Solution { labels, entry: solution.entry.clone() })
 }
 

@@ -37,11 +37,11 @@ pub(super) fn shorten(solution: &Solution, loss: Loss) -> Solution {
     Solution { labels, entry: entry.clone() }
 }
 
-/// Words `int(c*x + k)` become `int(y)` where `x` is mentioned nowhere else.
-fn unscale(s: &mut State, entry: &State) {
-    let first = entry.facts.var_count() as Var;
+/// How often each variable of a state is mentioned.
+pub(super) fn mentions(s: &State) -> Vec<u32> {
     let mut mentions = vec![0u32; s.facts.var_count()];
     let mut mention = |v: Var| mentions.iter_mut().skip(v as usize).take(1).for_each(|n| *n += 1);
+    let words = || places(s).chain(&s.incoming);
     let held = || s.locs.iter().flat_map(|l| &l.cells);
     held().for_each(|c| {
         let untested = if let Word::Opt(v, ..) = c.word { Some(v) } else { None };
@@ -52,15 +52,24 @@ fn unscale(s: &mut State, entry: &State) {
         Word::Opt(_, _, env) => Some(env),
         _ => None,
     }));
-    let envs = envs.chain(places(s).filter_map(|w| match w {
+    let envs = envs.chain(words().filter_map(|w| match w {
         Word::Opt(_, _, env) => Some(env),
         _ => None,
     }));
     let terms = envs.flatten().flat_map(|e| e.iter()).chain(s.facts.list());
-    terms.chain(places(s).filter_map(term)).flat_map(|t| t.summands()).for_each(|(v, _)| mention(v));
-    let untested = places(s).filter_map(|w| if let Word::Opt(v, ..) = w { Some(*v) } else { None });
+    terms.chain(words().filter_map(term)).flat_map(|t| t.summands()).for_each(|(v, _)| mention(v));
+    let untested = words().filter_map(|w| if let Word::Opt(v, ..) = w { Some(*v) } else { None });
     let others = s.locs.iter().flat_map(|l| l.addr.into_iter().chain(l.stretch));
     untested.chain(others).chain(s.stretches.iter().map(|s| s.1)).for_each(&mut mention);
+    let tags = s.locs.iter().flat_map(|l| &l.tags).chain(s.static_tags.iter().map(|t| &t.1));
+    tags.flat_map(|t| [&t.off, &t.value]).flat_map(|t| t.summands()).for_each(|(v, _)| mention(v));
+    mentions
+}
+
+/// Words `int(c*x + k)` become `int(y)` where `x` is mentioned nowhere else.
+fn unscale(s: &mut State, entry: &State) {
+    let first = entry.facts.var_count() as Var;
+    let mentions = mentions(s);
     let words = s.regs.iter_mut().chain(s.frame.iter_mut().filter_map(|slot| slot.word.as_mut()));
     for w in words {
         if let Word::Int(t) = w
@@ -138,22 +147,7 @@ fn renumbered(state: &State, before: &State, entry: &State) -> Option<State> {
     let names = Names { first, to };
 
     let mut s = state.clone();
-    for w in s.regs.iter_mut().chain(s.frame.iter_mut().filter_map(|slot| slot.word.as_mut())) {
-        names.word(w)?;
-    }
-    for l in &mut s.locs {
-        names.env(&mut l.lay.env)?;
-        for c in &mut l.cells {
-            c.off = names.term(&c.off)?;
-            names.word(&mut c.word)?;
-        }
-        for v in l.addr.iter_mut().chain(&mut l.stretch) {
-            *v = names.var(*v)?;
-        }
-    }
-    for (_, v) in &mut s.stretches {
-        *v = names.var(*v)?;
-    }
+    names.state(&mut s)?;
     for v in first..first + own {
         s.facts.declare_range(names.var(v)?, state.facts.interval(v));
     }
@@ -183,12 +177,36 @@ fn number(w: &Word, first: Var) -> Option<Var> {
 }
 
 /// New numbers of the variables from `first` on.
-struct Names {
-    first: Var,
-    to: Vec<Var>,
+pub(super) struct Names {
+    pub(super) first: Var,
+    pub(super) to: Vec<Var>,
 }
 
 impl Names {
+    /// Renames all variables of a state; intervals and facts are left to the caller.
+    pub(super) fn state(&self, s: &mut State) -> Option<()> {
+        for w in s.words_mut() {
+            self.word(w)?;
+        }
+        for l in &mut s.locs {
+            self.env(&mut l.lay.env)?;
+            for c in &mut l.cells {
+                c.off = self.term(&c.off)?;
+            }
+            for v in l.addr.iter_mut().chain(&mut l.stretch) {
+                *v = self.var(*v)?;
+            }
+        }
+        for t in s.locs.iter_mut().flat_map(|l| &mut l.tags).chain(s.static_tags.iter_mut().map(|t| &mut t.1))
+        {
+            (t.off, t.value) = (self.term(&t.off)?, self.term(&t.value)?);
+        }
+        for (_, v) in &mut s.stretches {
+            *v = self.var(*v)?;
+        }
+        Some(())
+    }
+
     fn var(&self, v: Var) -> Option<Var> {
         match v.checked_sub(self.first) {
             None => Some(v),
@@ -196,7 +214,7 @@ impl Names {
         }
     }
 
-    fn term(&self, t: &Term) -> Option<Term> {
+    pub(super) fn term(&self, t: &Term) -> Option<Term> {
         let mut parts: Vec<(Var, i64)> =
             t.summands().into_iter().map(|(v, c)| Some((self.var(v)?, c))).collect::<Option<_>>()?;
         parts.sort_unstable();

@@ -97,10 +97,10 @@ impl Labels<'_, '_> {
                 Some(previous) => state.copy_from(&previous.1),
                 None => {
                     state.copy_from(self.entry);
-                    state.locs.iter_mut().for_each(|l| l.addr = None);
                     state.static_addrs.clear();
                 }
             }
+            state.locs.iter_mut().for_each(|l| l.addr = None);
             self.state(state)?;
         }
         Some((labels, n))
@@ -133,9 +133,12 @@ impl Labels<'_, '_> {
             self.facts(&mut s.facts)?;
         }
         let last: u64 = if differs(32) { self.r.num()? } else { 0 };
-        let debt = i64::try_from(last / 2).ok()?;
-        if last % 2 == 1 {
+        let debt = i64::try_from(last / 4).ok()?;
+        if last & 1 != 0 {
             self.tags(s)?;
+        }
+        if last & 2 != 0 {
+            self.addresses(s)?;
         }
         (debt <= limits::PROBE_DEBT).then_some(())?;
         s.touched = s.depth + debt;
@@ -316,6 +319,16 @@ impl Labels<'_, '_> {
             };
             let tag = Tag { off: self.r.term(scope.vars)?, value: self.r.term(scope.vars)? };
             s.remember_tag(l, tag);
+        }
+        Some(())
+    }
+
+    /// The variables that are addresses of locations.
+    fn addresses(&mut self, s: &mut State) -> Option<()> {
+        let vars = s.facts.var_count() as u32;
+        for _ in 0..self.r.count(limits::LOCATIONS)? {
+            let l: usize = self.r.num()?;
+            s.locs.get_mut(l)?.addr = Some(self.r.num().filter(|v| *v < vars)?);
         }
         Some(())
     }

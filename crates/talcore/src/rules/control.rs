@@ -250,17 +250,13 @@ impl<'a, G: Guide> Engine<'a, G> {
                     _ => (*inner, None),
                 };
                 let (mode, lay) = self.opened_word(pointer, &env, None)?;
-                let size = self.size_of(&lay);
-                let l = self.open(mode, lay)?;
+                let l = self.open(mode, lay.clone())?;
                 self.belongs(l, stretch);
                 // The value is the address.
                 if let Some(loc) = self.state.locs.get_mut(l as usize) {
                     loc.addr = Some(var);
                 }
-                let room = size.and_then(|s| Term::from(self.word_range().hi).sub(&s));
-                if let Some(fact) = room.and_then(|r| r.sub(&Term::var(var))) {
-                    self.state.facts.assume(&fact);
-                }
+                self.ends_in_memory(&lay, var);
                 Word::Ptr(l, Term::zero())
             }
             _ => return self.reject(Code::IllFormedType, "`opt` of a word that is no pointer"),

@@ -90,6 +90,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         self.match_frame(&mut s, label)?;
         self.cursors_found(&s, label)?;
+        self.match_addresses(&mut s, label)?;
         self.match_tags(&mut s, label)?;
         // What is known of the entry state's variables there holds everywhere; only what the label
         // says beyond it is proved. (Locations that no word mentions cannot be reached.)
@@ -324,10 +325,6 @@ impl<'a, G: Guide> Engine<'a, G> {
         } else {
             self.match_lay(s, &want.lay, &have.lay, LABEL)?;
             s.locs[i] = Some(actual);
-        }
-        if let Some(v) = want.addr {
-            let addr = self.addr(actual)?;
-            self.unify(s, &Term::var(v), &addr, false, LABEL)?;
         }
         Ok(())
     }

@@ -58,6 +58,15 @@ impl StatePrinter<'_> {
                 give(word, &|| self.frame_place(state, slot.off));
             }
         }
+        for (r, word) in state.regs.iter().enumerate() {
+            if let Word::Ptr(l, e) = word
+                && e.as_const() == Some(0)
+                && let Some(v) = state.locs.get(*l as usize).and_then(|l| l.addr)
+                && let Some(slot) = names.get_mut(v as usize).filter(|s| s.is_empty())
+            {
+                *slot = format!("addr({})", self.register(r));
+            }
+        }
         for (i, name) in names.iter_mut().enumerate().skip(self.sig_vars) {
             if name.is_empty() {
                 *name = format!("x{i}");
