@@ -111,8 +111,15 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.reject(Code::Limit, "types are nested too deeply")
     }
 
-    /// A new cell with a hole around it, to which the words in registers and in the frame point that pointed there.
-    fn new_cursor(&mut self, from: (LocId, &Term), hole: Hole, word: Option<Word>) -> Checked<LocId> {
+    /// A new cell with a hole around it, to which the words in registers and in the frame point that pointed there: all, or
+    /// one register alone.
+    fn new_cursor(
+        &mut self,
+        from: (LocId, &Term),
+        hole: Hole,
+        word: Option<Word>,
+        only: Option<Reg>,
+    ) -> Checked<LocId> {
         let lay = Lay { id: hole.cell, env: Some(Rc::from([])) };
         let c = self.open(Mode::Uniq, lay)?;
         let width = self.word_width();
@@ -120,6 +127,10 @@ impl<'a, G: Guide> Engine<'a, G> {
         if let Some(loc) = self.state.locs.get_mut(c as usize) {
             loc.hole = Some(hole);
             loc.cells.extend(word.map(|word| Held { off: Term::zero(), width, word }));
+        }
+        if let Some(r) = only {
+            self.set(r, Word::Ptr(c, Term::zero()));
+            return Ok(c);
         }
         // Those in memory say what it owns, as before: the object, also where the cell is at its start.
         for w in self.state.outer_words_mut() {
@@ -139,7 +150,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             return Err(self.fail(Code::Ghost, "no cell lies there that owns memory or is 0").reg(r.0));
         };
         self.addr(l)?;
-        self.new_cursor((l, &off), Hole { root: l, cell }, None)?;
+        // Other pointers to the start of the object mean the object, of which the cell is the first part: nothing can be
+        // done with them until the end.
+        let only = (off.as_const() == Some(0)).then_some(r);
+        self.new_cursor((l, &off), Hole { root: l, cell }, None, only)?;
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
             loc.live = false;
         }
@@ -199,7 +213,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         if let (Some((i, _)), Some(loc)) = (&held, self.state.locs.get_mut(k as usize)) {
             loc.cells.remove(*i);
         }
-        self.new_cursor((k, &off), hole, held.map(|h| h.1))?;
+        self.new_cursor((k, &off), hole, held.map(|h| h.1), None)?;
         // The rest of the object goes back, with a word in the hole that fits like any other.
         if !self.hold(k, &off, self.word_width(), Word::Int(Term::zero())) {
             return self.reject(Code::Limit, "too many words of one object differ from its type");
