@@ -4,11 +4,12 @@ use crate::build;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-fn run(text: &[u8], kilobytes: &str) -> Output {
+fn run(program: &Path, text: &[u8], kilobytes: &str) -> Output {
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", "ulimit -v $0 && exec \"$1\"", kilobytes]).arg(build::program("freq"));
+    command.args(["-c", "ulimit -v $0 && exec \"$1\"", kilobytes]).arg(program);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("a program can be started");
     let mut pipe = child.stdin.take().expect("there is a pipe");
@@ -39,16 +40,19 @@ fn expected(text: &[u8]) -> Vec<u8> {
 
 #[track_caller]
 fn same(text: &[u8]) {
-    let out = run(text, "unlimited");
-    assert!(out.status.success() && out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
     let right = expected(text);
-    assert!(
-        out.stdout == right,
-        "{} bytes, not {}, for {}",
-        out.stdout.len(),
-        right.len(),
-        text[..text.len().min(100)].escape_ascii()
-    );
+    for program in build::programs("freq") {
+        let out = run(&program, text, "unlimited");
+        assert!(out.status.success() && out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+        assert!(
+            out.stdout == right,
+            "{}: {} bytes, not {}, for {}",
+            program.display(),
+            out.stdout.len(),
+            right.len(),
+            text[..text.len().min(100)].escape_ascii()
+        );
+    }
 }
 
 #[test]
@@ -81,16 +85,20 @@ fn freq_random() {
 
 #[test]
 fn freq_complains() {
+    build::programs("freq").iter().for_each(|program| complains(program));
+}
+
+fn complains(program: &Path) {
     let closed = Command::new("/bin/sh")
         .args(["-c", "exec \"$0\" <&-"])
-        .arg(build::program("freq"))
+        .arg(program)
         .output()
         .expect("a program can be run");
     assert_eq!(closed.status.code(), Some(1));
     assert!(closed.stderr.ends_with(b": standard input: Bad file descriptor\n"));
 
     let full = File::create("/dev/full").expect("/dev/full can be opened");
-    let mut child = Command::new(build::program("freq"))
+    let mut child = Command::new(program)
         .stdin(Stdio::piped())
         .stdout(full)
         .stderr(Stdio::piped())
@@ -103,7 +111,7 @@ fn freq_complains() {
 
     // Without memory the words so far are shown.
     let text: String = (0..200_000).map(|i| format!("{i}\n")).collect();
-    let out = run(text.as_bytes(), "4000");
+    let out = run(program, text.as_bytes(), "4000");
     assert_eq!(out.status.code(), Some(1));
     assert!(out.stderr.ends_with(b": there is no more memory\n"));
     assert!(out.stdout.iter().filter(|b| **b == b'\n').count() > 10_000);
