@@ -223,7 +223,8 @@ impl<'a, 'p> Join<'a, 'p> {
             }
         }
         // Sizes in units: what divides both stays known.
-        let unit = if words && p.as_const().is_some() { 1 } else { divisor(&p, a) };
+        let unit = divisor(&p, a);
+        let unit = if words && (p.as_const().is_some() || unit % 4 != 0) { 1 } else { unit };
         let (Some(at), Some(is)) = (divided(&p, unit), divided(a, unit)) else { return p };
         let range = Interval::new(
             if old.lo == NEG_INF { NEG_INF } else { old.lo.div_euclid(unit) },
