@@ -19,6 +19,7 @@ mod freq;
 mod head;
 mod json;
 mod library;
+mod line_sort;
 mod linkers;
 mod ls;
 mod sha256sum;
