@@ -2,6 +2,7 @@
 
 use crate::build;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// How deep values may nest.
@@ -177,8 +178,8 @@ fn expected(text: &[u8]) -> Result<Vec<u8>, String> {
     }
 }
 
-fn run(text: &[u8]) -> Output {
-    let mut command = Command::new(build::program("json"));
+fn run(program: &Path, text: &[u8]) -> Output {
+    let mut command = Command::new(program);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("a program can be started");
     let mut pipe = child.stdin.take().expect("there is a pipe");
@@ -192,7 +193,14 @@ fn run(text: &[u8]) -> Output {
 /// Whether the text was one.
 #[track_caller]
 fn same(text: &[u8]) -> bool {
-    let out = run(text);
+    let same = |program: &PathBuf| same_by(program, text);
+    let all: Vec<bool> = build::programs("json").iter().map(same).collect();
+    all[0]
+}
+
+#[track_caller]
+fn same_by(program: &Path, text: &[u8]) -> bool {
+    let out = run(program, text);
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     let shown = text[..text.len().min(200)].escape_ascii();
     match expected(text) {
@@ -362,26 +370,28 @@ fn json_of_files() {
     let dir = tempfile::tempdir().expect("a directory can be made");
     let path = dir.path().join("text");
     std::fs::write(&path, "[1, 2]").expect("a file can be written");
-    let run = |args: &[&str]| {
-        Command::new(build::program("json")).args(args).current_dir(dir.path()).output().expect("it runs")
-    };
-    let out = run(&["text"]);
-    assert_eq!((out.status.code(), &out.stdout[..]), (Some(0), &b"[\n  1,\n  2\n]\n"[..]));
-    for (args, message) in [
-        (&["missing"][..], ": missing: No such file or directory\n"),
-        (&["."], ": .: Is a directory\n"),
-        (&["a", "b"], ": usage: json [FILE]\n"),
-    ] {
-        let out = run(args);
-        let said = String::from_utf8_lossy(&out.stderr);
-        assert!(out.status.code() == Some(1) && said.ends_with(message), "{said}");
+    for program in build::programs("json") {
+        let run = |args: &[&str]| {
+            Command::new(&program).args(args).current_dir(dir.path()).output().expect("it runs")
+        };
+        let out = run(&["text"]);
+        assert_eq!((out.status.code(), &out.stdout[..]), (Some(0), &b"[\n  1,\n  2\n]\n"[..]));
+        for (args, message) in [
+            (&["missing"][..], ": missing: No such file or directory\n"),
+            (&["."], ": .: Is a directory\n"),
+            (&["a", "b"], ": usage: json [FILE]\n"),
+        ] {
+            let out = run(args);
+            let said = String::from_utf8_lossy(&out.stderr);
+            assert!(out.status.code() == Some(1) && said.ends_with(message), "{said}");
+        }
     }
 }
 
 /// Without the look at the kind, the items of an array could be anything.
 #[test]
 fn json_looks_at_kinds() {
-    let changed = build::changed("json", "jmp     [shown + 8*rax]", "jmp     .array");
+    let changed = build::changed("json", "jmp     [shown + wordsize*xax]", "jmp     .array");
     assert!(changed.is_err_and(|e| e.contains("TAL0307")));
     let changed = build::changed(
         "json",
