@@ -118,3 +118,16 @@ fn head_complains_like_the_original() {
         head.same_with(&["-n", "10", "empty"], Input::Nothing, output);
     }
 }
+
+/// Files of more than 4 GiB, with nothing in them, and numbers of more than 32 bits.
+#[test]
+fn head_of_large_files() {
+    let Some(head) = Tool::find("head") else { return };
+    let file = std::fs::File::create(head.dir.path().join("huge")).expect("a file can be made");
+    file.set_len(5 << 30).expect("a file can have holes");
+    head.same(&["-c", "7", "huge"]);
+    head.same_from(&["-c", "70000"], Input::File("huge"));
+    head.same(&["-n", "4294967297", "text"]);
+    head.same(&["-c", "4294967299", "text"]);
+    head.same(&["-c", "4G", "binary"]);
+}
