@@ -36,6 +36,7 @@ mod syntax;
 mod types;
 mod unions;
 mod uses;
+mod when;
 
 lalrpop_util::lalrpop_mod!(
     #[allow(clippy::all, missing_docs, unused, unreachable_pub)]

@@ -144,6 +144,7 @@ fn kind_of(types: &Types, id: WordId) -> u64 {
         WordTy::Of(..) => 15,
         WordTy::FnAt(..) => 16,
         WordTy::During(..) => 14,
+        WordTy::When(..) => 13,
         WordTy::Exists(e) => 18 + e.vars.len() as u64,
     }
 }
@@ -157,7 +158,7 @@ fn word_outline(types: &Types, id: WordId) -> u64 {
         id = match types.word(id) {
             WordTy::Opt(inner) | WordTy::Res(inner) => *inner,
             WordTy::Exists(e) => e.body,
-            WordTy::During(_, inner) => *inner,
+            WordTy::During(_, inner) | WordTy::When(_, _, inner) => *inner,
             _ => break,
         };
     }
@@ -219,6 +220,7 @@ impl<'t, 'f> TypeEq<'t, 'f> {
                     (x.first, &x.vars, &x.facts) == (y.first, &y.vars, &y.facts) && e.words(x.body, y.body)
                 }
                 (WordTy::During(s, x), WordTy::During(t, y)) => s == t && e.words(*x, *y),
+                (WordTy::When(s, p, x), WordTy::When(t, q, y)) => (s, p) == (t, q) && e.words(*x, *y),
                 (WordTy::Fn(x), WordTy::Fn(y)) => e.sigs(*x, *y),
                 (WordTy::FnAt(s, x), WordTy::FnAt(t, y)) => {
                     x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| e.args(x, y)) && e.sigs(*s, *t)

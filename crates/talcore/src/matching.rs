@@ -334,6 +334,11 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.unify(s, &p, &a, false, blame)?;
                 self.same_word(s, (*pw, pattern.1), (*aw, actual.1), depth + 1, blame)
             }
+            (WordTy::When(p, range, pw), WordTy::When(a, other, aw)) if range == other => {
+                let (p, a) = (self.term(under(p, pattern.1))?, self.term(under(a, actual.1))?);
+                self.unify(s, &p, &a, false, blame)?;
+                self.same_word(s, (*pw, pattern.1), (*aw, actual.1), depth + 1, blame)
+            }
             (WordTy::Exists(p), WordTy::Exists(a)) if p.vars == a.vars && p.facts.len() == a.facts.len() => {
                 let (open, known) = (s.terms.len(), self.state.facts.var_count() as u32);
                 let (inside, outside) = self.same_binders(s, (p, pattern.1), (a, actual.1), blame)?;
@@ -402,6 +407,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         match self.program.types.word(ty) {
             WordTy::Res(_) => "the word may be an error number here: test it first",
             WordTy::Of(..) | WordTy::FnAt(..) => NO_POINTER,
+            WordTy::When(..) => "what tells whether the word is a pointer here was not tested",
             _ => "the pointer may be 0 here: test it first",
         }
     }

@@ -27,6 +27,7 @@
 //!        0x08 word of the type whose code is a variable: u8 1 if it may own memory, else 0; term
 //!        0x09 word fn of whose signature the first variables are known: uleb sig, uleb count, terms
 //!        0x0a word ref for a stretch: term, uleb word (a frozen pointer, perhaps with hidden sizes)
+//!        0x0b word of a type if a term lies in an interval, else any: term, interval, uleb word; a result only
 //!        0x10 layout bytes term        0x11 layout cstr term        0x12 layout cstr, hidden length
 //!        0x13 layout cell: uleb word   0x14 layout num: u8 log2 of the width, interval
 //!        0x15 layout array: term, uleb layout
@@ -464,6 +465,11 @@ impl<'a> Parser<'a, '_> {
                 let t = self.any_term()?;
                 let inner = self.word_id()?;
                 (WordTy::During(t, inner), self.word_depth(inner) + 1)
+            }
+            11 => {
+                let (t, range) = (self.any_term()?, self.r.interval()?);
+                let inner = self.word_id()?;
+                (WordTy::When(t, range, inner), self.word_depth(inner) + 1)
             }
             _ => return None,
         })

@@ -19,6 +19,7 @@ mod stretch;
 mod string;
 mod structure;
 mod unions;
+mod when;
 
 pub use call::{CALL, Lent, RETURN};
 pub use frame::Loan;

@@ -118,6 +118,8 @@ pub enum WordTy {
     /// `ref s L`: a frozen borrow (a [`WordTy::Ptr`], or one with hidden sizes) for the stretch whose number the term is,
     /// and any word at all once that stretch has ended. See `rules::stretch`.
     During(Term, WordId),
+    /// `tau when e in lo..hi`: `tau` if the term lies in the interval, else any word. A result only; see `rules::when`.
+    When(Term, Interval, WordId),
 }
 
 /// A pointer word, or a layout, with index variables of its own. They are opened when the word or the memory is
@@ -320,6 +322,10 @@ impl Types {
 
     /// Whether a word owns memory: it is moved, and whoever has it may free what it points to.
     pub fn linear(&self, id: WordId) -> bool {
+        let id = match self.word(id) {
+            WordTy::When(_, _, inner) => *inner,
+            _ => id,
+        };
         matches!(self.word(id), WordTy::Of(_, true))
             || self.pointer(id).is_some_and(|(mode, _)| mode == Mode::Own)
     }

@@ -56,6 +56,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             },
             WordTy::FnAt(..) => self.match_code(s, ty, word, blame),
             WordTy::During(t, inner) => self.match_during(s, (t, *inner), ty.1, word, blame),
+            WordTy::When(..) => self.match_when(s, ty, word, blame),
             WordTy::Opt(_) if matches!(word, Word::Int(t) if t.as_const() == Some(0)) => Ok(()),
             WordTy::Res(_) if matches!(word, Word::Int(_)) => {
                 let t = self.integer(word)?;
@@ -117,7 +118,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// An untested word that owns memory is given away.
-    fn give_untested(&mut self, v: u32, blame: Blame) -> Checked {
+    pub fn give_untested(&mut self, v: u32, blame: Blame) -> Checked {
         if self.lent.iter().any(|lent| matches!(lent, Lent::Untested(u, _) if *u == v)) {
             return self.reject(Code::BorrowConflict, "one object is lent, and given away at once");
         }
@@ -382,6 +383,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 let (mode, lay) = self.opened_word(ty, env, None)?;
                 Word::Ptr(self.open(mode, lay)?, Term::zero())
             }
+            WordTy::When(..) => self.load_when(ty, env)?,
             WordTy::Fn(sig) => Word::Fn(*sig),
             WordTy::Var(v) => Word::Var(*v),
             WordTy::FnAt(..) => {

@@ -402,6 +402,17 @@ impl Writer<'_> {
                 self.word(*w);
                 self.stretch = outside;
             }
+            WordTy::When(t, range, w) => {
+                self.word(*w);
+                self.put(" when ");
+                self.term(t);
+                if range.lo == range.hi {
+                    let _ = write!(self.out, " = {}", range.lo);
+                } else {
+                    self.put(" in ");
+                    let _ = write!(self.out, "{}..{}", range.lo, range.hi);
+                }
+            }
             WordTy::Exists(e) => self.exists(e, |w| w.word(e.body)),
             WordTy::Of(t, _) => self.term(t),
             WordTy::Fn(sig) => self.sig(*sig),

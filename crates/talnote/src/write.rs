@@ -421,6 +421,12 @@ impl Nodes<'_> {
                 term(self.out, t);
                 uleb(self.out, inner.0.into());
             }
+            WordTy::When(t, range, inner) => {
+                self.out.push(0x0b);
+                term(self.out, t);
+                interval(self.out, range);
+                uleb(self.out, inner.0.into());
+            }
             WordTy::Of(t, linear) => {
                 self.out.extend([0x08, u8::from(*linear)]);
                 term(self.out, t);

@@ -101,6 +101,10 @@ impl Machine<'_> {
                 }
             }
             WordTy::Res(_) if word >= cut(4095u64.wrapping_neg(), self.bits) => Ok(()),
+            WordTy::When(t, range, inner) => match value(t, vars) {
+                Some(x) if (range.lo..=range.hi).contains(&x) => self.word(*inner, word, vars),
+                _ => Ok(()),
+            },
             // As long as the call, it is a pointer.
             WordTy::Res(inner) | WordTy::During(_, inner) => self.word(*inner, word, vars),
             // What it hides is not known here; but it is a pointer.

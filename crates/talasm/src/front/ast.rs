@@ -183,6 +183,19 @@ pub(super) struct Param {
     pub span: Span,
     /// Its type.
     pub ty: TypeId,
+    /// Of a result: for which values of another one it is of that type.
+    pub when: Option<When>,
+}
+
+/// `when register relation value`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct When {
+    /// The result that tells.
+    pub result: (RegOp, Span),
+    /// What holds of it.
+    pub rel: Rel,
+    /// The constant.
+    pub value: ExprId,
 }
 
 /// A relation in a fact.
@@ -212,12 +225,8 @@ pub(super) struct Keeps {
     pub param: (RegOp, Span),
     /// What the memory is then.
     pub ty: TypeId,
-    /// The result.
-    pub result: (RegOp, Span),
-    /// What holds of it.
-    pub rel: Rel,
-    /// The constant.
-    pub value: ExprId,
+    /// For which values of a result.
+    pub when: When,
 }
 
 /// A condition behind the results.

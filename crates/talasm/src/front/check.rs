@@ -380,7 +380,8 @@ impl Cx<'_> {
             | WordTy::Of(..)
             | WordTy::Res(_)
             | WordTy::Exists(_)
-            | WordTy::During(..) => {
+            | WordTy::During(..)
+            | WordTy::When(..) => {
                 return None;
             }
         };

@@ -150,13 +150,14 @@ fn in_sig(ast: &Ast, sig: &Sig, out: &mut Vec<Name>) {
             in_expr(ast, e, out);
         }
         in_type(ast, p.ty, out);
+        p.when.iter().for_each(|w| in_expr(ast, w.value, out));
     }
     for f in sig.facts.iter().chain(&sig.result_facts) {
         in_fact(ast, f, out);
     }
     for k in &sig.keeps {
         in_type(ast, k.ty, out);
-        in_expr(ast, k.value, out);
+        in_expr(ast, k.when.value, out);
     }
     for (m, _) in &sig.modifiers {
         if let Modifier::Uses(names) = m {

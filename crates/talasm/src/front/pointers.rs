@@ -318,7 +318,9 @@ impl Cx<'_> {
             WordTy::Int(t) | WordTy::Of(t, _) => outer_of_term(t, below),
             WordTy::Ptr(_, l) => self.outer_of_layout(*l, below),
             WordTy::Opt(w) | WordTy::Res(w) => self.outer_of_word(*w, below),
-            WordTy::During(t, w) => outer_of_term(t, below).max(self.outer_of_word(*w, below)),
+            WordTy::During(t, w) | WordTy::When(t, _, w) => {
+                outer_of_term(t, below).max(self.outer_of_word(*w, below))
+            }
             // It is one more than the largest that the existential mentions of those around it, which all are below.
             WordTy::Exists(e) if e.first <= below => e.first,
             WordTy::Exists(e) => {

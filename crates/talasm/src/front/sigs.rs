@@ -1,8 +1,6 @@
 //! Lowers signatures and facts.
 
-use super::ast::{
-    Ast, Binder, Bound, Decl, ExprKind, FnSig, Keeps, Modifier, Rel, Sig, Slot, TypeId, TypeKind,
-};
+use super::ast::{Ast, Binder, Bound, Decl, ExprKind, FnSig, Keeps, Modifier, Sig, Slot, TypeId, TypeKind};
 use super::cx::{Binding, Cx, Found, Vars};
 use super::kinds::{Use, Used};
 use super::names::{Name, known};
@@ -89,7 +87,7 @@ impl Cx<'_> {
         let facts = self.facts(ast, &sig.facts, &vars);
         let known = vars.list.len();
         self.result_vars(&in_results, sig, &mut vars, &mut out, &mut names);
-        let results = self.results(ast, sig, &vars, &mut out);
+        let results = self.results(ast, sig, &vars, &mut out, &mut names);
         let result_facts = self.facts(ast, &sig.result_facts, &vars);
         let modifiers = self.modifiers(sig, &mut out, span, file);
         if !good {
@@ -282,7 +280,7 @@ impl Cx<'_> {
     }
 
     /// The number of a register that can be a parameter or result.
-    fn whole_register(&mut self, reg: RegOp, span: Span) -> Option<u8> {
+    pub(super) fn whole_register(&mut self, reg: RegOp, span: Span) -> Option<u8> {
         let text = self.text(span).to_string();
         let word = self.word_bytes();
         match reg {
@@ -397,7 +395,14 @@ impl Cx<'_> {
         }
     }
 
-    fn results(&mut self, ast: &Ast, sig: &Sig, vars: &Vars, out: &mut types::Sig) -> Option<()> {
+    fn results(
+        &mut self,
+        ast: &Ast,
+        sig: &Sig,
+        vars: &Vars,
+        out: &mut types::Sig,
+        names: &mut Vec<String>,
+    ) -> Option<()> {
         let mut good = true;
         let mut seen: [Option<Span>; 16] = [None; 16];
         for p in &sig.params {
@@ -439,6 +444,9 @@ impl Cx<'_> {
             }
             out.results.push((n, w));
         }
+        if good {
+            good = sig.results.iter().all(|p| self.sometimes(ast, p, vars, out, names).is_some());
+        }
         for k in &sig.keeps {
             match self.keeps(ast, k, vars, out) {
                 Some(kept) => out.kept.push(kept),
@@ -453,8 +461,7 @@ impl Cx<'_> {
 
     /// `{rdi -> own L when rax = 0}`.
     fn keeps(&mut self, ast: &Ast, k: &Keeps, vars: &Vars, out: &types::Sig) -> Option<Kept> {
-        let (param, result) =
-            (self.whole_register(k.param.0, k.param.1)?, self.whole_register(k.result.0, k.result.1)?);
+        let param = self.whole_register(k.param.0, k.param.1)?;
         let owned = |cx: &Self, w: WordId| match cx.table.types.word(w) {
             WordTy::Ptr(Mode::Own, layout) => Some(*layout),
             _ => None,
@@ -465,37 +472,17 @@ impl Cx<'_> {
                 .at(k.param.1, "no parameter of such a type, or named twice");
             return None;
         }
-        if !out.results.iter().any(|r| r.0 == result) {
-            self.error(1208, "no result tells whether the caller keeps the memory")
-                .at(k.result.1, "not one of the results");
-            return None;
-        }
         let w = self.word(ast, k.ty, vars)?;
         let Some(layout) = owned(self, w) else {
             self.error(1211, "what the caller keeps it owns").at(ast.ty(k.ty).span, "write `own ...`");
             return None;
         };
         self.uniq_checks.push((given?, layout, ast.ty(k.ty).span));
-        let words = Interval::unsigned(self.options.arch.word_bits());
-        let value = self.eval_int(ast, k.value, vars)?;
-        // As a word: -4095 is a large one.
-        let c = if value < 0 { value + words.hi + 1 } else { value };
-        let range = match k.rel {
-            Rel::Eq => Interval::new(c, c),
-            Rel::Le => Interval::new(0, c),
-            Rel::Lt => Interval::new(0, c - 1),
-            Rel::Ge => Interval::new(c, words.hi),
-            Rel::Gt => Interval::new(c + 1, words.hi),
-        };
-        if range.lo > range.hi || !range.within(&words) {
-            self.error(1205, "no word is like this")
-                .at(ast.expr(k.value).span, "compared as words without sign");
-            return None;
-        }
+        let (result, range) = self.when(ast, &k.when, vars, out)?;
         Some(Kept { param, layout, result, range })
     }
 
-    fn is_borrow(&self, w: WordId) -> bool {
+    pub(super) fn is_borrow(&self, w: WordId) -> bool {
         self.table.types.pointer(w).is_some_and(|(mode, _)| mode.borrow())
     }
 

@@ -221,7 +221,7 @@ impl Cx<'_> {
             WordTy::Ptr(_, l) => self.closed_layout(*l),
             WordTy::Opt(w) | WordTy::Res(w) => self.closed_word(*w),
             WordTy::Exists(e) => e.first == 0,
-            WordTy::During(t, w) => t.as_const().is_some() && self.closed_word(*w),
+            WordTy::During(t, w) | WordTy::When(t, _, w) => t.as_const().is_some() && self.closed_word(*w),
             WordTy::Var(_) => false,
         }
     }

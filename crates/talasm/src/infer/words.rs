@@ -139,6 +139,7 @@ impl View<'_> {
             Word::Opt(_, ty, _) => match self.program.types.word(*ty) {
                 WordTy::Of(..) => "a word of the type that a variable stands for".to_string(),
                 WordTy::FnAt(..) => "a code pointer".to_string(),
+                WordTy::When(..) => "a word of which another result tells what it is".to_string(),
                 WordTy::Res(_) => "an address, or an error number in -4095..-1".to_string(),
                 _ => "a pointer that may be 0".to_string(),
             },

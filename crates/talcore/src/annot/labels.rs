@@ -403,8 +403,9 @@ impl Labels<'_, '_> {
                 }
             }
         };
-        matches!(self.program.types.word(id), WordTy::Opt(_) | WordTy::Res(_) | WordTy::FnAt(..))
-            .then_some(id)
+        let untested =
+            |w: &WordTy| matches!(w, WordTy::Opt(_) | WordTy::Res(_) | WordTy::FnAt(..) | WordTy::When(..));
+        untested(self.program.types.word(id)).then_some(id)
     }
 
     fn env(&mut self, vars: u32) -> Option<Env> {

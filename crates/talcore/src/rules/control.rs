@@ -217,6 +217,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             if let Word::Opt(v, ty, env) = w {
                 let range = self.state.facts.interval(*v);
                 let (pointer, number) = match types.word(*ty) {
+                    WordTy::When(t, range, _) => match self.decided(t, range, env) {
+                        Some(is) => (is, !is),
+                        None => continue,
+                    },
                     WordTy::Of(..) | WordTy::FnAt(..) => continue, // whatever it is, no test tells
                     WordTy::Res(_) => (range.hi < error, range.lo >= error),
                     _ => (range.lo >= 1, range.hi <= 0),
@@ -228,6 +232,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
         }
         let Some((var, ty, env, pointer)) = found else { return Ok(None) };
+        if let WordTy::When(_, _, inner) = types.word(ty) {
+            let word = if pointer { self.load_word(*inner, &env)? } else { Word::Int(Term::var(var)) };
+            return Ok(Some((var, word)));
+        }
         let (WordTy::Opt(inner) | WordTy::Res(inner)) = types.word(ty) else {
             return self.reject(Code::IllFormedType, "an untested word has no `opt` type");
         };

@@ -239,6 +239,7 @@ impl<'t> Measure<'t> {
             WordTy::Ptr(mode, _) if mode.borrow() => Err("a borrowed pointer cannot be stored in memory"),
             WordTy::Var(_) => Err("a word type variable cannot be stored in memory"),
             WordTy::Res(_) => Err("an address or error number is tested before it is stored in memory"),
+            WordTy::When(..) => Err("a word that is of its type sometimes only is stored in memory"),
             WordTy::Opt(inner) => match self.types.word(*inner) {
                 WordTy::Ptr(..) | WordTy::Fn(_) | WordTy::Exists(_) | WordTy::During(..) => {
                     self.storable(*inner)
@@ -288,6 +289,16 @@ impl<'t> Measure<'t> {
                     return Err("a function value with more arguments than its signature has variables");
                 }
                 args.iter().map(Term::scope).max().unwrap_or(0)
+            }
+            WordTy::When(t, _, w) => {
+                // Its type says what it is, so that looking at it never goes deep.
+                match self.types.words.get(w.index()) {
+                    Some(
+                        WordTy::Ptr(..) | WordTy::Opt(_) | WordTy::Exists(_) | WordTy::Fn(_) | WordTy::Of(..),
+                    ) => {}
+                    _ => return Err("`when` of a word that is no pointer and of no variable's type"),
+                }
+                t.scope().max(self.word_scope(*w, depth + 1)?)
             }
             WordTy::Range(_) | WordTy::Fn(_) | WordTy::Var(_) => 0,
         };
@@ -359,6 +370,13 @@ impl<'t> Measure<'t> {
             }
         }
         for &(r, w) in &sig.results {
+            let w = match self.types.word(w) {
+                WordTy::When(t, range, inner) if t.scope() <= all && range.lo <= range.hi => *inner,
+                WordTy::When(..) => {
+                    return Err("what tells the type of a result is no term of the signature");
+                }
+                _ => w,
+            };
             self.sig_word(sig, w, all)?;
             if sig.preserved >> r & 1 == 1 {
                 return Err("a preserved register cannot hold a result");
@@ -442,6 +460,7 @@ impl<'t> Measure<'t> {
                 WordTy::Ptr(..) | WordTy::Exists(_) => self.sig_word(sig, *inner, scope),
                 _ => Err("`res` of a word that is no pointer"),
             },
+            WordTy::When(..) => Err("only a result is of a type sometimes"),
             WordTy::Exists(e) => match self.types.word(e.body) {
                 WordTy::Ptr(mode, _) if *mode != Mode::Uniq => Ok(()),
                 _ => Err("`exists` of a word that is no pointer, or of an exclusive borrow"),

@@ -17,6 +17,7 @@ mod stretches;
 mod texts;
 mod unions;
 mod variables;
+mod when;
 
 use iced_x86::code_asm::*;
 use lab::{Lab, Label, accepted, code, rejected};
