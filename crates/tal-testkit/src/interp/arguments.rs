@@ -165,6 +165,13 @@ impl Machine<'_> {
                 let inside = self.witnesses(e, env, vars)?;
                 self.made(e.body, &inside, vars, words, depth)
             }
+            WordTy::When(t, range, inner) => {
+                let told = value(&under(t, env)?, vars)?;
+                match (range.lo..=range.hi).contains(&told) {
+                    true => self.made(*inner, env, vars, words, depth),
+                    false => Some(cut(self.rng.u64(..), self.bits)),
+                }
+            }
             // What fits the arguments is not looked for.
             WordTy::FnAt(..) => None,
             WordTy::Ptr(mode, layout) => {

@@ -20,7 +20,7 @@ use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::program::Program;
 use talcore::state::{Lay, STATIC, State, Word};
 use talcore::term::{Term, Var};
-use talcore::types::Mode;
+use talcore::types::{Mode, WordTy};
 use talcore::walk::NoGuide;
 
 /// The states of all labels, by address.
@@ -230,7 +230,15 @@ impl Machine<'_> {
                 continue;
             }
             untested.push(*v);
-            let Some((Mode::Own, id)) = types.pointer(*ty) else { continue };
+            // One that is there for some values of another word owns memory if that has one of them.
+            let ty = match types.word(*ty) {
+                WordTy::When(t, range, inner) => match under(t, env).and_then(|t| value(&t, &m.vars)) {
+                    Some(told) if (range.lo..=range.hi).contains(&told) => *inner,
+                    _ => continue,
+                },
+                _ => *ty,
+            };
+            let Some((Mode::Own, id)) = types.pointer(ty) else { continue };
             if let Some(size) = m.size(self.program, &Lay { id, env: env.clone() }) {
                 exclusive.push((w.is, size, w.place.clone()));
             }
