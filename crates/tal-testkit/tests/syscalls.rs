@@ -4,7 +4,7 @@ use object::{Object, ObjectSegment, ObjectSymbol};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use tal_testkit::{build, executable};
+use tal_testkit::{build, executable, toolchain};
 use talasm::encode::Encoded;
 use talcore::abi::Abi;
 use talcore::types::Types;
@@ -13,13 +13,22 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/syscalls")
 }
 
-/// The test programs: every source but the module that they share and the twins.
-fn programs() -> Vec<PathBuf> {
+/// All sources, in order of their names.
+fn sources() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder()).expect("tests/syscalls");
     let mut all: Vec<_> = entries.map(|e| e.expect("an entry").path()).collect();
-    let name = |p: &Path| p.file_stem().map(|n| n.to_string_lossy().into_owned());
-    all.retain(|p| !["check", "twins"].map(|n| Some(n.to_string())).contains(&name(p)));
     all.sort();
+    all
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The test programs for AMD64: every source but the module that they share and the twins.
+fn programs() -> Vec<PathBuf> {
+    let mut all = sources();
+    all.retain(|p| !["check", "twins"].contains(&&*stem(p)) && !stem(p).starts_with("w32_"));
     assert!(all.len() >= 10, "{all:?}");
     all
 }
@@ -83,6 +92,23 @@ fn the_programs_do_what_they_should() {
     };
     for program in programs() {
         one(program);
+    }
+}
+
+/// Those for IA-32: what differs there, such as positions over 4 GiB, structures, sockets and signals.
+#[test]
+fn programs_for_ia32() {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        eprintln!("skipped: the programs are for Linux");
+        return;
+    }
+    let all: Vec<_> = sources().into_iter().filter(|p| stem(p).starts_with("w32_")).collect();
+    assert!(all.len() > 1);
+    for path in all {
+        let image =
+            toolchain::build(&read(&path)).unwrap_or_else(|r| panic!("{}", r.text)).expect("a program");
+        let failed = run(&stem(&path), &image);
+        assert_eq!(failed, Some(0), "{}: the number of the first check that failed", stem(&path));
     }
 }
 

@@ -267,10 +267,14 @@ impl Cx<'_> {
         }
         let all = self.options.sys.names();
         let near = suggest(&text, all.iter().map(String::as_str)).map(str::to_string);
+        let list = match self.options.arch {
+            Arch::Amd64 => "`talcheck --list-syscalls` prints those that there are",
+            Arch::Ia32 => "`talcheck --list-syscalls --arch ia32` prints those that there are",
+        };
         self.error(1109, format!("there is no system call `{text}` in the interface table"))
             .at(at, "not known")
             .suggest(near.as_deref())
-            .help("`talcheck --list-syscalls` prints those that there are");
+            .help(list);
         None
     }
 
