@@ -164,16 +164,13 @@ pub(super) fn solve(
         let label = block.and_then(|at| nodes.get(&at)?.label.as_ref());
         engine.enter(label.map_or(&*entry, |l| &l.state));
         failed.remove(&position);
-        let ran = match run_block(&mut engine, code, block) {
-            Ok(ran) => ran,
-            Err(reject) => {
-                // Failures may leave half of an instruction's effect, but the variables of what was
-                // known before come first.
-                engine.guide.edges.clear();
-                failed.insert(position, Failure { reject, state: Box::new(engine.state.clone()) });
-                Vec::new()
-            }
-        };
+        let mut ran = Vec::new();
+        if let Err(reject) = run_block(&mut engine, code, block, &mut ran) {
+            // Failures may leave half of an instruction's effect, but the variables of what was known before come
+            // first. The edges in front of it are taken all the same: what comes back on them may be what is missing.
+            engine.guide.edges.clear();
+            failed.insert(position, Failure { reject, state: Box::new(engine.state.clone()) });
+        }
         let mut numbers: BTreeMap<(u64, u64), u32> = BTreeMap::new();
         for (target, ip, state) in ran {
             let n = numbers.entry((target, ip)).or_default();
@@ -194,15 +191,15 @@ pub(super) fn solve(
     Ok(Solution { labels, entry })
 }
 
-/// Runs from the start of a block to where it ends; answers the edges to labels: target, address of the
+/// Runs from the start of a block to where it ends; collects the edges to labels: target, address of the
 /// instruction that each comes from, state.
 fn run_block(
     engine: &mut Engine<'_, Scout<'_>>,
     code: &Code,
     block: Option<u64>,
-) -> Result<Vec<(u64, u64, State)>, Box<Reject>> {
-    let mut edges = Vec::new();
-    let Some(first) = code.index_of(block.unwrap_or(0)) else { return Ok(edges) };
+    edges: &mut Vec<(u64, u64, State)>,
+) -> Result<(), Box<Reject>> {
+    let Some(first) = code.index_of(block.unwrap_or(0)) else { return Ok(()) };
     for (i, (at, insn)) in code.insns.iter().enumerate().skip(first) {
         engine.ip = engine.function.addr + at;
         if i != first || block.is_none() {
@@ -227,7 +224,7 @@ fn run_block(
             break;
         }
     }
-    Ok(edges)
+    Ok(())
 }
 
 fn clash(c: Clash, from: u64, target: u64) -> Box<Reject> {

@@ -411,6 +411,8 @@ impl Label {
             return;
         }
         let joined = match have.exclusive() {
+            // Where the words that pointed to it point to something else now, that is what it is joined with.
+            true if j.replaced(self, l) => None,
             true => j.contents(self, &have, &other),
             // A name for the stretch would be missing if it does not last at the label.
             false if have.was == other.was && other.live => j.layouts(self, &have, &other),

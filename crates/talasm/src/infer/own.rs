@@ -53,6 +53,23 @@ impl Join<'_, '_> {
         }
     }
 
+    /// Whether all words of the label that point to an owned argument point to other objects on the edge.
+    pub(super) fn replaced(&self, label: &Label, l: LocId) -> bool {
+        let own = label.state.locs.get(l as usize).is_some_and(|loc| loc.mode == Mode::Own);
+        if !own || self.f.kept.contains(&l) {
+            return false;
+        }
+        let points = |w: &Word| matches!(w, Word::Ptr(k, _) if *k == l);
+        let slots = label.state.frame.iter().filter_map(|slot| {
+            let there = self.s.slot_at(slot.off).and_then(|i| self.s.frame.get(i))?;
+            Some((slot.word.as_ref()?, there.word.as_ref()?))
+        });
+        let words = label.state.regs.iter().zip(&self.s.regs).chain(slots);
+        let held = label.state.locs.iter().flat_map(|loc| &loc.cells).any(|c| points(&c.word));
+        let mut here = words.filter(|(w, _)| points(w)).peekable();
+        !held && here.peek().is_some() && here.all(|(_, a)| matches!(a, Word::Ptr(k, _) if *k != l))
+    }
+
     /// A location of the label for one of the edge, where one of them is exclusive.
     pub(super) fn exclusive(&mut self, label: &mut Label, p: LocId, a: LocId) -> Option<LocId> {
         let rigid = self.f.locs();
@@ -548,6 +565,7 @@ impl Frame<'_> {
                 Layout::Cell(ty) => {
                     loc.cells.iter().find(|c| c.off == off && !self.narrow(c.width)).is_some_and(|c| {
                         matches!((program.types.word(*ty), &c.word), (WordTy::Int(_), Word::Int(_)))
+                            || self.sized(s, &c.word, *ty)
                             || self.fits(s, &c.word, *ty, &None, 1)
                     })
                 }
@@ -566,6 +584,15 @@ impl Frame<'_> {
             at += size;
         }
         true
+    }
+
+    /// Whether a word points to raw memory, and the type is one of such pointers of any size.
+    fn sized(&self, s: &State, w: &Word, ty: WordId) -> bool {
+        let (WordTy::Ptr(mode, id), Word::Ptr(l, e)) = (self.program.types.word(ty), w) else { return false };
+        let raw = |id: LayoutId| self.program.shapes.raw_size(id);
+        let any = raw(*id).is_some_and(|t| t.as_const().is_none());
+        let same = |loc: Loc| loc.mode == *mode && raw(loc.lay.id).is_some();
+        any && e.as_const() == Some(0) && self.holding(s, *l).is_some_and(same)
     }
 
     pub(super) fn fits(&self, s: &State, w: &Word, ty: WordId, env: &Env, depth: usize) -> bool {
