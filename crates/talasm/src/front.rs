@@ -29,6 +29,7 @@ mod names;
 mod parse;
 mod pointers;
 mod ranges;
+mod sealed;
 mod sigs;
 mod strings;
 mod structs;
@@ -129,6 +130,9 @@ pub fn parse_module(
         return Err(cx.diags.finish(&ids));
     }
     let interface = cx.interface();
+    if cx.diags.errors() > 0 {
+        return Err(cx.diags.finish(&ids));
+    }
     let file = |f: cx::File| (f.path, Rc::unwrap_or_clone(f.source));
     module.files = std::mem::take(&mut cx.files).into_iter().map(file).collect();
     Ok(Front { module, types: cx.table, files: ids, interface, inputs })
@@ -163,6 +167,10 @@ impl Cx<'_> {
             objects: std::mem::take(&mut self.data),
             imports: std::mem::take(&mut self.imports),
             statics: std::mem::take(&mut self.statics),
+            types: {
+                let exported = std::mem::take(&mut self.exported);
+                exported.into_iter().map(|(decl, sym)| (self.struct_id(decl).0, sym)).collect()
+            },
         }
     }
 
@@ -170,6 +178,15 @@ impl Cx<'_> {
     fn symbols(&mut self, decls: &[Decl]) -> Vec<(DeclId, SymId)> {
         let mut functions = Vec::new();
         for (i, d) in decls.iter().enumerate().filter(|(_, d)| d.span.file == 0) {
+            if let DeclKind::Struct { sealed: true, members, .. } = &d.kind
+                && !matches!(members, ast::Members::Hidden(_))
+            {
+                let place = Place::Type(self.exported.len() as u32);
+                let name = sealed::brand(&self.name(d.ident.name));
+                let sym = self.new_symbol(name, true, place, d.ident.span);
+                self.exported.push((i as DeclId, sym));
+                self.abstracts.insert(d.ident.name, i as DeclId);
+            }
             let place = match d.kind {
                 DeclKind::Fn(_) => Place::Function(functions.len() as u32),
                 DeclKind::Object(_) => Place::Object(self.own_objects.len() as u32),

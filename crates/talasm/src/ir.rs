@@ -44,6 +44,9 @@ pub enum Place {
     Object(u32),
     /// Another module: index into [`Module::imports`].
     Import(u32),
+    /// The name of an abstract type that the module exports: an index into [`Module::types`]. It names a byte of the
+    /// module's note, which nobody reads.
+    Type(u32),
     /// The gate slot (an undefined symbol `__tal_gate` for the linker).
     Gate,
     /// The signal restorer stub (`__tal_restorer`).
@@ -283,6 +286,8 @@ pub enum ImportKind {
     Shared(u32),
     /// An owned static with this layout.
     Owned(u32),
+    /// An abstract type: this struct.
+    Abstract(u32),
 }
 
 /// A resolved module.
@@ -302,4 +307,6 @@ pub struct Module {
     pub imports: Vec<Import>,
     /// The owned statics that signatures mention. In [`talcore::types::Sig::uses`] they are numbers of symbols.
     pub statics: Vec<SymId>,
+    /// The abstract types that it exports: the struct, and its symbol.
+    pub types: Vec<(u32, SymId)>,
 }

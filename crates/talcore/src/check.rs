@@ -5,10 +5,11 @@ use crate::annot::TypeBase;
 use crate::arch::Arch;
 use crate::data;
 use crate::elf::{self, Desc};
-use crate::eq::{same_layout, same_sig, unite_structs, unite_words};
+use crate::eq::{United, same_layout, same_sig, unite_structs, unite_words};
 use crate::limits;
 use crate::note::{self, Note, NoteImportKind, NoteObject, RoleKind};
 use crate::program::{Extern, Function, Object, ObjectKind, Policy, Program, Segment};
+use crate::scope;
 use crate::shapes::Shapes;
 use crate::types::{LayoutId, Mode, Types};
 use crate::verdict::{Accept, Code, Reject, Verdict};
@@ -106,11 +107,13 @@ fn assemble<'a>(
         });
         notes.push(note);
     }
+    scope::brands(&types, &notes, module)?;
     let shapes =
         Shapes::of(&mut types, arch).map_err(|why| Reject::new(Code::IllFormedType, 0, why).in_file())?;
     let note_bytes: u64 = descs.iter().map(|d| d.1.len() as u64).sum();
     unite_structs(&mut types, note_bytes.saturating_mul(limits::UNITE_STEPS_PER_BYTE));
-    let codes = unite_words(&mut types, note_bytes.saturating_mul(limits::UNITE_STEPS_PER_BYTE));
+    let United { first: codes, views } =
+        unite_words(&mut types, note_bytes.saturating_mul(limits::UNITE_STEPS_PER_BYTE));
     let mut program = Program {
         arch,
         policy: Policy::default(),
@@ -126,6 +129,8 @@ fn assemble<'a>(
         abi,
         shapes,
         codes,
+        views,
+        scopes: Vec::new(),
     };
     let mut roles = Roles::default();
     define(&mut program, &notes, &mut roles)?;
@@ -137,7 +142,7 @@ fn assemble<'a>(
     }
     disjoint(&program)?;
     imports(&program, &notes)?;
-    statics(&mut program, &notes);
+    program.scopes = scope::scopes(&program, &notes, &bases);
     Ok(program)
 }
 
@@ -173,7 +178,12 @@ fn define(program: &mut Program<'_>, notes: &[Note<'_>], roles: &mut Roles) -> R
                             "an object outside the memory of its mode",
                         ));
                     }
-                    program.objects.push(Object { addr, size, kind: ObjectKind::Data(mode, layout) });
+                    program.objects.push(Object {
+                        addr,
+                        size,
+                        kind: ObjectKind::Data(mode, layout),
+                        scope: n as u32,
+                    });
                 }
                 NoteObject::Table(addr, function, count) => {
                     let f = note.functions.get(function as usize).map(|f| f.addr);
@@ -193,7 +203,12 @@ fn define(program: &mut Program<'_>, notes: &[Note<'_>], roles: &mut Roles) -> R
                         ));
                     }
                     tables.push((program.objects.len(), f));
-                    program.objects.push(Object { addr, size, kind: ObjectKind::Table(n as u32, count) });
+                    program.objects.push(Object {
+                        addr,
+                        size,
+                        kind: ObjectKind::Table(n as u32, count),
+                        scope: n as u32,
+                    });
                 }
             }
         }
@@ -223,7 +238,7 @@ fn define(program: &mut Program<'_>, notes: &[Note<'_>], roles: &mut Roles) -> R
 }
 
 fn functions(program: &mut Program<'_>, notes: &[Note<'_>], bases: &[TypeBase]) -> Result<(), Box<Reject>> {
-    for (note, base) in notes.iter().zip(bases) {
+    for ((note, base), scope) in notes.iter().zip(bases).zip(0..) {
         for f in &note.functions {
             let placed = program.segment(f.addr, f.size).is_some_and(|s| {
                 s.exec && u64::try_from(s.bytes.len()).is_ok_and(|n| f.addr - s.addr + f.size <= n)
@@ -236,7 +251,7 @@ fn functions(program: &mut Program<'_>, notes: &[Note<'_>], bases: &[TypeBase]) 
                 size: f.size,
                 sig: f.sig,
                 stream: f.stream.clone(),
-                statics: [].into(),
+                scope,
                 types: *base,
             });
         }
@@ -247,7 +262,9 @@ fn functions(program: &mut Program<'_>, notes: &[Note<'_>], bases: &[TypeBase]) 
 
 /// For a module alone: what it imports exists as declared.
 fn externs(program: &mut Program<'_>, notes: &[Note<'_>]) {
-    for import in notes.iter().flat_map(|n| &n.imports) {
+    for (scope, import) in
+        notes.iter().zip(0..).flat_map(|(n, i)| n.imports.iter().map(move |import| (i, import)))
+    {
         match import.kind {
             NoteImportKind::Function(sig) => {
                 if program.functions.binary_search_by_key(&import.addr, |f| f.addr).is_err() {
@@ -262,6 +279,7 @@ fn externs(program: &mut Program<'_>, notes: &[Note<'_>]) {
                     addr: import.addr,
                     size: size.unwrap_or(1).max(1),
                     kind: ObjectKind::Data(mode, l),
+                    scope,
                 });
             }
         }
@@ -347,6 +365,8 @@ fn imports(program: &Program<'_>, notes: &[Note<'_>]) -> Result<(), Box<Reject>>
                 Some(found) => same_sig(&program.types, sig, found, fuel),
                 None => return Err(Reject::new(Code::Undefined, import.addr, "no function is defined here")),
             },
+            // Their names have been compared.
+            NoteImportKind::Abstract(_) | NoteImportKind::Exported(_) => true,
             kind => match kind.object() {
                 Some((mode, l)) => same_object(program, import.addr, mode, l, fuel)?,
                 None => false,
@@ -382,39 +402,6 @@ fn same_object(
             Ok(*m == mode && same_layout(&program.types, layout, *l, fuel))
         }
         _ => Err(Reject::new(Code::Undefined, addr, "no object is defined here")),
-    }
-}
-
-/// The objects that each note's functions may mention in labels, by the note's own numbers.
-fn statics(program: &mut Program<'_>, notes: &[Note<'_>]) {
-    for note in notes {
-        // Owned statics are not among them: they are locations of those who use them.
-        let shared = |i: &u32| match program.objects.get(*i as usize).map(|o| o.kind) {
-            Some(ObjectKind::Data(mode, _)) => mode != Mode::Uniq,
-            _ => false,
-        };
-        let at = |addr: u64| program.object_at(addr).map(|(i, _)| i).filter(shared);
-        let mut list: Vec<Option<u32>> = Vec::new();
-        for o in &note.objects {
-            list.push(match o {
-                NoteObject::Data(addr, ..) => at(*addr),
-                NoteObject::Table(..) => None,
-            });
-        }
-        for i in &note.imports {
-            list.push(match i.kind {
-                NoteImportKind::Function(_) => None,
-                _ => at(i.addr),
-            });
-        }
-        let list: alloc::sync::Arc<[Option<u32>]> = list.into();
-        for f in &note.functions {
-            if let Ok(i) = program.functions.binary_search_by_key(&f.addr, |f| f.addr)
-                && let Some(f) = program.functions.get_mut(i)
-            {
-                f.statics = list.clone();
-            }
-        }
     }
 }
 

@@ -42,11 +42,20 @@ impl Program<'_> {
         self.shapes.coded(id).then(|| code(self.codes.get(id.index()).copied().unwrap_or(id)))
     }
 
-    /// The word type of which the term is the code, if it is a constant. `linear`: it may own memory.
-    pub fn decode(&self, t: &Term, linear: bool) -> Option<WordId> {
+    /// The word type of which the term is the code, if it is a constant, as the module of `scope` sees it. `linear`: it
+    /// may own memory. `None` too if the module has no such type, and others see different things of it: a code that
+    /// means something stays a code.
+    pub fn decode(&self, t: &Term, linear: bool, scope: u32) -> Option<WordId> {
         t.as_const()?;
         let meant = coded(t).filter(|id| self.shapes.coded(*id) && (linear || !self.types.linear(*id)));
-        Some(meant.unwrap_or(self.shapes.int()))
+        let Some(meant) = meant else { return Some(self.shapes.int()) };
+        let first = self.views.partition_point(|view| view.0 < meant);
+        if self.views.get(first).is_none_or(|view| view.0 != meant) {
+            return Some(meant);
+        }
+        let words = self.scopes.get(scope as usize)?.types.words;
+        let own = self.views.partition_point(|view| *view < (meant, WordId(words.0)));
+        self.views.get(own).filter(|view| view.0 == meant && view.1.0 < words.1).map(|view| view.1)
     }
 
     /// The codes as the note says them that begins with the word type `first`, for the writer of annotations.

@@ -6,6 +6,7 @@ use crate::limits;
 use crate::matching::{Blame, Subst};
 use crate::program::{Function, Object, ObjectKind, Program};
 use crate::rules::{Cell, Place};
+use crate::scope::HIDDEN;
 use crate::state::{Env, Word};
 use crate::term::Term;
 use crate::types::{Body, Layout, LayoutId, WordId, WordTy};
@@ -38,7 +39,7 @@ fn check_object(program: &Program<'_>, object: &Object, layout: LayoutId) -> Che
         size: 1,
         sig: crate::types::SigId(0),
         stream: 0..0,
-        statics: [].into(),
+        scope: object.scope,
         types: Default::default(),
     };
     let file = program.segment(object.addr, object.size).map_or(0, |s| s.bytes_at(object.addr).len() as u64);
@@ -158,6 +159,7 @@ impl Data<'_> {
                 let inner = self.engine.compose(args, env)?;
                 match &program.types.strukt(*id).body {
                     Body::Fields(fields) => self.sequence(fields, &inner, at, depth),
+                    Body::Hidden => self.fail(at, HIDDEN),
                     Body::Union { variants, .. } => {
                         let variant = program.shapes.union(*id).and_then(|u| {
                             let tag =
@@ -234,7 +236,7 @@ impl Data<'_> {
     fn word(&mut self, ty: WordId, env: &Env, value: u64, at: u64) -> Checked {
         let word = match self.engine.absolute(value) {
             Some(Place::Object(l, off)) => Word::Ptr(l, off),
-            Some(Place::Code(addr)) => self.engine.program.sig_at(addr).map_or(Word::Any, Word::Fn),
+            Some(Place::Code(addr)) => self.engine.sig_at(addr).map_or(Word::Any, Word::Fn),
             _ => Word::Int(Term::from(i128::from(value))),
         };
         let (ty, env) = match self.engine.plain(ty, env) {

@@ -4,7 +4,7 @@ use crate::arith::{Flags, Prove};
 use crate::facts::{Facts, Interval};
 use crate::guide::{Ghost, Guide};
 use crate::matching::Subst;
-use crate::program::{EQ_STEPS, Function, ObjectKind, Program};
+use crate::program::{EQ_STEPS, Function, Program};
 use crate::state::{Env, Lay, Loc, LocId, STATIC, State, Word};
 use crate::term::{Term, Var};
 use crate::types::{Layout, Mode, Sig, SigId, WordId, WordTy};
@@ -318,17 +318,24 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.state.fresh(range)
     }
 
+    /// The signature that the function at an address has for this one.
+    pub fn sig_at(&self, addr: u64) -> Option<SigId> {
+        self.program.sig_for(self.function.scope, addr)
+    }
+
+    /// The word type of which a term is the code, as this function sees it.
+    pub fn decode(&self, t: &Term, linear: bool) -> Option<WordId> {
+        self.program.decode(t, linear, self.function.scope)
+    }
+
     /// What a location holds and how it may be used.
     pub fn loc(&self, id: LocId) -> Checked<Loc> {
         let found = if id >= STATIC {
-            self.program.objects.get((id - STATIC) as usize).and_then(|o| match o.kind {
-                // Owned statics are locations of the functions that use them, and nothing else.
-                ObjectKind::Data(Mode::Uniq, _) => None,
-                ObjectKind::Data(mode, layout) => {
-                    Some(Loc::new(mode, Lay { id: layout, env: Some(Rc::from([])) }))
-                }
-                ObjectKind::Table(..) => None,
-            })
+            // Owned statics are locations of the functions that use them, and nothing else.
+            let found = self.program.object_for(self.function.scope, id - STATIC);
+            found
+                .filter(|(mode, _)| *mode != Mode::Uniq)
+                .map(|(mode, layout)| Loc::new(mode, Lay { id: layout, env: Some(Rc::from([])) }))
         } else {
             match self.state.locs.get(id as usize) {
                 Some(l) if !l.live => {

@@ -1,12 +1,17 @@
 //! Equality of types across notes: structural, and for structs by definition, never by name.
 //!
 //! Two structs are equal if their definitions are, assuming that they are (the greatest fixed
-//! point): a cycle through pointers that never finds a difference is an equality.
+//! point): a cycle through pointers that never finds a difference is an equality. Abstract types are the same if they
+//! have one name, an address: the module that exports one knows its fields, and no other module.
+//!
+//! So two questions are asked. Whether two types *are* the same, whoever sees what of them: that is what seams,
+//! function values and [codes](crate::codes) need. And whether they are also *seen* as the same, so that one may stand
+//! for the other in the tables: what a module sees of an abstract type must not depend on what others see.
 
 use crate::codes::{code, coded};
 use crate::limits;
 use crate::term::Term;
-use crate::types::{Body, Layout, LayoutId, Sig, SigId, StructId, Types, WordId, WordTy};
+use crate::types::{Body, Layout, LayoutId, Sig, SigId, Struct, StructId, Types, WordId, WordTy};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -31,7 +36,7 @@ pub fn unite_structs(types: &mut Types, mut fuel: u64) {
     for i in 0..types.structs.len() {
         let id = StructId(i as u32);
         let known = alike.entry(outline(types, id)).or_default();
-        let same = |other, left: &mut u64| TypeEq::new(types, left).structs(other, id);
+        let same = |other, left: &mut u64| TypeEq::seen(types, left).structs(other, id);
         united.push(first_alike(known, id, &mut fuel, same));
     }
     for layout in &mut types.layouts {
@@ -43,9 +48,64 @@ pub fn unite_structs(types: &mut Types, mut fuel: u64) {
     }
 }
 
-/// For each word type the first one that is the same, as far as that can be told within `fuel` steps. Type arguments
-/// become the codes of those.
-pub fn unite_words(types: &mut Types, mut fuel: u64) -> Arc<[WordId]> {
+/// What is known of the equality of word types.
+#[derive(Clone, Debug, Default)]
+pub struct United {
+    /// For each word type the first one that is the same, as far as that could be told.
+    pub first: Arc<[WordId]>,
+    /// Of those that are not seen as the same by all modules: the first one, and each, in order.
+    pub views: Vec<(WordId, WordId)>,
+}
+
+/// Finds out which word types are the same, within `fuel` steps. Type arguments become the codes of the first ones.
+pub fn unite_words(types: &mut Types, fuel: u64) -> United {
+    let first = same_words(types, fuel);
+    let mut views = Vec::new();
+    if types.structs.iter().any(|s| s.brand.is_some()) {
+        let seen = seen_words(types, fuel);
+        let id = |i: usize| WordId(i as u32);
+        let differs = |i: usize| Some(seen.get(i)? != seen.get(first.get(i)?.index())?);
+        let mut varied: Vec<bool> = alloc::vec![false; first.len()];
+        for i in (0..first.len()).filter(|i| differs(*i).unwrap_or(true)) {
+            if let Some(slot) = first.get(i).and_then(|f| varied.get_mut(f.index())) {
+                *slot = true;
+            }
+        }
+        let all = first.iter().enumerate().map(|(i, f)| (*f, id(i)));
+        views.extend(all.filter(|(f, _)| varied.get(f.index()).copied().unwrap_or(true)));
+        views.sort_unstable();
+    }
+    United { first, views }
+}
+
+/// For each word type the first one that is seen as the same by every module.
+fn seen_words(types: &Types, mut fuel: u64) -> Vec<WordId> {
+    let mut alike: BTreeMap<u64, Vec<WordId>> = BTreeMap::new();
+    let ids = (0..types.words.len()).map(|i| WordId(i as u32));
+    ids.map(|id| {
+        let known = alike.entry(word_outline(types, id, &|s| u64::from(s.0))).or_default();
+        first_alike(known, id, &mut fuel, |other, left: &mut u64| TypeEq::seen(types, left).words(other, id))
+    })
+    .collect()
+}
+
+/// For each struct one number that it has in common with those that are the same, whoever sees what of them.
+fn kinds_of_structs(types: &Types, mut fuel: u64) -> Vec<StructId> {
+    let ids = (0..types.structs.len()).map(|i| StructId(i as u32));
+    if types.structs.iter().all(|s| s.brand.is_none()) {
+        return ids.collect();
+    }
+    let mut alike: BTreeMap<u64, Vec<StructId>> = BTreeMap::new();
+    ids.map(|id| {
+        let known = alike.entry(outline(types, id)).or_default();
+        first_alike(known, id, &mut fuel, |other, left: &mut u64| TypeEq::new(types, left).structs(other, id))
+    })
+    .collect()
+}
+
+fn same_words(types: &mut Types, mut fuel: u64) -> Arc<[WordId]> {
+    let kinds = kinds_of_structs(types, fuel);
+    let kind = |s: StructId| u64::from(kinds.get(s.index()).unwrap_or(&s).0);
     let mut alike: BTreeMap<u64, Vec<WordId>> = BTreeMap::new();
     let mut united: Vec<WordId> = Vec::with_capacity(types.words.len());
     for i in 0..types.words.len() {
@@ -61,7 +121,7 @@ pub fn unite_words(types: &mut Types, mut fuel: u64) -> Arc<[WordId]> {
             _ => None,
         };
         unite_args(args, &united);
-        let known = alike.entry(word_outline(types, id)).or_default();
+        let known = alike.entry(word_outline(types, id, &kind)).or_default();
         let same = |other, left: &mut u64| TypeEq::new(types, left).words(other, id);
         united.push(first_alike(known, id, &mut fuel, same));
     }
@@ -110,6 +170,10 @@ fn outline(types: &Types, id: StructId) -> u64 {
     let mut mix = |n: u64| hash = (hash ^ n).wrapping_mul(0x100_0000_01b3);
     let s = types.strukt(id);
     mix(u64::from(s.params));
+    if let Some(name) = s.brand {
+        mix(name);
+        return hash;
+    }
     mix(s.facts.len() as u64);
     if let Body::Union { tag, .. } = s.body {
         mix(tag.wrapping_add(17));
@@ -149,8 +213,8 @@ fn kind_of(types: &Types, id: WordId) -> u64 {
     }
 }
 
-/// The same for words. Structs have one number already if they are the same, and so have types that are arguments.
-fn word_outline(types: &Types, id: WordId) -> u64 {
+/// The same for words. Structs that are the same have one `kind`, and types that are arguments one number.
+fn word_outline(types: &Types, id: WordId, kind: &impl Fn(StructId) -> u64) -> u64 {
     let mut id = id;
     let mut hash = 0u64;
     for _ in 0..limits::NESTING {
@@ -166,7 +230,7 @@ fn word_outline(types: &Types, id: WordId) -> u64 {
         WordTy::Ptr(_, l) => match types.layout(*l) {
             Layout::Struct(s, args) => {
                 let mix = |sum: u64, t: &Term| sum.wrapping_mul(0x100_0000_01b3) ^ t.konst() as u64;
-                hash ^ u64::from(s.0) << 32 ^ args.iter().fold(0, mix) << 8
+                hash ^ kind(*s) << 32 ^ args.iter().fold(0, mix) << 8
             }
             Layout::Bytes(n) => hash ^ (n.konst() as u64) << 32,
             _ => hash,
@@ -192,11 +256,18 @@ struct TypeEq<'t, 'f> {
     /// bounded; running out says "different".
     fuel: &'f mut u64,
     depth: usize,
+    /// What a module exports as abstract is another type than what others see of it.
+    seen: bool,
 }
 
 impl<'t, 'f> TypeEq<'t, 'f> {
     fn new(types: &'t Types, fuel: &'f mut u64) -> TypeEq<'t, 'f> {
-        TypeEq { types, structs: BTreeSet::new(), layouts: BTreeSet::new(), fuel, depth: 0 }
+        TypeEq { types, structs: BTreeSet::new(), layouts: BTreeSet::new(), fuel, depth: 0, seen: false }
+    }
+
+    /// A comparison of what modules see.
+    fn seen(types: &'t Types, fuel: &'f mut u64) -> TypeEq<'t, 'f> {
+        TypeEq { seen: true, ..TypeEq::new(types, fuel) }
     }
 
     /// Compares one level deeper; the answer is no when that costs too much.
@@ -268,6 +339,12 @@ impl<'t, 'f> TypeEq<'t, 'f> {
             return true;
         }
         let (x, y) = (self.types.strukt(a), self.types.strukt(b));
+        if x.brand.is_some() || y.brand.is_some() {
+            // Two that both have fields are never one: exactly one module exports what a name means.
+            let hidden = |s: &Struct| s.body == Body::Hidden;
+            let alike = if self.seen { hidden(x) && hidden(y) } else { hidden(x) || hidden(y) };
+            return x.brand == y.brand && x.params == y.params && alike;
+        }
         x.params == y.params && x.facts == y.facts && self.bodies(&x.body, &y.body)
     }
 

@@ -28,6 +28,7 @@ pub mod note;
 pub mod program;
 pub mod reader;
 pub mod rules;
+pub mod scope;
 pub mod shapes;
 pub mod state;
 pub mod term;

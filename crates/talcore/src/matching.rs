@@ -386,7 +386,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             return self.reject(blame.shape, "a cell holds another type of word");
         };
         let p = self.term(under(p, pattern.1))?;
-        if let Some(known) = s.apply(&p).and_then(|t| program.decode(&t, *linear)) {
+        if let Some(known) = s.apply(&p).and_then(|t| self.decode(&t, *linear)) {
             return self.same_word(s, (known, &closed), actual, depth + 1, blame);
         }
         match program.types.word(actual.0) {

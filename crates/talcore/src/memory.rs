@@ -9,6 +9,7 @@ use crate::facts::Interval;
 use crate::guide::Guide;
 use crate::limits;
 use crate::matching::{Blame, Subst};
+use crate::scope::HIDDEN;
 use crate::state::{Env, Lay, LocId};
 use crate::term::Term;
 use crate::types::{Body, Layout, LayoutId, StructId, WordId};
@@ -213,6 +214,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 let env = self.compose(args, &lay.env)?;
                 match &program.types.strukt(*id).body {
                     Body::Fields(fields) => self.field(fields, &env, off),
+                    Body::Hidden => self.reject(Code::Abstract, HIDDEN),
                     Body::Union { variants, .. } => {
                         let base = self.term(spot.1.sub(off))?;
                         let i = self.refined(spot.0, *id, &base)?;
@@ -328,6 +330,9 @@ impl<'a, G: Guide> Engine<'a, G> {
                 return self.hiding(s, e, want.1, blame, |g, s, env| {
                     g.same_layout(s, (e.body, env), (lay.id, &lay.env), 0, blame)
                 });
+            }
+            if program.types.opaque(lay.id) {
+                return self.reject(blame.shape, "the memory is of an abstract type of another module");
             }
             let inside = self.part((l, at), &lay, &off, blame)?;
             if write && let Layout::Struct(id, _) = here {

@@ -17,7 +17,8 @@
 //! payload:
 //!   uleb sections; address word i is the base of section i, for each:
 //!        u8 kind (0 code, 1 read-only data, 2 data, 3 zeroed data), uleb size in bytes
-//!   uleb structs; for each: uleb number of parameters, 512 more for a union
+//!   uleb structs; for each: uleb number of parameters, 512 more for a union, 1024 more for an abstract type that
+//!        the module exports, 2048 more for one of another module
 //!   uleb nodes; for each a tag byte and its contents; nodes of one kind are numbered from 0 in order,
 //!        and a node mentions only ids that came before it (structs: any):
 //!        0x00 word int term            0x01 word range interval     0x02 word ptr: u8 mode, uleb layout
@@ -38,16 +39,17 @@
 //!        0x1c layout exists: uleb first variable, uleb count, intervals, uleb count, facts, uleb layout
 //!        0x1e layout foreign: term
 //!        0x20 sig: see below
-//!   for each struct: uleb facts, terms; for a union the uleb offset of its tag; uleb fields or variants,
-//!        uleb layouts
+//!   for each struct but those of other modules: uleb facts, terms; for a union the uleb offset of its tag; uleb
+//!        fields or variants, uleb layouts
 //!   uleb objects; for each: uleb section (its kind decides whether the object is imm or shared), uleb
 //!        offset from the section's base; uleb 2 * layout + 1; 2 * layout + 2 if it is an owned static;
 //!        or 0, uleb function, uleb entries: a jump table of that function of this note
 //!   uleb functions; for each: uleb section, sleb distance of its offset from the end of the previous
 //!        function (the first: from 0), uleb size in bytes, uleb sig, uleb length of the annotation
 //!        stream, the stream (see `annot`)
-//!   imports, one for each address word behind the sections': uleb 4 * id + kind (0 function: sig,
-//!        1 imm object: layout, 2 shared object: layout, 3 owned static: layout)
+//!   imports, one for each address word behind the sections': uleb 8 * id + kind (0 function: sig,
+//!        1 imm object: layout, 2 shared object: layout, 3 owned static: layout, 4 abstract type of another
+//!        module: struct, 5 abstract type that this module exports, whose name the address is: struct)
 //!   uleb roles; for each: u8 (0 gate slot, 1 user-mode stub, 2 signal restorer), uleb section, uleb offset
 //!   names of structs, functions and objects: each uleb names, for the first so many of them; for each:
 //!        uleb length, UTF-8 bytes. Untrusted: used for messages only.
@@ -71,16 +73,12 @@
 //! Every count is checked against the bytes that are left before anything is allocated, so a note
 //! costs memory linear in its size.
 
+mod nodes;
+
 use crate::arch::Arch;
-use crate::codes::{code, coded, is_code};
 use crate::limits;
 use crate::reader::Reader;
-use crate::term::Term;
-use crate::types::{
-    Body, Exists, Kept, Layout, LayoutId, Mode, RegSet, Sig, SigId, Struct, StructId, Types, WordId, WordTy,
-};
-use crate::x86::insn::Width;
-use alloc::boxed::Box;
+use crate::types::{Body, LayoutId, Mode, RegSet, SigId, Struct, StructId, Types};
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -93,6 +91,10 @@ pub const VERSION: u8 = 3;
 
 /// What is added to a number of parameters to say that it is that of a union.
 pub const UNION: u32 = 512;
+/// The same for an abstract type that the module exports.
+pub const ABSTRACT: u32 = 1024;
+/// The same for an abstract type of another module.
+pub const HIDDEN: u32 = 2048;
 
 /// A section of the module that a note describes.
 #[derive(Clone, Copy, Debug)]
@@ -138,13 +140,17 @@ pub enum NoteImportKind {
     Shared(LayoutId),
     /// An owned static.
     Owned(LayoutId),
+    /// An abstract type of another note, whose name the address is.
+    Abstract(StructId),
+    /// No import: the name of an abstract type that this note exports.
+    Exported(StructId),
 }
 
 impl NoteImportKind {
     /// For an object how it may be used, and what it holds.
     pub fn object(self) -> Option<(Mode, LayoutId)> {
         match self {
-            NoteImportKind::Function(_) => None,
+            NoteImportKind::Function(_) | NoteImportKind::Abstract(_) | NoteImportKind::Exported(_) => None,
             NoteImportKind::Imm(l) => Some((Mode::Imm, l)),
             NoteImportKind::Shared(l) => Some((Mode::Shared, l)),
             NoteImportKind::Owned(l) => Some((Mode::Uniq, l)),
@@ -262,15 +268,23 @@ impl<'a> Parser<'a, '_> {
         }
         let sections = self.sections(&words)?;
         let structs = self.r.count(limits::LABELS)?;
+        // How many have a name that an address word says.
+        let mut named = 0;
+        let mut exported = Vec::with_capacity(structs);
         for _ in 0..structs {
             let n: u32 = self.r.num()?;
-            let (params, body) = match n.checked_sub(UNION) {
-                None => (n, Body::default()),
-                Some(params) => (params, Body::Union { tag: 0, variants: Vec::new() }),
+            let params = n % UNION;
+            let body = match n / UNION * UNION {
+                0 | ABSTRACT => Body::default(),
+                HIDDEN => Body::Hidden,
+                kind if kind & !ABSTRACT == UNION => Body::Union { tag: 0, variants: Vec::new() },
+                _ => return None,
             };
             if params as usize > limits::BINDERS {
                 return None;
             }
+            named += usize::from(n >= ABSTRACT);
+            exported.push(n & ABSTRACT != 0);
             self.types.structs.push(Struct { params, body, ..Struct::default() });
         }
         let nodes = self.r.count(usize::MAX)?;
@@ -280,6 +294,9 @@ impl<'a> Parser<'a, '_> {
         }
         for i in 0..structs {
             let Struct { params, body, .. } = self.types.structs.get(self.first_struct as usize + i)?;
+            if *body == Body::Hidden {
+                continue;
+            }
             let (params, union) = (*params, matches!(body, Body::Union { .. }));
             let facts = self.r.terms(limits::FACTS, params)?;
             let tag = if union { self.r.num()? } else { 0 };
@@ -292,6 +309,7 @@ impl<'a> Parser<'a, '_> {
         let objects = self.objects(&sections)?;
         let functions = self.functions(&sections, origin)?;
         let imports = self.imports(words.get(sections.len()..)?)?;
+        self.brands(&imports, &exported, named)?;
         self.used_statics(&objects, &imports)?;
         let roles = self.roles(&sections)?;
         let names = self.names()?;
@@ -328,6 +346,24 @@ impl<'a> Parser<'a, '_> {
         Some(())
     }
 
+    /// Each abstract type has exactly one name.
+    fn brands(&mut self, imports: &[NoteImport], exported: &[bool], mut left: usize) -> Option<()> {
+        for import in imports {
+            let (id, own) = match import.kind {
+                NoteImportKind::Abstract(id) => (id, false),
+                NoteImportKind::Exported(id) => (id, true),
+                _ => continue,
+            };
+            let flagged = exported.get(id.index().checked_sub(self.first_struct as usize)?)?;
+            let s = self.types.structs.get_mut(id.index())?;
+            let hidden = s.body == Body::Hidden;
+            (*flagged == own && hidden != own && s.brand.is_none()).then_some(())?;
+            s.brand = Some(import.addr);
+            left = left.checked_sub(1)?;
+        }
+        (left == 0).then_some(())
+    }
+
     fn sections(&mut self, words: &[u64]) -> Option<Vec<NoteSection>> {
         let n = self.r.count(words.len())?;
         let mut sections = Vec::with_capacity(n);
@@ -344,271 +380,6 @@ impl<'a> Parser<'a, '_> {
         let offset: u64 = self.r.num()?;
         (offset <= section.size).then_some(())?;
         Some((section.base.checked_add(offset)?, section))
-    }
-
-    fn word_id(&mut self) -> Option<WordId> {
-        let id: u32 = self.r.num()?;
-        ((id as usize) < self.depths.words.len()).then(|| WordId(self.base.0 + id))
-    }
-
-    fn layout_id(&mut self) -> Option<LayoutId> {
-        let id = self.r.num()?;
-        self.layout_of(id)
-    }
-
-    fn layout_of(&self, id: u32) -> Option<LayoutId> {
-        ((id as usize) < self.depths.layouts.len()).then(|| LayoutId(self.base.1 + id))
-    }
-
-    fn sig_id(&mut self) -> Option<SigId> {
-        let id = self.r.num()?;
-        self.sig_of(id)
-    }
-
-    fn sig_of(&self, id: u32) -> Option<SigId> {
-        ((id as usize) < self.depths.sigs.len()).then(|| SigId(self.base.2 + id))
-    }
-
-    fn struct_id(&mut self) -> Option<StructId> {
-        let id: u32 = self.r.num()?;
-        let id = self.first_struct.checked_add(id)?;
-        ((id as usize) < self.types.structs.len()).then_some(StructId(id))
-    }
-
-    fn word_depth(&self, id: WordId) -> usize {
-        self.depths.words.get((id.0 - self.base.0) as usize).copied().unwrap_or(0)
-    }
-
-    fn layout_depth(&self, id: LayoutId) -> usize {
-        self.depths.layouts.get((id.0 - self.base.1) as usize).copied().unwrap_or(0)
-    }
-
-    fn any_term(&mut self) -> Option<Term> {
-        self.r.term(2 * limits::BINDERS as u32).filter(|t| !is_code(t))
-    }
-
-    fn node(&mut self, tag: u8) -> Option<()> {
-        match tag {
-            0x00..=0x0f => {
-                let (word, depth) = self.word_node(tag)?;
-                (depth <= limits::NESTING).then_some(())?;
-                self.types.words.push(word);
-                self.depths.words.push(depth);
-            }
-            0x10..=0x1f => {
-                let (layout, depth) = self.layout_node(tag)?;
-                (depth <= limits::NESTING).then_some(())?;
-                self.types.layouts.push(layout);
-                self.depths.layouts.push(depth);
-            }
-            0x20 => {
-                let (sig, depth) = self.sig_node()?;
-                (depth <= limits::NESTING).then_some(())?;
-                self.types.sigs.push(sig);
-                self.depths.sigs.push(depth);
-            }
-            _ => return None,
-        }
-        Some(())
-    }
-
-    /// What an existential binds, without what it is about.
-    fn binders(&mut self) -> Option<Exists<()>> {
-        let first = self.r.num()?;
-        let vars = self.r.intervals(limits::BINDERS)?.into();
-        let count = self.r.count(limits::FACTS)?;
-        let facts = (0..count).map(|_| self.any_term()).collect::<Option<_>>()?;
-        Some(Exists { first, vars, facts, body: () })
-    }
-
-    fn word_node(&mut self, tag: u8) -> Option<(WordTy, usize)> {
-        Some(match tag {
-            0 => (WordTy::Int(self.any_term()?), 0),
-            1 => (WordTy::Range(self.r.interval()?), 0),
-            2 => {
-                let mode = *Mode::ALL.get(self.r.u8()? as usize)?;
-                let layout = self.layout_id()?;
-                (WordTy::Ptr(mode, layout), self.layout_depth(layout) + 1)
-            }
-            3 => {
-                let inner = self.word_id()?;
-                (WordTy::Opt(inner), self.word_depth(inner) + 1)
-            }
-            4 => {
-                let sig = self.sig_id()?;
-                let depth = self.depths.sigs.get((sig.0 - self.base.2) as usize).copied().unwrap_or(0);
-                (WordTy::Fn(sig), depth + 1)
-            }
-            5 => (WordTy::Var(self.r.num()?), 0),
-            6 => {
-                let inner = self.word_id()?;
-                (WordTy::Res(inner), self.word_depth(inner) + 1)
-            }
-            7 => {
-                let Exists { first, vars, facts, .. } = self.binders()?;
-                let body = self.word_id()?;
-                (WordTy::Exists(Exists { first, vars, facts, body }), self.word_depth(body) + 1)
-            }
-            8 => {
-                let linear = self.r.u8().filter(|k| *k < 2)? == 1;
-                let t = self.any_term()?;
-                t.as_var()?;
-                (WordTy::Of(t, linear), 0)
-            }
-            9 => {
-                let sig = self.sig_id()?;
-                let depth = self.depths.sigs.get((sig.0 - self.base.2) as usize).copied().unwrap_or(0);
-                let (args, nested) = self.args()?;
-                (WordTy::FnAt(sig, args.into()), depth.max(nested) + 1)
-            }
-            10 => {
-                let t = self.any_term()?;
-                let inner = self.word_id()?;
-                (WordTy::During(t, inner), self.word_depth(inner) + 1)
-            }
-            11 => {
-                let (t, range) = (self.any_term()?, self.r.interval()?);
-                let inner = self.word_id()?;
-                (WordTy::When(t, range, inner), self.word_depth(inner) + 1)
-            }
-            _ => return None,
-        })
-    }
-
-    /// Arguments of a struct or signature, which may be types.
-    fn args(&mut self) -> Option<(Vec<Term>, usize)> {
-        let n = self.r.count(limits::BINDERS)?;
-        let mut args = Vec::with_capacity(n);
-        let mut depth = 0;
-        for _ in 0..n {
-            let t = self.r.term(2 * limits::BINDERS as u32)?;
-            args.push(match coded(&t) {
-                Some(id) if (id.index()) < self.depths.words.len() => {
-                    let id = WordId(self.base.0 + id.0);
-                    depth = depth.max(self.word_depth(id) + 1);
-                    code(id)
-                }
-                Some(_) => return None,
-                None => t,
-            });
-        }
-        Some((args, depth))
-    }
-
-    fn layout_node(&mut self, tag: u8) -> Option<(Layout, usize)> {
-        Some(match tag {
-            0x10 => (Layout::Bytes(self.any_term()?), 0),
-            0x11 => (Layout::Cstr(Some(self.any_term()?)), 0),
-            0x12 => (Layout::Cstr(None), 0),
-            0x13 => {
-                let word = self.word_id()?;
-                (Layout::Cell(word), self.word_depth(word) + 1)
-            }
-            0x14 => {
-                let width = Width::of_bytes(1u32.checked_shl(u32::from(self.r.u8()?))?)?;
-                (Layout::Num(width, self.r.interval()?), 0)
-            }
-            0x15 => {
-                let n = self.any_term()?;
-                let elem = self.layout_id()?;
-                (Layout::Array(n, elem), self.layout_depth(elem) + 1)
-            }
-            0x16 => {
-                let k = self.any_term()?;
-                let word = self.word_id()?;
-                (Layout::NullTerm(Some(k), word), self.word_depth(word) + 1)
-            }
-            0x17 => {
-                let word = self.word_id()?;
-                (Layout::NullTerm(None, word), self.word_depth(word) + 1)
-            }
-            0x18 => {
-                let id = self.struct_id()?;
-                let (args, depth) = self.args()?;
-                (Layout::Struct(id, args.into()), depth)
-            }
-            0x19 => {
-                let n = self.r.count(limits::FIELDS)?;
-                let mut parts = Vec::with_capacity(n);
-                let mut depth = 0;
-                for _ in 0..n {
-                    let part = self.layout_id()?;
-                    depth = depth.max(self.layout_depth(part));
-                    parts.push(part);
-                }
-                (Layout::Seq(parts.into()), depth + 1)
-            }
-            0x1a => {
-                let kind = self.r.u8()?;
-                let width = Width::of_bytes(1u32.checked_shl(u32::from(kind / 2))?)?;
-                (Layout::Exact(width, kind % 2 == 1, self.any_term()?), 0)
-            }
-            0x1e => (Layout::Foreign(self.any_term()?), 0),
-            0x1c => {
-                let Exists { first, vars, facts, .. } = self.binders()?;
-                let body = self.layout_id()?;
-                let exists = Exists { first, vars, facts, body };
-                (Layout::Exists(Box::new(exists)), self.layout_depth(body) + 1)
-            }
-            _ => return None,
-        })
-    }
-
-    fn sig_node(&mut self) -> Option<(Sig, usize)> {
-        let flags = self.r.u8()?;
-        let has = |bit: u8| flags & bit != 0;
-        let mut sig = Sig { noreturn: has(1), start: has(2), ..Sig::default() };
-        if has(4) {
-            sig.vars = self.r.intervals(limits::BINDERS)?;
-            sig.word_vars = self.r.num()?;
-        }
-        let mut depth = 0;
-        sig.params = self.typed_registers(&mut depth)?;
-        if has(8) {
-            let n = self.r.count(limits::BINDERS)?;
-            for _ in 0..n {
-                let w = self.word_id()?;
-                depth = depth.max(self.word_depth(w));
-                sig.stack.push(w);
-            }
-        }
-        let scope = sig.vars.len() as u32;
-        if has(16) {
-            sig.facts = self.r.terms(limits::FACTS, scope)?;
-        }
-        sig.results = self.typed_registers(&mut depth)?;
-        if has(32) {
-            sig.result_vars = self.r.intervals(limits::BINDERS)?;
-            sig.result_facts = self.r.terms(limits::FACTS, scope + sig.result_vars.len() as u32)?;
-        }
-        if has(64) {
-            let n = self.r.count(limits::BINDERS)?;
-            for _ in 0..n {
-                sig.gives_back.push((self.r.u8()?, self.layout_id()?));
-            }
-            let n = self.r.count(limits::USES)?;
-            sig.uses = (0..n).map(|_| self.r.num()).collect::<Option<_>>()?;
-            for _ in 0..self.r.count(16)? {
-                let (param, layout) = (self.r.u8()?, self.layout_id()?);
-                sig.kept.push(Kept { param, layout, result: self.r.u8()?, range: self.r.interval()? });
-            }
-            let n = self.r.count(limits::STRETCHES)?;
-            sig.stretches = (0..n).map(|_| self.r.num()).collect::<Option<_>>()?;
-        }
-        sig.preserved = if has(128) { self.r.u16()? & !(1 << 4) } else { self.preserved };
-        Some((sig, depth + 1))
-    }
-
-    fn typed_registers(&mut self, depth: &mut usize) -> Option<Vec<(u8, WordId)>> {
-        let n = self.r.count(16)?;
-        let mut list = Vec::with_capacity(n);
-        for _ in 0..n {
-            let r = self.r.u8()?;
-            let w = self.word_id()?;
-            *depth = (*depth).max(self.word_depth(w));
-            list.push((r, w));
-        }
-        Some(list)
     }
 
     fn objects(&mut self, sections: &[NoteSection]) -> Option<Vec<NoteObject>> {
@@ -660,11 +431,15 @@ impl<'a> Parser<'a, '_> {
         let mut imports = Vec::with_capacity(words.len());
         for addr in words {
             let id: u32 = self.r.num()?;
-            let kind = match id & 3 {
-                0 => NoteImportKind::Function(self.sig_of(id >> 2)?),
-                1 => NoteImportKind::Imm(self.layout_of(id >> 2)?),
-                2 => NoteImportKind::Shared(self.layout_of(id >> 2)?),
-                _ => NoteImportKind::Owned(self.layout_of(id >> 2)?),
+            let (kind, id) = (id & 7, id >> 3);
+            let kind = match kind {
+                0 => NoteImportKind::Function(self.sig_of(id)?),
+                1 => NoteImportKind::Imm(self.layout_of(id)?),
+                2 => NoteImportKind::Shared(self.layout_of(id)?),
+                3 => NoteImportKind::Owned(self.layout_of(id)?),
+                4 => NoteImportKind::Abstract(self.struct_of(id)?),
+                5 => NoteImportKind::Exported(self.struct_of(id)?),
+                _ => return None,
             };
             imports.push(NoteImport { addr: *addr, kind });
         }

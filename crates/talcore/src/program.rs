@@ -4,6 +4,7 @@ use crate::abi::Abi;
 use crate::arch::Arch;
 use crate::engine::under;
 use crate::eq::same_sig;
+use crate::scope::Scope;
 use crate::shapes::{Shapes, ZERO};
 use crate::state::Lay;
 use crate::types::{Layout, LayoutId, Mode, SigId, StructId, Types, WordId, WordTy};
@@ -22,9 +23,8 @@ pub struct Function {
     pub sig: SigId,
     /// Where its annotation stream lies in the file that was read.
     pub stream: core::ops::Range<usize>,
-    /// The objects that its labels may mention: those of its note, then the note's imports
-    /// (`None` for functions), as indices into [`Program::objects`].
-    pub statics: Arc<[Option<u32>]>,
+    /// What its note sees: an index into [`Program::scopes`].
+    pub scope: u32,
     /// Where the types of its note lie in the tables.
     pub types: crate::annot::TypeBase,
 }
@@ -47,6 +47,8 @@ pub struct Object {
     pub size: u64,
     /// What it is.
     pub kind: ObjectKind,
+    /// What its note sees: an index into [`Program::scopes`].
+    pub scope: u32,
 }
 
 /// A function that is defined elsewhere; only when a module is checked alone.
@@ -128,6 +130,10 @@ pub struct Program<'a> {
     pub shapes: Shapes,
     /// For each word type the first one that is the same: see [`crate::codes`].
     pub codes: Arc<[WordId]>,
+    /// The words that not all notes see as the same: the first one, and each, in order.
+    pub views: Vec<(WordId, WordId)>,
+    /// What each note sees.
+    pub scopes: Vec<Scope>,
 }
 
 impl<'a> Program<'a> {
@@ -138,8 +144,8 @@ impl<'a> Program<'a> {
         (addr - o.addr < o.size).then_some((i as u32, addr - o.addr))
     }
 
-    /// The signature of the function, own or extern, whose first byte is at `addr`.
-    /// The entry point is not a function that can be called or named.
+    /// The signature with which the function whose first byte is at `addr` is defined, or, if that is another module's,
+    /// declared. What a note knows of it is [`Program::sig_for`].
     pub fn sig_at(&self, addr: u64) -> Option<SigId> {
         let sig = match self.functions.binary_search_by_key(&addr, |f| f.addr) {
             Ok(i) => self.functions.get(i)?.sig,

@@ -174,6 +174,8 @@ pub struct Struct {
     pub facts: Vec<Term>,
     /// What it consists of.
     pub body: Body,
+    /// Of an abstract type, which other notes know by its name only: what it is called in all of them, an address.
+    pub brand: Option<u64>,
 }
 
 /// What a nominal type consists of.
@@ -188,6 +190,8 @@ pub enum Body {
         /// The variants. Each has a number at the tag's place whose range meets none of the others.
         variants: Vec<LayoutId>,
     },
+    /// The module that exports the abstract type knows: see [`crate::brand`].
+    Hidden,
 }
 
 impl Default for Body {
@@ -201,6 +205,7 @@ impl Body {
     pub fn parts(&self) -> &[LayoutId] {
         match self {
             Body::Fields(parts) | Body::Union { variants: parts, .. } => parts,
+            Body::Hidden => &[],
         }
     }
 }
@@ -208,14 +213,14 @@ impl Body {
 impl Struct {
     /// A struct of these fields.
     pub fn of(params: u32, facts: Vec<Term>, fields: Vec<LayoutId>) -> Struct {
-        Struct { params, facts, body: Body::Fields(fields) }
+        Struct { params, facts, body: Body::Fields(fields), brand: None }
     }
 
     /// The fields, if it is a struct.
     pub fn fields(&self) -> Option<&[LayoutId]> {
         match &self.body {
             Body::Fields(fields) => Some(fields),
-            Body::Union { .. } => None,
+            Body::Union { .. } | Body::Hidden => None,
         }
     }
 }
@@ -328,6 +333,11 @@ impl Types {
         };
         matches!(self.word(id), WordTy::Of(_, true))
             || self.pointer(id).is_some_and(|(mode, _)| mode == Mode::Own)
+    }
+
+    /// Whether a layout is that of an abstract type of another module: neither its size nor its parts are known.
+    pub fn opaque(&self, id: LayoutId) -> bool {
+        matches!(self.layout(id), Layout::Struct(s, _) if self.strukt(*s).body == Body::Hidden)
     }
 
     /// The signature with this id.

@@ -77,6 +77,8 @@ codes! {
     Ghost = 306,
     /// It is not known which variant of a union is there.
     Variant = 307,
+    /// An abstract type of another module is used as if its layout were known.
+    Abstract = 308,
     /// An argument does not have the type that the function asks for.
     ArgType = 400,
     /// A fact that the function asks for could not be proved.

@@ -156,7 +156,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.term(s.apply(&p))?
             }
         };
-        if let Some(known) = program.decode(&t, *linear) {
+        if let Some(known) = self.decode(&t, *linear) {
             return self.match_word(s, (known, &Some(Rc::from([]))), word, blame);
         }
         let Some((v, a)) = actual else {
@@ -176,7 +176,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// A word type for one under an environment: what a type variable stands for, where that is known.
     pub fn plain(&self, ty: WordId, env: &Env) -> Option<WordId> {
         let WordTy::Of(t, linear) = self.program.types.word(ty) else { return None };
-        self.program.decode(&under(t, env)?, *linear)
+        self.decode(&under(t, env)?, *linear)
     }
 
     /// Whether an untested owner of zeros becomes one of as many raw bytes.
@@ -392,7 +392,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
             WordTy::Of(t, linear) => {
                 let (t, linear) = (self.term(under(t, env))?, *linear);
-                if let Some(ty) = self.program.decode(&t, linear) {
+                if let Some(ty) = self.decode(&t, linear) {
                     return self.load_word(ty, &Some(Rc::from([]))); // which is no variable
                 }
                 self.untested = true;

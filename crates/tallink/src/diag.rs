@@ -131,6 +131,14 @@ pub fn render(errors: &[Diagnostic], format: Format, color: bool) -> String {
     Renderer::new("tallink", format).color(color).render(&sources, &reports)
 }
 
+/// A name of the linker as people know it, in backticks.
+pub(crate) fn named(name: &[u8]) -> String {
+    match name.strip_prefix(b"__tal_type_") {
+        Some(name) => format!("the abstract type `{}`", show(name)),
+        None => format!("`{}`", show(name)),
+    }
+}
+
 /// A name from a file as text for a message: never control characters, never endless.
 pub fn show(name: &[u8]) -> String {
     const LONGEST: usize = 200;

@@ -4,7 +4,7 @@
 //! here objects and symbols still have names. Notes speak of addresses; before the layout every
 //! loaded section gets a made-up one, so that an import and a definition meet where they are equal.
 
-use crate::diag::{self, Diagnostic, Spot, show};
+use crate::diag::{self, Diagnostic, Spot, named, show};
 use crate::live::Live;
 use crate::object::{Kind, Object};
 use crate::symbols::{Program, Target};
@@ -28,6 +28,7 @@ enum Export {
     Function(SigId),
     Data(Mode, LayoutId),
     Table,
+    Type(StructId),
 }
 
 /// One note of an object.
@@ -212,6 +213,11 @@ impl<'p> Seams<'p, '_> {
                 NoteObject::Table(addr, ..) => self.exports.insert(addr, Export::Table),
             };
         }
+        for i in &note.imports {
+            if let NoteImportKind::Exported(id) = i.kind {
+                self.exports.insert(i.addr, Export::Type(id));
+            }
+        }
         let imports = note.imports.iter().map(|i| i.kind).collect();
         self.notes.push(Read { object, section, words_at, sections: note.sections.len(), imports });
     }
@@ -231,8 +237,19 @@ impl<'p> Seams<'p, '_> {
         let address =
             self.bases[object as usize][section as usize].wrapping_add(offset).wrapping_add_signed(r.addend);
         let export = self.exports.get(&address).copied();
+        if let NoteImportKind::Exported(_) = kind {
+            // Its own name lies in the note, where no other module's does.
+            if (object, section) != (note.object, note.section) {
+                let why = "the note exports an abstract type under a name that is not its own";
+                self.bad(note.object, note.section, at, why);
+            }
+            return;
+        }
         let mut steps = STEPS;
         let same = match (kind, export) {
+            (NoteImportKind::Abstract(a), Some(Export::Type(b))) => {
+                self.types.strukt(a).params == self.types.strukt(b).params
+            }
             (NoteImportKind::Function(a), Some(Export::Function(b))) => {
                 same_sig(&self.types, a, b, &mut steps) && !self.types.sig(b).start
             }
@@ -243,7 +260,7 @@ impl<'p> Seams<'p, '_> {
             _ => false,
         };
         if !same {
-            let name = show(o.symbols[r.sym as usize].name);
+            let name = named(o.symbols[r.sym as usize].name);
             let used = first_use(o, r.sym).unwrap_or_else(|| Spot::from(&o.name));
             let defined = program.objects[object as usize].describe(section, offset);
             let error = self.mismatch(&name, kind, export, used, defined);
@@ -266,16 +283,18 @@ impl<'p> Seams<'p, '_> {
             NoteImportKind::Imm(layout) => format!("imm {}", printer.layout(layout)),
             NoteImportKind::Shared(layout) => format!("ref {}", printer.layout(layout)),
             NoteImportKind::Owned(layout) => format!("an owned static: {}", printer.layout(layout)),
+            NoteImportKind::Abstract(id) | NoteImportKind::Exported(id) => self.parameters(id),
         };
         let given = match export {
             Some(Export::Function(sig)) => printer.sig(sig),
             Some(Export::Data(Mode::Imm, layout)) => format!("imm {}", printer.layout(layout)),
             Some(Export::Data(Mode::Uniq, layout)) => format!("an owned static: {}", printer.layout(layout)),
             Some(Export::Data(_, layout)) => format!("ref {}", printer.layout(layout)),
+            Some(Export::Type(id)) => self.parameters(id),
             Some(Export::Table) => "a jump table, which only its own function may use".to_string(),
             None => "something without a type".to_string(),
         };
-        let message = format!("`{name}` is imported with another type than it is defined with");
+        let message = format!("{name} is imported with another type than it is defined with");
         let mut error = Diagnostic::general(diag::SEAM, message)
             .near(used, format!("imported as {wanted}"))
             .near(defined, format!("defined as {given}"));
@@ -293,6 +312,15 @@ impl<'p> Seams<'p, '_> {
             }
             _ => error
                 .help("declare the import with the type of the definition; `use` of its interface file does"),
+        }
+    }
+
+    /// What is known everywhere of an abstract type.
+    fn parameters(&self, id: StructId) -> String {
+        match self.types.strukt(id).params {
+            0 => "an abstract type without parameters".to_string(),
+            1 => "an abstract type with 1 parameter".to_string(),
+            n => format!("an abstract type with {n} parameters"),
         }
     }
 
@@ -348,13 +376,18 @@ impl<'p> Seams<'p, '_> {
             NoteImportKind::Imm(layout) | NoteImportKind::Shared(layout) | NoteImportKind::Owned(layout) => {
                 self.structs_of(layout, &mut a)
             }
+            NoteImportKind::Abstract(_) | NoteImportKind::Exported(_) => {}
         }
         match export? {
             Export::Function(sig) => self.structs_of_sig(sig, &mut b),
             Export::Data(_, layout) => self.structs_of(layout, &mut b),
-            Export::Table => {}
+            Export::Table | Export::Type(_) => {}
         }
+        let brand = |id: StructId| self.types.strukt(id).brand;
         for (x, y) in a.iter().zip(&b) {
+            if brand(*x).is_some() && brand(*x) == brand(*y) {
+                continue;
+            }
             let (left, right) = (printer.strukt(*x, &[]), printer.strukt(*y, &[]));
             if left != right {
                 let mut text = String::from("the types look alike, but speak of different structs:");

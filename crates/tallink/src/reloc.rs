@@ -1,7 +1,7 @@
 //! Undefined symbols, and writing addresses into the image.
 
 use crate::arch::Fixup;
-use crate::diag::{self, Diagnostic, show};
+use crate::diag::{self, Diagnostic, named, show};
 use crate::layout::{Layout, Part};
 use crate::live::Live;
 use crate::object::{Kind, Place, Reloc};
@@ -46,7 +46,7 @@ pub(crate) fn undefined(program: &Program, live: &Live) -> Vec<Diagnostic> {
         // A note mentions its imports; what people look for is the code that uses them.
         places.sort_by_key(|&(o, i, _)| program.objects[o as usize].sections[i as usize].kind == Kind::Note);
         let spot = |&(o, i, at): &Use| program.objects[o as usize].describe(i, at);
-        let message = format!("`{}` is used and nowhere defined", show(name));
+        let message = format!("{} is used and nowhere defined", named(name));
         let mut error = Diagnostic::new(diag::UNDEFINED, spot(&places[0]), message);
         for place in places.iter().skip(1).take(PLACES - 1) {
             error = error.near(spot(place), "also used here");
@@ -55,7 +55,7 @@ pub(crate) fn undefined(program: &Program, live: &Live) -> Vec<Diagnostic> {
             error = error.note(format!("and used at {} more places", places.len() - PLACES));
         }
         match program.similar(name) {
-            Some(similar) => error.help(format!("did you mean `{}`?", show(similar))),
+            Some(similar) => error.help(format!("did you mean {}?", named(similar))),
             None => error.help("add the object or the library (-l) that defines it"),
         }
     };

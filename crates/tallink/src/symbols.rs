@@ -3,7 +3,7 @@
 use crate::Input;
 use crate::arch::AMD64;
 use crate::archive::Archive;
-use crate::diag::{self, Diagnostic, Spot, show};
+use crate::diag::{self, Diagnostic, Spot, named, show};
 use crate::gate;
 use crate::object::{self, Object, Place, Symbol};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -211,7 +211,7 @@ impl<'a> Program<'a> {
             Some(_) if s.weak => {}
             Some(old) if self.symbol(old).weak => self.globals[id as usize].def = Some(here),
             Some(old) => {
-                let message = format!("`{}` is defined more than once", show(s.name));
+                let message = format!("{} is defined more than once", named(s.name));
                 let mut error = Diagnostic::new(diag::DUPLICATE, self.describe(here), message)
                     .near(self.describe(old), "first defined here");
                 if self.objects[old.object as usize].name == self.objects[here.object as usize].name {

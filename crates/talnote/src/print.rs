@@ -705,6 +705,9 @@ impl Writer<'_> {
 
     fn strukt(&mut self, id: StructId, fields: &[String]) {
         let Some(s) = self.p.types.structs.get(id.index()) else { return };
+        if s.brand.is_some() || s.body == Body::Hidden {
+            self.put("abstract ");
+        }
         self.put(if matches!(s.body, Body::Union { .. }) { "union " } else { "struct " });
         self.struct_name(id);
         if s.params > 0 {
@@ -715,6 +718,7 @@ impl Writer<'_> {
         self.conditions(0, &[], &s.facts);
         let parts = match &s.body {
             Body::Fields(parts) => parts,
+            Body::Hidden => return,
             Body::Union { tag, variants } => {
                 // The one field that all variants have.
                 match fields.first() {

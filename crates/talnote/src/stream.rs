@@ -92,7 +92,8 @@ pub fn write(
     ghosts: &[Step],
     answers: &Answers,
 ) -> Option<Vec<u8>> {
-    let statics = function.statics.iter().enumerate().filter_map(|(i, o)| Some(((*o)?, i as u32))).collect();
+    let scope = program.scopes.get(function.scope as usize)?;
+    let statics = scope.statics.iter().enumerate().filter_map(|(i, o)| Some(((*o)?, i as u32))).collect();
     let mut w = Writer { out: Vec::new(), program, function, entry, statics };
     wire::count(&mut w.out, labels.len());
     let mut at = 0;

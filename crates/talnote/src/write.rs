@@ -4,8 +4,8 @@ use crate::table::{Node, TypeTable};
 use crate::wire::{count, interval, sleb, term, terms, uleb};
 use std::collections::BTreeMap;
 use std::fmt;
-use talcore::note::UNION;
-use talcore::types::{Body, Exists, Layout, LayoutId, Mode, RegSet, Sig, SigId, WordTy};
+use talcore::note::{ABSTRACT, HIDDEN, UNION};
+use talcore::types::{Body, Exists, Layout, LayoutId, Mode, RegSet, Sig, SigId, StructId, WordTy};
 
 /// The version of the format that this writer writes.
 pub const VERSION: u8 = 3;
@@ -124,6 +124,10 @@ pub enum Import {
     Shared(LayoutId),
     /// An owned static.
     Owned(LayoutId),
+    /// An abstract type of another module.
+    Abstract(StructId),
+    /// No import: the name of an abstract type that the module exports.
+    Exported(StructId),
 }
 
 /// A place that the platform gives a meaning to.
@@ -321,8 +325,10 @@ impl NoteBuilder {
                 Import::Imm(layout) => (1, layout.0),
                 Import::Shared(layout) => (2, layout.0),
                 Import::Owned(layout) => (3, layout.0),
+                Import::Abstract(strukt) => (4, strukt.0),
+                Import::Exported(strukt) => (5, strukt.0),
             };
-            uleb(&mut out, u128::from(id) * 4 + kind);
+            uleb(&mut out, u128::from(id) * 8 + kind);
         }
         count(&mut out, self.roles.len());
         for r in &self.roles {
@@ -362,8 +368,13 @@ impl Nodes<'_> {
         let types = &table.types;
         count(self.out, types.structs.len());
         for s in &types.structs {
-            let union = matches!(s.body, Body::Union { .. });
-            uleb(self.out, u128::from(s.params) + if union { UNION.into() } else { 0 });
+            let kind = match s.body {
+                Body::Fields(_) => 0,
+                Body::Union { .. } => UNION,
+                Body::Hidden => HIDDEN,
+            };
+            let exported = if s.brand.is_some() && s.body != Body::Hidden { ABSTRACT } else { 0 };
+            uleb(self.out, u128::from(s.params + kind + exported));
         }
         count(self.out, table.order.len());
         for node in &table.order {
@@ -373,7 +384,7 @@ impl Nodes<'_> {
                 Node::Sig(id) => self.sig(types.sig(id)),
             }
         }
-        for s in &types.structs {
+        for s in types.structs.iter().filter(|s| s.body != Body::Hidden) {
             terms(self.out, &s.facts);
             if let Body::Union { tag, .. } = s.body {
                 uleb(self.out, tag.into());

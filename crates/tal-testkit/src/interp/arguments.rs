@@ -10,7 +10,7 @@ use talcore::facts::Interval;
 use talcore::program::{Object, ObjectKind};
 use talcore::state::Env;
 use talcore::term::Term;
-use talcore::types::{Body, Exists, Layout, LayoutId, Mode, WordId, WordTy};
+use talcore::types::{Body, Exists, Layout, LayoutId, Mode, Struct, StructId, Types, WordId, WordTy};
 
 /// How large objects may become, in bytes.
 const LARGE: i128 = 1 << 16;
@@ -142,7 +142,7 @@ impl Machine<'_> {
             // Every number is the code of some type.
             WordTy::Of(t, linear) => {
                 let code = Term::from(value(&under(t, env)?, vars)?);
-                let ty = program.decode(&code, *linear)?;
+                let ty = program.decode(&code, *linear, self.scope())?;
                 self.made(ty, &Some([].into()), vars, words, depth)
             }
             WordTy::Opt(inner) => match depth >= DEEP || self.rng.u8(..3) == 0 {
@@ -263,7 +263,8 @@ impl Machine<'_> {
                 let args = args.iter().map(|t| value(&under(t, env)?, vars).map(Term::from));
                 let args: Option<Vec<Term>> = args.collect();
                 let args = args?;
-                let body = program.types.strukt(*s);
+                // Memory of an abstract type is what its module says, whoever holds it.
+                let body = definition(&program.types, *s)?;
                 let known: Vars = args.iter().map(Term::as_const).collect();
                 if body.facts.iter().any(|f| value(f, &known).is_none_or(|x| x < 0)) {
                     return None;
@@ -272,6 +273,7 @@ impl Machine<'_> {
                 let parts = body.body.parts();
                 let parts = match body.body {
                     Body::Fields(_) => parts,
+                    Body::Hidden => return None,
                     // One of the variants, with its tag: the one that is there, if others may look at the memory.
                     Body::Union { .. } => {
                         let there = match self.over {
@@ -302,5 +304,32 @@ impl Machine<'_> {
             }
         }
         Some(())
+    }
+}
+
+/// What a struct consists of: for an abstract type of another note the definition, if it is there.
+fn definition(types: &Types, id: StructId) -> Option<&Struct> {
+    let s = types.strukt(id);
+    if s.body != Body::Hidden {
+        return Some(s);
+    }
+    types.structs.iter().find(|d| d.brand == s.brand && d.body != Body::Hidden)
+}
+
+/// Types as one sees them who knows all definitions.
+pub(super) fn reveal(types: &mut Types) {
+    for i in 0..types.structs.len() {
+        if types.structs[i].body == Body::Hidden
+            && let Some(found) = definition(types, StructId(i as u32))
+            && let Some(found) = types.structs.iter().position(|s| std::ptr::eq(s, found))
+        {
+            for layout in &mut types.layouts {
+                if let Layout::Struct(id, _) = layout
+                    && id.index() == i
+                {
+                    *id = StructId(found as u32);
+                }
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Memory that knows what lies where.
 
+use super::arguments::reveal;
 use fastrand::Rng;
 use std::ops::Range;
 use talcore::arch::Arch;
@@ -326,8 +327,13 @@ impl Memory {
                 LayoutId(now.types.layouts.len() as u32 - 1)
             });
             now.segments.push(Segment { addr, bytes, size, write: mode.writable(), exec: false });
-            now.objects.push(Object { addr, size, kind: ObjectKind::Data(mode, layout) });
+            now.objects.push(Object { addr, size, kind: ObjectKind::Data(mode, layout), scope: 0 });
         }
+        // Here everything is seen.
+        reveal(&mut now.types);
+        now.views.clear();
+        now.functions.iter_mut().for_each(|f| f.scope = 0);
+        now.objects.iter_mut().for_each(|o| o.scope = 0);
         now.shapes = Shapes::of(&mut now.types, now.arch).map_err(|_| "the types have no shapes any more")?;
         data::check_objects(&now)
             .map_err(|r| format!("the object at {:#x} is of another type: {}", r.at, r.why))

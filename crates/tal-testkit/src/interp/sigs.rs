@@ -31,6 +31,11 @@ pub(crate) fn number(word: u64, bits: u32, range: Interval) -> i128 {
 }
 
 impl Machine<'_> {
+    /// What the function sees that runs.
+    pub(super) fn scope(&self) -> u32 {
+        self.program.functions.get(self.function).map_or(0, |f| f.scope)
+    }
+
     /// The words of a signature: binds what integers tell, then looks at everything.
     pub(crate) fn agree(
         &mut self,
@@ -121,7 +126,7 @@ impl Machine<'_> {
             },
             WordTy::Ptr(mode, layout) => self.pointee(*mode, *layout, word, vars),
             WordTy::Of(t, linear) => {
-                match value(t, vars).and_then(|x| program.decode(&Term::from(x), *linear)) {
+                match value(t, vars).and_then(|x| program.decode(&Term::from(x), *linear, self.scope())) {
                     Some(known) => self.word(known, word, vars),
                     None => Ok(()),
                 }

@@ -3,7 +3,7 @@
 use crate::encode::Encoded;
 use crate::encode::image::{Image, kind_of};
 use crate::ir::{ImportKind, Module, Place, Section};
-use talcore::types::{LayoutId, Mode, SigId};
+use talcore::types::{LayoutId, Mode, SigId, StructId};
 use talnote::table::TypeTable;
 use talnote::write::{
     Arch, Function, Import, Name, NameKind, NoteBuilder, Object, ObjectType, Section as NoteSection,
@@ -49,8 +49,10 @@ pub fn build(
             ImportKind::Imm(layout) => Import::Imm(LayoutId(layout)),
             ImportKind::Shared(layout) => Import::Shared(LayoutId(layout)),
             ImportKind::Owned(layout) => Import::Owned(LayoutId(layout)),
+            ImportKind::Abstract(strukt) => Import::Abstract(StructId(strukt)),
         });
     }
+    note.imports.extend(module.types.iter().map(|t| Import::Exported(StructId(t.0))));
     for &sym in &module.statics {
         let number = match module.symbols[sym.0 as usize].place {
             Place::Object(o) => Some(o),

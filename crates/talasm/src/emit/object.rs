@@ -13,6 +13,8 @@ use talnote::write::{self as note, WordRef};
 
 /// The undefined symbols that the linker provides.
 const GATE: &str = "__tal_gate";
+/// The bytes of an ELF note in front of its descriptor.
+const NOTE_HEADER: u64 = 16;
 
 /// Everything that goes into the object.
 pub struct Input<'a> {
@@ -49,6 +51,7 @@ struct Writer<'a> {
     text: SectionId,
     /// By [`Section`]; only those that are not empty.
     data: [Option<SectionId>; 3],
+    note: SectionId,
     symbols: Vec<Option<SymbolId>>,
     gate: Option<SymbolId>,
 }
@@ -85,7 +88,8 @@ impl<'a> Writer<'a> {
                 object.set_section_data(id, section.bytes.as_slice(), section.align);
             }
         }
-        Writer { input, object, text, data, symbols: Vec::new(), gate: None }
+        let note = object.add_section(Vec::new(), b".note.tal".to_vec(), SectionKind::Note);
+        Writer { input, object, text, data, note, symbols: Vec::new(), gate: None }
     }
 
     /// Defined symbols, local ones too, and those undefined ones that something refers to.
@@ -116,6 +120,8 @@ impl<'a> Writer<'a> {
                     let offset = self.input.encoded.objects[o as usize];
                     (self.data[object.section as usize], offset, object.size, SymbolKind::Data)
                 }
+                // A byte behind the note's header, for each type another one.
+                Place::Type(i) => (Some(self.note), NOTE_HEADER + u64::from(i), 0, SymbolKind::Data),
                 // An unknown kind is what other assemblers write for undefined symbols.
                 Place::Import(_) | Place::Gate | Place::Restorer => (None, 0, 0, SymbolKind::Unknown),
             };
@@ -225,7 +231,7 @@ impl<'a> Writer<'a> {
     }
 
     fn note(&mut self) -> object::write::Result<()> {
-        let id = self.object.add_section(Vec::new(), b".note.tal".to_vec(), SectionKind::Note);
+        let id = self.note;
         *self.object.section_flags_mut(id) =
             SectionFlags::Elf { sh_type: elf::SHT_NOTE, sh_flags: elf::SHF_ALLOC };
         let align = self.input.module.arch.word_bytes().into();
@@ -242,8 +248,12 @@ impl<'a> Writer<'a> {
                     self.object.section_symbol(section.unwrap_or(self.text))
                 }
                 WordRef::Import(i) => {
-                    let import = self.input.note_imports[i as usize];
-                    self.symbol(self.input.module.imports[import as usize].sym)
+                    let (imports, i) = (self.input.note_imports, i as usize);
+                    let module = self.input.module;
+                    self.symbol(match imports.get(i) {
+                        Some(&import) => module.imports[import as usize].sym,
+                        None => module.types[i - imports.len()].1,
+                    })
                 }
             };
             self.add_relocation(id, offset as u64, symbol, 0, self.word_type())?;

@@ -6,7 +6,7 @@
 //! address words.
 
 use super::{Encoded, Reloc, Target};
-use crate::ir::{Module, Place, Section, SymId};
+use crate::ir::{ImportKind, Module, Place, Section, SymId};
 use talnote::write::SectionKind;
 
 /// Where the code starts.
@@ -19,6 +19,8 @@ const RESTORER: u64 = 0x5fff_8000;
 /// Imports seem to be in this range, as far apart as their number allows.
 const IMPORTS: std::ops::Range<u64> = 0x6000_0000..0x7fff_0000;
 const MOST_APART: u64 = 1 << 24;
+/// Names of abstract types seem to be here.
+const TYPES: u64 = 0x7fff_0000;
 
 /// A section at an address.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,6 +46,8 @@ pub struct Image {
     pub imports: Vec<u64>,
     /// The imports that code or data mentions, in order: those that the note lists.
     pub used_imports: Vec<u32>,
+    /// What stands for the names of the abstract types that the module exports: addresses of nothing.
+    pub types: Vec<u64>,
     /// The address of the gate slot.
     pub gate: u64,
     /// The address of the signal restorer.
@@ -66,10 +70,10 @@ impl Image {
         self.symbols[sym.0 as usize]
     }
 
-    /// The values of the note's address words: sections, then the imports that are used.
+    /// The values of the note's address words: sections, then the imports that are used, then names of types.
     pub fn words(&self) -> Vec<u64> {
         let imports = self.used_imports.iter().map(|&i| self.imports[i as usize]);
-        self.sections.iter().map(|s| s.base).chain(imports).collect()
+        self.sections.iter().map(|s| s.base).chain(imports).chain(self.types.iter().copied()).collect()
     }
 }
 
@@ -100,9 +104,10 @@ pub fn layout_provisional(module: &Module, encoded: &Encoded) -> Image {
     let count = module.imports.len().max(1) as u64;
     let apart = (((IMPORTS.end - IMPORTS.start) / count) & !15).min(MOST_APART);
     let imports: Vec<u64> = (0..module.imports.len() as u64).map(|i| IMPORTS.start + i * apart).collect();
+    let types = (0..module.types.len() as u64).map(|i| TYPES + i).collect();
     let used_imports = used_imports(module, encoded);
     let mut image =
-        Image { sections, symbols: Vec::new(), imports, used_imports, gate: GATE, restorer: RESTORER };
+        Image { sections, symbols: Vec::new(), imports, used_imports, types, gate: GATE, restorer: RESTORER };
     let symbols = module.symbols.iter().map(|s| match s.place {
         Place::Function(f) => image.text_base() + u64::from(encoded.functions[f as usize].start),
         Place::Object(o) => {
@@ -111,6 +116,7 @@ pub fn layout_provisional(module: &Module, encoded: &Encoded) -> Image {
             base + encoded.objects[o as usize]
         }
         Place::Import(i) => image.imports[i as usize],
+        Place::Type(i) => image.types[i as usize],
         Place::Gate => GATE,
         Place::Restorer => RESTORER,
     });
@@ -140,7 +146,10 @@ fn used_imports(module: &Module, encoded: &Encoded) -> Vec<u32> {
         Place::Import(i) => Some(i),
         _ => None,
     });
-    let used: std::collections::BTreeSet<u32> = targets.chain(statics).collect();
+    // Types that are mentioned are used.
+    let imports = (0..).zip(&module.imports);
+    let types = imports.filter(|(_, i)| matches!(i.kind, ImportKind::Abstract(_))).map(|(i, _)| i);
+    let used: std::collections::BTreeSet<u32> = targets.chain(statics).chain(types).collect();
     used.into_iter().collect()
 }
 

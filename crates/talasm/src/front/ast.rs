@@ -323,6 +323,19 @@ pub(super) enum Members {
     Fields(Vec<(Ident, TypeId)>),
     /// The field that is the tag, and the variants.
     Variants(Ident, Vec<TypeId>),
+    /// Another module's secret. `true`: it is declared with `import`.
+    Hidden(bool),
+}
+
+/// What is said of a parameter of a struct.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Formal {
+    /// Nothing: its uses tell.
+    Plain,
+    /// `own`: a type that may own memory.
+    Own,
+    /// `type`: a type.
+    Type,
 }
 
 impl Members {
@@ -331,6 +344,7 @@ impl Members {
         match self {
             Members::Fields(fields) => fields.iter().map(|f| f.1).collect(),
             Members::Variants(_, variants) => variants.clone(),
+            Members::Hidden(_) => Vec::new(),
         }
     }
 }
@@ -340,10 +354,13 @@ impl Members {
 #[allow(missing_docs)]
 pub(super) enum DeclKind {
     Const(ExprId),
-    /// `moved`: parameters that stand for types which may own memory.
+    /// `moved`: parameters that stand for types which may own memory; `copied`: that are said to stand for types.
+    /// `sealed`: it is abstract, so that other modules do not see what it consists of.
     Struct {
         params: Vec<Ident>,
         moved: Vec<Name>,
+        copied: Vec<Name>,
+        sealed: bool,
         facts: Vec<Fact>,
         members: Members,
     },

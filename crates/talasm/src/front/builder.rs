@@ -161,6 +161,33 @@ impl Builder {
         self.decls.push(Decl { kind, public, ident, span, body: None });
     }
 
+    /// A struct or a union.
+    pub(super) fn nominal(
+        ident: Ident,
+        formals: Vec<(Ident, Formal)>,
+        facts: Option<Vec<Fact>>,
+        members: Members,
+    ) -> Box<(Ident, DeclKind)> {
+        let said = |formal| formals.iter().filter(|f| f.1 == formal).map(|f| f.0.name).collect();
+        let (moved, copied) = (said(Formal::Own), said(Formal::Type));
+        let params = formals.iter().map(|f| f.0).collect();
+        let facts = facts.unwrap_or_default();
+        Box::new((ident, DeclKind::Struct { params, moved, copied, sealed: false, facts, members }))
+    }
+
+    /// An abstract type of another module.
+    pub(super) fn hidden(
+        ident: Ident,
+        formals: Vec<(Ident, Formal)>,
+        import: bool,
+    ) -> Box<(Ident, DeclKind)> {
+        let mut d = Builder::nominal(ident, formals, None, Members::Hidden(import));
+        if let DeclKind::Struct { sealed, .. } = &mut d.1 {
+            *sealed = true;
+        }
+        d
+    }
+
     /// A statement of a body.
     pub(super) fn stmt(&mut self, l: u32, kind: StmtKind, r: u32) {
         let span = self.span(l, r);

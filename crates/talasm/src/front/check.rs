@@ -449,12 +449,13 @@ impl Cx<'_> {
                 }
             }
             Place::Import(i) => match self.imports[i as usize].kind {
-                ImportKind::Function(_) => Pointee::Function,
+                // No value names a type.
+                ImportKind::Function(_) | ImportKind::Abstract(_) => Pointee::Function,
                 ImportKind::Imm(_) => Pointee::Immutable,
                 ImportKind::Shared(_) => Pointee::Shared,
                 ImportKind::Owned(_) => Pointee::Owned,
             },
-            Place::Function(_) | Place::Gate | Place::Restorer => Pointee::Function,
+            Place::Function(_) | Place::Type(_) | Place::Gate | Place::Restorer => Pointee::Function,
         }
     }
 }

@@ -120,6 +120,10 @@ pub(super) struct Cx<'o> {
     pub consts: Vec<Memo<i128>>,
     pub objects: Vec<Memo<ObjectInfo>>,
     pub structs: HashMap<DeclId, StructState>,
+    /// What declares an abstract type of this name: the module's own definition, else the first declaration.
+    pub abstracts: HashMap<Name, DeclId>,
+    /// The abstract types that the module exports, and their symbols.
+    pub exported: Vec<(DeclId, SymId)>,
     /// By [`talcore::types::StructId`].
     pub struct_decls: Vec<DeclId>,
     /// The tags of unions that have been laid out.
@@ -191,6 +195,8 @@ impl<'o> Cx<'o> {
             consts: vec![Memo::Todo; n],
             objects: vec![Memo::Todo; n],
             structs: HashMap::new(),
+            abstracts: HashMap::new(),
+            exported: Vec::new(),
             struct_decls: Vec::new(),
             union_tags: Default::default(),
             pending: Vec::new(),
@@ -349,6 +355,7 @@ impl<'o> Cx<'o> {
 pub(super) fn what(kind: &DeclKind) -> &'static str {
     match kind {
         DeclKind::Const(_) => "a constant",
+        DeclKind::Struct { members: Members::Hidden(_), .. } => "an abstract type",
         DeclKind::Struct { members: Members::Variants(..), .. } => "a union",
         DeclKind::Struct { .. } => "a struct",
         DeclKind::Type { .. } => "a type",

@@ -46,6 +46,7 @@ impl Cx<'_> {
             let _ = writeln!(out, "use {}", self.name(d.ident.name));
         }
         for id in wanted {
+            self.shows_no_secret(id, &decls[id as usize]);
             self.write_decl(&mut out, id, &decls[id as usize]);
         }
         out
@@ -60,6 +61,9 @@ impl Cx<'_> {
             DeclKind::Const(_) => {
                 let value = self.const_value(id, d.ident.span).unwrap_or(0);
                 let _ = write!(out, "const {name} = {value}");
+            }
+            DeclKind::Struct { params, sealed: true, .. } => {
+                let _ = write!(out, "abstract struct {name}{}", self.formals(id, params));
             }
             DeclKind::Object(o) => {
                 let section = match o.section {
@@ -130,6 +134,7 @@ impl Cx<'_> {
 fn mentioned(ast: &Ast, d: &Decl) -> Vec<Name> {
     let mut out = Vec::new();
     match &d.kind {
+        DeclKind::Struct { sealed: true, .. } => (),
         DeclKind::Struct { facts, members, .. } => {
             facts.iter().for_each(|f| in_fact(ast, f, &mut out));
             members.types().into_iter().for_each(|t| in_type(ast, t, &mut out));

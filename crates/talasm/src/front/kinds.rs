@@ -192,7 +192,10 @@ impl Cx<'_> {
             self.leave();
         }
         self.asking -= 1;
-        let moved = |p: Name| matches!(&d.kind, DeclKind::Struct { moved, .. } if moved.contains(&p));
+        let moved = |p: Name| match &d.kind {
+            DeclKind::Struct { moved, copied, .. } => moved.contains(&p) || copied.contains(&p),
+            _ => false,
+        };
         used.extend(params.iter().filter(|p| moved(p.name)).map(|p| (p.name, p.span, Use::Type)));
         let seen: Rc<[Option<Use>]> =
             params.iter().map(|p| used.iter().find(|u| u.0 == p.name).map(|u| u.2)).collect();

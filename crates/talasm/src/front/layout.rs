@@ -30,8 +30,8 @@ pub(super) struct StructInfo {
     pub fields: Vec<FieldInfo>,
     /// Of a union: the names of the variants, and what they are. Its only field is the tag.
     pub variants: Vec<(Name, LayoutId)>,
-    /// In bytes, over the struct's parameters.
-    pub size: Term,
+    /// In bytes, over the struct's parameters; `None` for an abstract type of another module.
+    pub size: Option<Term>,
     pub align: u32,
 }
 
@@ -72,7 +72,7 @@ impl Cx<'_> {
             Layout::NullTerm(k, _) => k?.offset(1)?.scale(word),
             Layout::Struct(s, args) => {
                 let decl = self.struct_decls[s.index()];
-                self.struct_info(decl)?.size.subst(&args)
+                self.struct_info(decl)?.size.as_ref()?.subst(&args)
             }
             Layout::Seq(parts) => {
                 let mut sum = Term::zero();
@@ -150,12 +150,17 @@ impl Cx<'_> {
             }
             DeclKind::Struct { .. } => {
                 let info = self.struct_info(decl)?;
-                if info.size.as_const().is_none() {
-                    self.error(1212, format!("the size of `{text}` depends on its parameters"))
+                let size = info.size.as_ref().and_then(Term::as_const);
+                if size.is_none() {
+                    let why = match &info.size {
+                        Some(_) => format!("the size of `{text}` depends on its parameters"),
+                        None => format!("the size of `{text}` is known only to its own module"),
+                    };
+                    self.error(1212, why)
                         .at(span, "a constant is needed")
                         .near(d.ident.span, "declared here");
                 }
-                info.size.as_const()
+                size
             }
             DeclKind::Type { params, body } if params.is_empty() => {
                 let ast = Rc::clone(&self.ast);
@@ -200,6 +205,15 @@ impl Cx<'_> {
                 return None;
             };
             let info = self.struct_info(s)?;
+            if info.size.is_none() {
+                let place = self.decls[s as usize].ident;
+                let text = self.name(place.name);
+                self.error(1111, format!("the fields of `{text}` are known only to its own module"))
+                    .at(span, "an abstract type")
+                    .near(place.span, "declared here")
+                    .help("call a function of that module which does what is needed");
+                return None;
+            }
             let found = info.fields.iter().find(|f| self.names.get(f.name) == field);
             let Some(f) = found else {
                 let near = suggest(field, info.fields.iter().map(|f| self.names.get(f.name)));

@@ -74,7 +74,7 @@ macro_rules! keys {
 }
 
 keys! {
-    Arch "arch" Const "const" Struct "struct" Type "type" Rodata "rodata" Data "data" Bss "bss"
+    Abstract "abstract" Arch "arch" Const "const" Struct "struct" Type "type" Rodata "rodata" Data "data" Bss "bss"
     Pub "pub" Import "import" Fn "fn" Use "use"
     Own "own" Ref "ref" Imm "imm" Opt "opt" Res "res" Nullterm "nullterm" Mut "mut" Frozen "frozen" Uniq "uniq"
     Exists "exists" Seq "seq" Union "union"
@@ -95,7 +95,10 @@ impl Key {
     /// Whether a line that begins with this word is a declaration.
     pub(super) fn declares(self) -> bool {
         use Key::*;
-        matches!(self, Arch | Const | Struct | Union | Type | Rodata | Data | Bss | Pub | Import | Fn | Use)
+        matches!(
+            self,
+            Abstract | Arch | Const | Struct | Union | Type | Rodata | Data | Bss | Pub | Import | Fn | Use
+        )
     }
 }
 

@@ -380,6 +380,7 @@ impl Cx<'_> {
         let interface = d.span.file != 0;
         match &d.kind {
             DeclKind::Arch(others) => self.check_arch(d, others),
+            DeclKind::Struct { sealed: true, .. } => self.check_sealed(d),
             DeclKind::Const(_) | DeclKind::Struct { .. } | DeclKind::Type { .. } => (),
             DeclKind::Use if d.public => {
                 self.error(1005, "`use` cannot be `pub`").at(d.span, "only declarations can");

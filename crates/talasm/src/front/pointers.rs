@@ -377,6 +377,11 @@ impl Cx<'_> {
         if self.of_broken(takes) || self.of_broken(gives) {
             return;
         }
+        if let (Some(a), Some(b)) = (self.abstract_layout(takes), self.abstract_layout(gives))
+            && a == b
+        {
+            return;
+        }
         let (a, b) = (self.size_of_layout(takes), self.size_of_layout(gives));
         if a.is_none() || b.is_none() {
             self.error(1212, "the size of exclusive memory is not hidden")
@@ -411,7 +416,9 @@ impl Cx<'_> {
             Layout::Seq(parts) => parts.iter().all(|l| self.any_bytes(*l)),
             Layout::Struct(s, _) => {
                 let decl = self.struct_decls[s.index()];
-                self.struct_info(decl).is_some_and(|info| info.parts().into_iter().all(|l| self.any_bytes(l)))
+                self.struct_info(decl).is_some_and(|info| {
+                    info.size.is_some() && info.parts().into_iter().all(|l| self.any_bytes(l))
+                })
             }
             Layout::Cstr(_)
             | Layout::NullTerm(..)

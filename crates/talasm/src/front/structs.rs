@@ -5,15 +5,17 @@ use super::cx::{Binding, Cx, DeclId, Memo, Vars};
 use super::kinds::Use;
 use super::layout::{FieldInfo, StructInfo, StructState, max_object};
 use super::names::Name;
-use crate::ir::Span;
+use super::sealed::brand;
+use crate::ir::{Import, ImportKind, Place, Span};
 use std::rc::Rc;
 use talcore::limits;
 use talcore::term::Term;
-use talcore::types::{Layout, LayoutId, Struct, StructId, WordTy};
+use talcore::types::{Body, Layout, LayoutId, Struct, StructId, WordTy};
 
 impl Cx<'_> {
     /// The number of a struct, which is defined later if it is not yet.
     pub(super) fn struct_id(&mut self, decl: DeclId) -> StructId {
+        let decl = self.abstract_of(decl);
         if let Some(s) = self.structs.get(&decl) {
             return s.id;
         }
@@ -27,6 +29,11 @@ impl Cx<'_> {
         // States speak of it in this form.
         self.table.layout(Layout::Struct(id, (0..params).map(Term::var).collect()));
         self.structs.insert(decl, StructState { id, info: Memo::Todo });
+        if self.hidden(decl) {
+            let place = Place::Import(self.imports.len() as u32);
+            let sym = self.new_symbol(brand(&name), true, place, self.decls[decl as usize].ident.span);
+            self.imports.push(Import { sym, kind: ImportKind::Abstract(id.0) });
+        }
         self.struct_decls.push(decl);
         self.pending.push(decl);
         id
@@ -51,6 +58,7 @@ impl Cx<'_> {
 
     /// The fields of a struct.
     pub(super) fn struct_info(&mut self, decl: DeclId) -> Option<Rc<StructInfo>> {
+        let decl = self.abstract_of(decl);
         let id = self.struct_id(decl);
         let ident = self.decls[decl as usize].ident;
         match self.structs[&decl].info.clone() {
@@ -77,7 +85,7 @@ impl Cx<'_> {
     fn lay_out(&mut self, decl: DeclId, id: StructId) -> Option<Rc<StructInfo>> {
         let decls = Rc::clone(&self.decls);
         let d = &decls[decl as usize];
-        let DeclKind::Struct { params, moved, facts, members } = &d.kind else { return None };
+        let DeclKind::Struct { params, moved, facts, members, .. } = &d.kind else { return None };
         let kinds = self.param_kinds(decl);
         let ast = Rc::clone(&self.ast);
         if params.len() > limits::BINDERS || members.types().len() > limits::FIELDS {
@@ -104,6 +112,16 @@ impl Cx<'_> {
             Members::Variants(tag, variants) => {
                 return self.lay_out_union(decl, *tag, variants, &vars, (id, params, facts));
             }
+            Members::Hidden(_) => {
+                let hidden = Struct { params, body: Body::Hidden, brand: Some(0), facts };
+                self.table.define(id, hidden, Vec::new());
+                return Some(Rc::new(StructInfo {
+                    fields: Vec::new(),
+                    variants: Vec::new(),
+                    size: None,
+                    align: 1,
+                }));
+            }
         };
         let mut done: Vec<FieldInfo> = Vec::with_capacity(fields.len());
         let (mut offset, mut align) = (Term::zero(), 1);
@@ -120,9 +138,13 @@ impl Cx<'_> {
             };
             let Some(size) = self.size_of_layout(layout) else {
                 if !self.of_broken(layout) {
+                    let hidden = self.abstract_layout(layout).is_some();
                     self.error(1212, "the size of this field is not known")
                         .at(ast.ty(*ty).span, "a size is needed")
-                        .help("give strings a length: `cstr(m)`; or keep a pointer: `imm cstr`");
+                        .help(match hidden {
+                            true => "only its own module knows it; keep a pointer: `own`, `ref` or `imm`",
+                            false => "give strings a length: `cstr(m)`; or keep a pointer: `imm cstr`",
+                        });
                 }
                 good = false;
                 continue;
@@ -149,7 +171,8 @@ impl Cx<'_> {
         let names = done.iter().map(|f| self.name(f.name)).collect();
         let layouts = done.iter().map(|f| f.layout).collect();
         self.table.define(id, Struct::of(params, facts, layouts), names);
-        Some(Rc::new(StructInfo { fields: done, variants: Vec::new(), size: offset, align }))
+        self.seal(decl, id);
+        Some(Rc::new(StructInfo { fields: done, variants: Vec::new(), size: Some(offset), align }))
     }
 
     /// Whether a layout is one of a struct about which there has been a complaint.

@@ -63,13 +63,14 @@ impl Cx<'_> {
         let info = StructInfo {
             fields: vec![first.tag.clone()],
             variants: all.iter().map(|v| (v.name, v.layout)).collect(),
-            size: first.size.clone(),
+            size: Some(first.size.clone()),
             align: all.iter().map(|v| v.align).max().unwrap_or(1),
         };
         let tags = Tags { width: first.width, ranges: all.iter().map(|v| v.range).collect() };
         let body = Body::Union { tag: offset, variants: info.parts() };
         let name = self.name(tag.name);
-        self.table.define(id, Struct { params, facts, body }, vec![name]);
+        self.table.define(id, Struct { params, facts, body, brand: None }, vec![name]);
+        self.seal(decl, id);
         self.union_tags.insert(decl, tags);
         Some(Rc::new(info))
     }
@@ -86,6 +87,12 @@ impl Cx<'_> {
         let info = self.struct_info(decl)?;
         let ident = self.decls[decl as usize].ident;
         let text = self.name(ident.name);
+        if info.size.is_none() {
+            self.error(1217, format!("the variant `{text}` is an abstract type"))
+                .at(span, "a struct is needed")
+                .near(ident.span, "declared here");
+            return None;
+        }
         if !info.variants.is_empty() {
             self.error(1217, format!("the variant `{text}` is a union itself"))
                 .at(span, "a struct is needed")
@@ -125,7 +132,7 @@ impl Cx<'_> {
             name: ident.name,
             span,
             layout,
-            size: info.size.subst(&args)?,
+            size: info.size.as_ref()?.subst(&args)?,
             align: info.align,
             tag: found.clone(),
             width,

@@ -147,7 +147,13 @@ pub(super) fn label(s: &Scene<'_>) -> String {
     }
     let about_memory = matches!(
         s.reject.code,
-        Code::Bounds | Code::ReadOnly | Code::Straddle | Code::StoreType | Code::Content | Code::Variant
+        Code::Bounds
+            | Code::ReadOnly
+            | Code::Straddle
+            | Code::StoreType
+            | Code::Content
+            | Code::Variant
+            | Code::Abstract
     );
     if about_memory && let Some((object, off, width, writes)) = s.access() {
         let verb = if writes { "writes" } else { "reads" };
@@ -247,6 +253,9 @@ fn general(r: &Reject) -> Option<&'static str> {
         }
         Code::NotPointer => {
             "only what was given as a pointer, or was loaded from a cell of pointer type, can be dereferenced"
+        }
+        Code::Abstract => {
+            "call a function of that module which makes it, looks at it, or gives its memory back"
         }
         Code::StoreType => "test or mask the value before the store, or give the cell a type that takes it",
         Code::Variant => {

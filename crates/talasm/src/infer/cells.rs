@@ -185,6 +185,7 @@ impl Frame<'_> {
         while let Some(id) = open.pop() {
             steps -= 1;
             match types.layout(id) {
+                Layout::Struct(..) if types.opaque(id) => {}
                 Layout::Struct(s, _) if types.strukt(*s).fields().is_none() => return true,
                 _ if steps == 0 => return true,
                 Layout::Struct(s, _) => open.extend(types.strukt(*s).body.parts()),

@@ -37,6 +37,9 @@ fn equal(s: &State, a: &Term, b: &Term) -> bool {
     d == Term::zero() || d.as_const().is_none() && proved(&d) && d.neg().is_some_and(|d| proved(&d))
 }
 
+/// The only note of a module that is assembled.
+const MODULE: u32 = 0;
+
 impl Join<'_, '_> {
     /// Whether a pointer may become a packed word; the memory that it owns is part of that word then, and whatever
     /// else points there is an integer.
@@ -504,6 +507,7 @@ impl Frame<'_> {
                     open.push(*elem);
                     true
                 }
+                Layout::Struct(..) if types.opaque(id) => false,
                 Layout::Struct(s, _) => match self.program.shapes.union(*s) {
                     None => {
                         open.extend(types.strukt(*s).body.parts());
@@ -552,6 +556,9 @@ impl Frame<'_> {
     pub(super) fn filled(&self, s: &State, loc: &Loc, pointer: WordId) -> bool {
         let program = self.program;
         let WordTy::Ptr(_, id) = program.types.word(pointer) else { return false };
+        if program.types.opaque(*id) {
+            return false;
+        }
         let Layout::Struct(mut id, _) = *program.types.layout(*id) else { return false };
         if program.shapes.union(id).is_some() {
             let variant = self.variant(s, loc, id, &Term::zero(), true).map(|v| program.types.layout(v));
@@ -608,7 +615,7 @@ impl Frame<'_> {
                 under(t, env).is_some_and(|t| under(u, found) == Some(t))
             }
             (WordTy::Of(t, linear), _) => under(t, env)
-                .and_then(|t| self.program.decode(&t, *linear))
+                .and_then(|t| self.program.decode(&t, *linear, MODULE))
                 .is_some_and(|known| self.fits(s, w, known, &Some(Rc::from([])), depth + 1)),
             (WordTy::FnAt(..), Word::Opt(_, other, found)) => ty == *other && env == found,
             // Whether it is that type for these arguments is seen where it is matched.

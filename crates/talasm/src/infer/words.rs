@@ -204,6 +204,10 @@ impl View<'_> {
 
     /// An object: its name and size.
     pub(super) fn object(&self, l: LocId) -> String {
+        let lay = |l: LocId| self.names.state.locs.get(l as usize).map(|loc| loc.lay.id);
+        if let Some(lay) = lay(l).filter(|id| self.program.types.opaque(*id)) {
+            return format!("memory of the abstract type `{}`", self.printer().layout(lay));
+        }
         let size = self.size(l).map_or_else(|| "unknown size".to_string(), |t| bytes(&self.names.term(&t)));
         match self.static_name(l) {
             Some(name) => format!("`{name}` ({size})"),

@@ -306,6 +306,11 @@ impl Labels<'_, '_> {
         (width < self.program.arch.word_width()).then_some(Some(width))
     }
 
+    /// A shared object by its number in the note.
+    fn shared(&self, i: usize) -> Option<u32> {
+        self.program.scopes.get(self.function.scope as usize)?.statics.get(i).copied().flatten()
+    }
+
     /// The tags of unions that are known.
     fn tags(&mut self, s: &mut State) -> Option<()> {
         let scope = Scope::of(s);
@@ -315,7 +320,7 @@ impl Labels<'_, '_> {
             let n: u32 = self.r.num()?;
             let l = match n % 2 {
                 0 => Some(n / 2).filter(|l| *l < scope.locs)?,
-                _ => STATIC + self.function.statics.get(n as usize / 2).copied().flatten()?,
+                _ => STATIC + self.shared(n as usize / 2)?,
             };
             let tag = Tag { off: self.r.term(scope.vars)?, value: self.r.term(scope.vars)? };
             s.remember_tag(l, tag);
@@ -450,6 +455,6 @@ impl Labels<'_, '_> {
 
     fn object(&mut self) -> Option<u32> {
         let i: usize = self.r.num()?;
-        self.function.statics.get(i).copied().flatten().map(|o| STATIC + o)
+        self.shared(i).map(|o| STATIC + o)
     }
 }

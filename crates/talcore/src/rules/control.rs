@@ -27,7 +27,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// `call rel32`.
     pub fn call_direct(&mut self, i: &Insn) -> Checked<Flow> {
-        match self.program.sig_at(i.imm as u64) {
+        match self.sig_at(i.imm as u64) {
             Some(sig) => self.call_sig(sig),
             None => self.reject(Code::NotFunction, "no function starts at the target of the call"),
         }
@@ -107,7 +107,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 self.edge(off)?;
                 Ok(Flow::Away)
             }
-            None => match self.program.sig_at(target) {
+            None => match self.sig_at(target) {
                 Some(sig) => self.tail_call(sig),
                 None => self.reject(Code::NoLabel, "the jump leaves the function, and not to another one"),
             },
@@ -167,7 +167,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// A conditional tail call.
     fn branch_away(&mut self, target: u64, learn: impl Fn(&mut Self, bool)) -> Checked {
-        let Some(sig) = self.program.sig_at(target) else {
+        let Some(sig) = self.sig_at(target) else {
             return self.reject(Code::NoLabel, "the jump leaves the function, and not to another one");
         };
         let saved = self.copy()?;

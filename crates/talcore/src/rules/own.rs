@@ -313,6 +313,9 @@ impl<'a, G: Guide> Engine<'a, G> {
     fn forget(&mut self, l: LocId) -> Checked<Lay> {
         let have = self.loc(l)?.lay;
         self.not_foreign(have.id, Code::Content)?;
+        if self.program.types.opaque(have.id) {
+            return self.reject(Code::Abstract, crate::scope::HIDDEN);
+        }
         let Some(size) = self.size_of(&have) else {
             return self.reject(Code::Content, "the object's size is not known");
         };

@@ -27,12 +27,17 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub fn absolute(&self, addr: u64) -> Option<Place> {
         if let Some((object, off)) = self.program.object_at(addr) {
             let found = self.program.objects.get(object as usize)?;
-            if let ObjectKind::Data(Mode::Uniq, _) = found.kind {
-                return Some(Place::Object(self.static_loc(found.addr)?, Term::from(i128::from(off))));
+            let seen = self.program.object_for(self.function.scope, object);
+            if let ObjectKind::Data(mode, _) = found.kind {
+                // What the module does not import is nothing that it could name.
+                seen?;
+                if mode == Mode::Uniq {
+                    return Some(Place::Object(self.static_loc(found.addr)?, Term::from(i128::from(off))));
+                }
             }
             return Some(Place::Object(STATIC + object, Term::from(i128::from(off))));
         }
-        let code = self.program.restorer == Some(addr) || self.program.sig_at(addr).is_some();
+        let code = self.program.restorer == Some(addr) || self.sig_at(addr).is_some();
         code.then_some(Place::Code(addr))
     }
 
@@ -125,7 +130,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             Place::Frame(off) => Word::Sp(off),
             Place::Number(t) => Word::Int(t),
             Place::Code(addr) if self.program.restorer == Some(addr) => Word::Restorer,
-            Place::Code(addr) => match self.program.sig_at(addr) {
+            Place::Code(addr) => match self.sig_at(addr) {
                 Some(sig) => Word::Fn(sig),
                 None => return self.reject(Code::NotPointer, "no function starts at this address"),
             },

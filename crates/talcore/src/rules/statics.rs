@@ -10,7 +10,6 @@
 use crate::engine::{Checked, Engine};
 use crate::guide::Guide;
 use crate::matching::{Blame, Subst};
-use crate::program::ObjectKind;
 use crate::rules::Lent;
 use crate::state::{Lay, LocId};
 use crate::types::{LayoutId, Mode, Sig};
@@ -21,8 +20,8 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// What an owned static holds by its declaration.
     fn declared_static(&self, addr: u64) -> Checked<LayoutId> {
         let found = self.program.object_at(addr).filter(|(_, off)| *off == 0);
-        match found.and_then(|(i, _)| self.program.objects.get(i as usize)).map(|o| o.kind) {
-            Some(ObjectKind::Data(Mode::Uniq, layout)) => Ok(layout),
+        match found.and_then(|(i, _)| self.program.object_for(self.function.scope, i)) {
+            Some((Mode::Uniq, layout)) => Ok(layout),
             _ => {
                 self.reject(Code::Undefined, "a signature uses a static that is not defined as an owned one")
             }

@@ -3,7 +3,7 @@
 
 use crate::facts::Interval;
 use crate::term::Term;
-use crate::types::{Exists, Layout, LayoutId, Mode, Types, WordId, WordTy};
+use crate::types::{Body, Exists, Layout, LayoutId, Mode, Types, WordId, WordTy};
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -97,7 +97,11 @@ pub(super) fn borrowed(types: &mut Types, scopes: &[Option<u32>]) -> BTreeMap<Wo
 pub(super) fn longer(types: &mut Types) -> Vec<Option<LayoutId>> {
     let mut found = vec![None; types.layouts.len()];
     for (i, slot) in found.iter_mut().enumerate() {
-        let Layout::Struct(_, args) = &types.layouts[i] else { continue };
+        let Layout::Struct(s, args) = &types.layouts[i] else { continue };
+        // Behind an abstract type of another module nothing is known to lie.
+        if types.structs.get(s.index()).is_none_or(|s| s.body == Body::Hidden) {
+            continue;
+        }
         if args.iter().zip(0..).all(|(t, v)| t.as_var() == Some(v)) {
             let rest = Layout::Bytes(Term::var(args.len() as u32));
             types.layouts.push(rest);

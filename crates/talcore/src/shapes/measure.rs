@@ -4,6 +4,7 @@ use super::{Bad, UnionShape};
 use crate::arch::Arch;
 use crate::facts::Interval;
 use crate::limits;
+use crate::scope::same_abstract;
 use crate::term::Term;
 use crate::types::{Body, Exists, Layout, LayoutId, Mode, Sig, StructId, Types, WordId, WordTy};
 use alloc::vec;
@@ -166,8 +167,8 @@ impl<'t> Measure<'t> {
                     return Err("a struct with another number of parameters");
                 }
                 let body = self.fields(*id, depth)?;
-                let size = body.size.and_then(|s| s.subst(args)).ok_or("a size is too large")?;
-                Info { size: Some(size), ..body }
+                let size = body.size.as_ref().map(|s| s.subst(args).ok_or("a size is too large"));
+                Info { size: size.transpose()?, ..body }
             }
             Layout::Seq(parts) => self.sequence(parts, depth)?,
             Layout::Exists(e) => {
@@ -202,6 +203,8 @@ impl<'t> Measure<'t> {
         let info = match &self.types.strukt(id).body {
             Body::Fields(fields) => self.sequence(fields, depth)?,
             Body::Union { tag, variants } => self.union(id, *tag, variants, depth)?,
+            // All that may be is presumed of what another module keeps to itself.
+            Body::Hidden => Info { size: None, raw: false, linear: true, hides: true, cells: 1 },
         };
         self.structs[id.index()] = Progress::Done(info.clone());
         Ok(info)
@@ -400,7 +403,8 @@ impl<'t> Measure<'t> {
             if self.layout_scope(l, 0)? > all {
                 return Err("a signature mentions a variable that it does not bind");
             }
-            if takes.size.is_none() || takes.size != gives.size || takes.raw != gives.raw {
+            let sized = takes.size.is_some() || same_abstract(self.types, *k, l);
+            if !sized || takes.size != gives.size || takes.raw != gives.raw {
                 return Err("an exclusive borrow is given back with another size, or raw and not raw");
             }
         }
@@ -429,8 +433,9 @@ impl<'t> Measure<'t> {
             if self.layout_scope(k.layout, 0)? > all {
                 return Err("a signature mentions a variable that it does not bind");
             }
+            let sized = same_abstract(self.types, *given, k.layout);
             let (given, kept) = (self.layout(*given, 0)?, self.layout(k.layout, 0)?);
-            if given.size.is_none() || given.size != kept.size {
+            if given.size.is_none() && !sized || given.size != kept.size {
                 return Err("what the caller keeps has another size than what it gave away");
             }
         }

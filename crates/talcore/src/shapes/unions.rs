@@ -110,6 +110,7 @@ impl Measure<'_> {
                 Layout::Struct(s, _) => match &types.strukt(*s).body {
                     Body::Fields(fields) => fields,
                     Body::Union { .. } => return Err("the tag of a union lies in another union"),
+                    Body::Hidden => return Err("a hidden length inside a layout"),
                 },
                 Layout::Seq(fields) => &fields[..],
                 _ => return Err("a variant of a union has no number where the tag is"),

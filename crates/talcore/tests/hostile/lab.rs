@@ -9,10 +9,11 @@ use talcore::annot::TypeBase;
 use talcore::arch::Arch;
 use talcore::data;
 use talcore::engine::Engine;
-use talcore::eq::unite_words;
+use talcore::eq::{United, unite_words};
 use talcore::facts::{Cert, Facts, Interval};
 use talcore::guide::{Edge, Ghost, Guide, Step};
 use talcore::program::{Function, Object, ObjectKind, Program, Segment};
+use talcore::scope::Scope;
 use talcore::shapes::Shapes;
 use talcore::state::State;
 use talcore::term::Term;
@@ -56,6 +57,8 @@ pub(crate) struct Lab {
     pub(crate) witnesses: Vec<Term>,
     /// Steps without machine code, by the offsets that they stand before.
     pub(crate) ghosts: Vec<(u64, Ghost)>,
+    /// The word types of the function's note, if those are not all.
+    pub(crate) own_words: Option<(u32, u32)>,
     /// Constants are addresses, not numbers, and lie so many bytes behind the ones that are meant.
     pub(crate) addend: Option<i64>,
     /// Word size and instructions.
@@ -92,12 +95,17 @@ impl Lab {
 
     /// A shared object of this layout at [`DATA`], which is zero in the file.
     pub(crate) fn shared(&mut self, layout: LayoutId, size: u64) {
-        self.objects.push(Object { addr: DATA, size, kind: ObjectKind::Data(Mode::Shared, layout) });
+        self.objects.push(Object {
+            addr: DATA,
+            size,
+            kind: ObjectKind::Data(Mode::Shared, layout),
+            scope: 0,
+        });
     }
 
     /// An owned static of this layout at [`DATA`], which is zero in the file.
     pub(crate) fn owned(&mut self, layout: LayoutId, size: u64) {
-        self.objects.push(Object { addr: DATA, size, kind: ObjectKind::Data(Mode::Uniq, layout) });
+        self.objects.push(Object { addr: DATA, size, kind: ObjectKind::Data(Mode::Uniq, layout), scope: 0 });
         self.addend = Some(0);
     }
 
@@ -141,13 +149,13 @@ impl Lab {
         let all = |n: usize| (0, n as u32);
         let Types { words, layouts, sigs, .. } = &self.types;
         let types = TypeBase { words: all(words.len()), layouts: all(layouts.len()), sigs: all(sigs.len()) };
+        let types = TypeBase { words: self.own_words.unwrap_or(types.words), ..types };
         let arch = self.arch;
         let abi = Abi::of(arch, &mut self.types);
         let shapes =
             Shapes::of(&mut self.types, arch).map_err(|why| Reject::new(Code::IllFormedType, 0, why))?;
-        let codes = unite_words(&mut self.types, 1 << 20);
-        let function =
-            |addr, size, sig| Function { addr, size, sig, stream: 0..0, statics: [].into(), types };
+        let United { first: codes, views } = unite_words(&mut self.types, 1 << 20);
+        let function = |addr, size, sig| Function { addr, size, sig, stream: 0..0, scope: 0, types };
         let mut functions = vec![function(CODE, code.len() as u64, sig)];
         functions.extend(self.others.iter().zip(OTHERS..).map(|(&sig, at)| function(at, 1, sig)));
         let exec = |addr, bytes| Segment { addr, bytes, size: 4096, write: false, exec: true };
@@ -170,6 +178,8 @@ impl Lab {
             abi,
             shapes,
             codes,
+            views,
+            scopes: vec![Scope { types, ..Scope::default() }],
         };
         body(&mut program)
     }

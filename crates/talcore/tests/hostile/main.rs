@@ -1,6 +1,7 @@
 //! Attacks on the rules, each with a harmless twin: what an attacker who writes every byte of code and
 //! annotations could try, straight at the engine.
 
+mod abstracts;
 mod addresses;
 mod constants;
 mod cursors;

@@ -9,6 +9,7 @@ use crate::guide::Guide;
 use crate::limits;
 use crate::matching::{Blame, NO_POINTER, Subst};
 use crate::rules::unions::From;
+use crate::scope::{HIDDEN, MADE_ELSEWHERE};
 use crate::state::{Env, Held, Lay, LocId, Word};
 use crate::term::Term;
 use crate::types::{Exists, Layout, LayoutId, WordId, WordTy};
@@ -89,6 +90,9 @@ impl<'a, G: Guide> Engine<'a, G> {
             return self.foreign_as(s, want, &have, blame);
         }
         self.not_foreign(have.id, blame.shape)?;
+        if self.program.types.opaque(want.0) || self.program.types.opaque(have.id) {
+            return self.pack_abstract(s, want, l, &have, blame);
+        }
         self.packing += 1;
         // A cell must not hold the memory that it lies in.
         self.alive(l, false);
@@ -142,6 +146,24 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.alive(l, true);
         self.packing -= 1;
         Ok(())
+    }
+
+    /// Memory of an abstract type of another module is that, and nothing else is. Nothing is ever held there, since
+    /// nothing can be stored.
+    fn pack_abstract(
+        &mut self,
+        s: &mut Subst,
+        want: (LayoutId, &Env),
+        l: LocId,
+        have: &Lay,
+        blame: Blame,
+    ) -> Checked {
+        let program = self.program;
+        if program.head(want.0) != program.head(have.id) || self.holds(l) {
+            let why = if program.types.opaque(have.id) { HIDDEN } else { MADE_ELSEWHERE };
+            return self.reject(Code::Abstract, why);
+        }
+        self.same_layout(s, want, (have.id, &have.env), 0, blame)
     }
 
     /// Matches a held word or number with what the layout has at its place; false: raw bytes.
