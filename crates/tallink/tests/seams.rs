@@ -5,7 +5,7 @@ use common::*;
 use object::{SectionKind, elf};
 use talcore::facts::Interval;
 use talcore::term::Term;
-use talcore::types::{Exists, Layout, LayoutId, Mode, Sig, SigId, Struct, WordId, WordTy};
+use talcore::types::{Body, Exists, Layout, LayoutId, Mode, Sig, SigId, Struct, WordId, WordTy};
 use tallink::Input;
 use talnote::table::TypeTable;
 use talnote::write::{
@@ -281,4 +281,49 @@ fn damaged_notes_have_a_place() {
     let (mut o, note, text) = plain();
     o.note(&note, &types, &[text], &[]);
     link(&[o.input("a.o")]);
+}
+
+/// An object whose note speaks of the abstract type `counter`: exports it, under its own name or that of others, or
+/// imports it.
+fn speaks(name: &str, exports: bool, own_name: bool, params: u32) -> Input {
+    let (mut o, mut types) = (exit_named(name), TypeTable::default());
+    let text = o.code.unwrap();
+    let id = types.declare("counter", params);
+    let cell = types.layout(Layout::Bytes(Term::from(8)));
+    let body = if exports { Body::Fields(vec![cell]) } else { Body::Hidden };
+    types.define(id, Struct { params, body, brand: Some(0), ..Struct::default() }, Vec::new());
+    let sig = types.sig(Sig { start: name == "_start", noreturn: true, ..Sig::default() });
+    let mut note = NoteBuilder::new(Arch::Amd64);
+    note.sections = vec![section(Kind::Code, 13)];
+    note.functions = vec![Function { section: 0, offset: 0, size: 13, sig, stream: vec![0, 0, 0] }];
+    note.imports = vec![if exports { Import::Exported(id) } else { Import::Abstract(id) }];
+    let encoded = note.encode(&types).unwrap();
+    let at = o.section(".note.tal", SectionKind::Note, &encoded.bytes);
+    o.out.section_mut(at).flags =
+        object::SectionFlags::Elf { sh_type: elf::SHT_NOTE, sh_flags: elf::SHF_ALLOC };
+    let symbol = match own_name {
+        true => o.data("__tal_type_counter", at, 16, 0),
+        false => o.undefined("__tal_type_counter"),
+    };
+    let base = o.out.section_symbol(text);
+    for ((place, _), symbol) in encoded.words.iter().zip([base, symbol]) {
+        o.reloc(at, *place as u64, elf::R_X86_64_64, symbol, 0);
+    }
+    o.input(&format!("{name}.o"))
+}
+
+#[test]
+fn abstract_types_have_one_exporter() {
+    let exporter = |params| speaks("types", true, true, params);
+    link(&[speaks("_start", false, false, 1), exporter(1)]);
+    for (input, expected) in [
+        (speaks("_start", false, false, 0), "imported as an abstract type without parameters"),
+        (speaks("_start", true, false, 1), "under a name that is not its own"),
+        (speaks("_start", true, true, 1), "the abstract type `counter` is defined more than once"),
+    ] {
+        let text = errors(&[input, exporter(1)]);
+        assert!(text.contains(expected), "no `{expected}` in:\n{text}");
+    }
+    let text = errors(&[speaks("_start", false, false, 1)]);
+    assert!(text.contains("the abstract type `counter` is used and nowhere defined"), "{text}");
 }
