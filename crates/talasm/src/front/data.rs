@@ -83,7 +83,8 @@ impl Cx<'_> {
         let imported = matches!(self.decls[decl as usize].kind, DeclKind::ImportObject(_));
         let size = self.size_of_layout(layout).and_then(|t| t.as_const());
         let Some(size) = size else {
-            if imported {
+            // An interface shows strings with their lengths, but of abstract types no size.
+            if imported || at.file != 0 && self.abstract_layout(layout).is_some() {
                 return Some(ObjectInfo { layout, size: None, align: 1 });
             }
             if !self.of_broken(layout) {

@@ -1,12 +1,12 @@
 //! Attacks on abstract types: their layouts guessed, claimed by labels, taken from codes, or from types of other modules.
 
-use crate::lab::{Lab, Label, accepted, code, rejected};
+use crate::lab::{DATA, Lab, Label, accepted, code, rejected};
 use iced_x86::code_asm::*;
 use talcore::codes;
 use talcore::eq::{same_layout, unite_structs};
 use talcore::state::{Lay, State};
 use talcore::term::Term;
-use talcore::types::{Body, Layout, LayoutId, Mode, Sig, Struct, StructId, Types, WordId, WordTy};
+use talcore::types::{Body, Layout, LayoutId, Mode, Sig, SigId, Struct, StructId, Types, WordId, WordTy};
 use talcore::verdict::{Code, Reject};
 
 type Verdict = Result<(), Box<Reject>>;
@@ -208,5 +208,35 @@ fn brands_decide() {
     unite_structs(&mut types, 1 << 20);
     for (i, l) in layouts.iter().enumerate() {
         assert!(matches!(types.layout(*l), Layout::Struct(s, _) if s.index() == i));
+    }
+}
+
+/// What another note defines and this one does not import has no type here: neither a function nor an object.
+#[test]
+fn what_is_not_imported() {
+    for (import, safe) in [(false, false), (true, true)] {
+        let mut lab = Lab::default();
+        let target = lab.other(Sig::default());
+        let sig = SigId(lab.types.sigs.len() as u32 - 1);
+        lab.apart = Some(if import { vec![(target, sig)] } else { vec![] });
+        let body = code(|a| {
+            a.call(target)?;
+            a.ret()
+        });
+        let verdict = lab.check(Sig::default(), &body);
+        if safe { accepted(verdict) } else { rejected(verdict, Code::NotFunction) }
+    }
+    for (apart, safe) in [(None, true), (Some(vec![]), false)] {
+        let mut lab = Lab::default();
+        let bytes = lab.layout(Layout::Bytes(Term::from(8)));
+        lab.shared(bytes, 8);
+        (lab.apart, lab.addend) = (apart, Some(0));
+        let body = code(|a| {
+            a.mov(eax, DATA as u32)?;
+            a.mov(rax, qword_ptr(rax))?;
+            a.ret()
+        });
+        let verdict = lab.check(Sig::default(), &body);
+        if safe { accepted(verdict) } else { rejected(verdict, Code::NotPointer) }
     }
 }

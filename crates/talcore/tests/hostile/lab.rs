@@ -57,6 +57,8 @@ pub(crate) struct Lab {
     pub(crate) witnesses: Vec<Term>,
     /// Steps without machine code, by the offsets that they stand before.
     pub(crate) ghosts: Vec<(u64, Ghost)>,
+    /// The other functions and the objects are those of another note, from which these functions are imported.
+    pub(crate) apart: Option<Vec<(u64, SigId)>>,
     /// The word types of the function's note, if those are not all.
     pub(crate) own_words: Option<(u32, u32)>,
     /// Constants are addresses, not numbers, and lie so many bytes behind the ones that are meant.
@@ -155,9 +157,13 @@ impl Lab {
         let shapes =
             Shapes::of(&mut self.types, arch).map_err(|why| Reject::new(Code::IllFormedType, 0, why))?;
         let United { first: codes, views } = unite_words(&mut self.types, 1 << 20);
-        let function = |addr, size, sig| Function { addr, size, sig, stream: 0..0, scope: 0, types };
-        let mut functions = vec![function(CODE, code.len() as u64, sig)];
-        functions.extend(self.others.iter().zip(OTHERS..).map(|(&sig, at)| function(at, 1, sig)));
+        let there = u32::from(self.apart.is_some());
+        let function = |addr, size, sig, scope| Function { addr, size, sig, stream: 0..0, scope, types };
+        let mut functions = vec![function(CODE, code.len() as u64, sig, 0)];
+        functions.extend(self.others.iter().zip(OTHERS..).map(|(&sig, at)| function(at, 1, sig, there)));
+        self.objects.iter_mut().for_each(|o| o.scope = there);
+        let imported = self.apart.take().unwrap_or_default().into();
+        let here = Scope { types, functions: imported, ..Scope::default() };
         let exec = |addr, bytes| Segment { addr, bytes, size: 4096, write: false, exec: true };
         let mut program = Program {
             arch,
@@ -179,7 +185,7 @@ impl Lab {
             shapes,
             codes,
             views,
-            scopes: vec![Scope { types, ..Scope::default() }],
+            scopes: vec![here, Scope { types, ..Scope::default() }],
         };
         body(&mut program)
     }

@@ -69,6 +69,10 @@ fn read(source: &str) -> (String, Vec<Item>) {
                 text.push('\n');
                 text.push_str(next);
             }
+            // Of an abstract type others see the name.
+            if let (true, Some((name, _))) = (text.starts_with("pub abstract "), text.split_once(" {")) {
+                text.truncate(name.len());
+            }
             let comment = std::mem::take(&mut comment);
             items.push(Item { comment, text, public });
         }
