@@ -17,6 +17,7 @@ mod stack;
 mod statics;
 mod stretch;
 mod string;
+mod strings;
 mod structure;
 mod unions;
 mod when;

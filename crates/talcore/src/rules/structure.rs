@@ -183,6 +183,12 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
         }
         let spot = self.spot(word)?;
+        if let Spot::Object(l, e) = &spot
+            && e.as_const() == Some(0)
+            && self.ended_strings(*l)?
+        {
+            return Ok(());
+        }
         let (step, width) = (self.word(), self.word_width());
         for i in 0..MOST_PARTS {
             self.spend(8)?;

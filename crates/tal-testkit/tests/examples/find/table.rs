@@ -393,3 +393,51 @@ fn delete() {
         assert!(left.windows(2).all(|two| two[0] == two[1]), "{words}: {:?}", left[0]);
     }
 }
+
+/// Commands: their words, how they end, how many files one takes.
+#[test]
+fn exec() {
+    let Some(find) = find() else { return };
+    let (echo, sh) = ("/bin/echo", "/bin/sh");
+    for words in [
+        &["-exec", echo, ";"][..],
+        &["-exec", echo, "x{}y", "{}", "a{}{}b", "{", "}{", "{{}}", ";"],
+        &["-type", "f", "-exec", sh, "-c", "test -s \"$0\"", "{}", ";", "-print"],
+        &["-exec", sh, "-c", "exit 3", ";", "-o", "-print"],
+        &["-maxdepth", "1", "-exec", sh, "-c", "kill -9 $$", ";", "-o", "-print"],
+        &["-maxdepth", "1", "-exec", sh, "-c", "kill -9 $$", "{}", "+"],
+        &["-maxdepth", "1", "-exec", "nosuchprogram", "{}", ";"],
+        &["-maxdepth", "1", "-exec", "./nosuchprogram", "{}", ";"],
+        &["-maxdepth", "1", "-exec", "/etc/passwd", ";"],
+        &["-maxdepth", "1", "-exec", "", ";"],
+        &["-exec", echo, "{}", "+"],
+        &["-exec", echo, "-n", "{}", "+", "-name", "f", "-print"],
+        &["-exec", sh, "-c", "exit 1", "{}", "+"],
+        &["-name", "f", "-exec", echo, "A", "{}", "+", "-o", "-name", "x", "-exec", echo, "B", "{}", "+"],
+        &["-name", "f", "-exec", echo, "A", "{}", "+", "-quit"],
+        &["-quit", "-exec", echo, "{}", "+"],
+        &["-exec", echo, "+", ";"],
+        &["-exec", echo, "{}", "+", "+", ";"],
+        &["-exec", echo, "x{}", "+"],
+        &["-exec"],
+        &["-exec", "true"],
+        &["-exec", "true", "+"],
+        &["-exec", "true", "{}", "x", "+"],
+        &["-exec", ";"],
+        &["-exec", "true", "{}", "{}", "+"],
+        &["-print", "-exec", echo, "e", "{}", ";", "-print"],
+        &["-name", "a", "-prune", "-exec", echo, "{}", ";"],
+    ] {
+        find.same(&[&["tree"], words].concat());
+    }
+    // More than one command takes.
+    let wide = find.dir.path().join("wide");
+    std::fs::create_dir(&wide).expect("a directory can be made");
+    for i in 0..2000 {
+        let name = wide.join(format!("{i}{}", "x".repeat(200)));
+        std::fs::write(name, "").expect("a file can be written");
+    }
+    for first in ["", "one", "more words"] {
+        find.same(&["wide", "-exec", sh, "-c", "echo $#", first, "{}", "+"]);
+    }
+}
