@@ -150,7 +150,7 @@ impl Tool {
                 c
             }
         };
-        command.args(args).current_dir(self.dir.path()).env_clear().env("LC_ALL", "C");
+        command.args(args).current_dir(self.dir.path()).env_clear().env("LC_ALL", "C").env("TZ", "UTC0");
         command.env("PATH", program.parent().expect("a program is in a directory"));
         command.stdin(input.stdio(self.dir.path())).stderr(Stdio::piped());
         command.stdout(match output {

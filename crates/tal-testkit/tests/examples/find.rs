@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 mod deep;
+mod fuzz;
 mod table;
 
 /// A tree in the directory `tree`: names that are hard, links that lead nowhere and around, files of all kinds and sizes.

@@ -441,3 +441,65 @@ fn exec() {
         find.same(&["wide", "-exec", sh, "-c", "echo $#", first, "{}", "+"]);
     }
 }
+
+/// What `-printf` puts, in formats that have blanks.
+#[test]
+fn printf() {
+    let Some(find) = find() else { return };
+    let mut formats: Vec<String> = [
+        "%p\\n",
+        "%f|%h|%P|%H|%d|%y|%Y|%l|\\n",
+        "%s %b %k %m %M %n %i %D %U %G %u %g\\n",
+        "[%10s|%-10s|%5p|%-20p|%.3p|%10.2p|%4d|%-4d|%04d|%5m|%05m|%#m|%-6m|%#6m|%08m]\\n",
+        "%+d %+05d % d %-+5d|\\n",
+        "%c %t\\n",
+        "a\\tb\\\\n\\101\\0z\\a\\b\\f\\v\\r\\60\\0601\\n",
+        "x\\cy\\n",
+        "%%\\n",
+        "%",
+        "\\",
+        "\\q%q\\n",
+        "%5q\\n",
+        "%T",
+        "",
+    ]
+    .map(String::from)
+    .into();
+    formats.extend("@YmdHMSTX+FDxyjeklIpabhwRZcs".chars().map(|k| format!("%T{k} %C{k}\\n")));
+    for format in &formats {
+        find.same(&["tree", "-printf", format]);
+        find.same(&[
+            "-L",
+            "tree/",
+            "./tree//",
+            "/",
+            "//",
+            "tree/a/link",
+            "-maxdepth",
+            "1",
+            "-name",
+            "[/a-z]*",
+            "-type",
+            "f,l",
+            "-printf",
+            format,
+        ]);
+    }
+    find.same(&["tree", "-printf"]);
+    // Leap years, and what came before 1970.
+    for (i, seconds) in
+        [0, 951_782_399, 951_782_400, 978_220_800, 1_709_164_800, 4_107_542_399, 4_107_542_400]
+            .into_iter()
+            .enumerate()
+    {
+        let path = find.dir.path().join(format!("tree/time{i}"));
+        let file = std::fs::File::create(path).expect("a file can be made");
+        let time = std::time::UNIX_EPOCH + std::time::Duration::new(seconds, 123_456_789);
+        file.set_modified(time).expect("times can be set");
+        file.set_modified(std::time::UNIX_EPOCH - std::time::Duration::new(seconds, 5))
+            .expect("times can be set");
+        find.same(&["tree", "-name", "time*", "-printf", "%f %TF %TT %Tj %Ta %T@\\n"]);
+        file.set_modified(time).expect("times can be set");
+        find.same(&["tree", "-name", "time*", "-printf", "%f %t %Tj %Ty %Tw\\n"]);
+    }
+}

@@ -21,6 +21,7 @@ const MODULES: &[&str] = &[
     "match",
     "mode",
     "accounts",
+    "date",
     "address",
     "socket",
     "args",
