@@ -66,12 +66,10 @@ impl<G: Guide> Engine<'_, G> {
     fn string_or_0(&self, ty: WordId, env: &Env) -> bool {
         let types = &self.program.types;
         let ty = match types.word(ty) {
-            WordTy::Of(code, linear) => {
-                match under(code, env).and_then(|t| self.program.decode(&t, *linear)) {
-                    Some(meant) => meant,
-                    None => return false,
-                }
-            }
+            WordTy::Of(code, linear) => match under(code, env).and_then(|t| self.decode(&t, *linear)) {
+                Some(meant) => meant,
+                None => return false,
+            },
             _ => ty,
         };
         let ty = match types.word(ty) {
