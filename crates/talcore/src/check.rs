@@ -112,8 +112,9 @@ fn assemble<'a>(
         Shapes::of(&mut types, arch).map_err(|why| Reject::new(Code::IllFormedType, 0, why).in_file())?;
     let note_bytes: u64 = descs.iter().map(|d| d.1.len() as u64).sum();
     unite_structs(&mut types, note_bytes.saturating_mul(limits::UNITE_STEPS_PER_BYTE));
+    let words = bases.first().map_or(0, |b: &TypeBase| b.words.0)..bases.last().map_or(0, |b| b.words.1);
     let United { first: codes, views } =
-        unite_words(&mut types, note_bytes.saturating_mul(limits::UNITE_STEPS_PER_BYTE));
+        unite_words(&mut types, note_bytes.saturating_mul(limits::UNITE_STEPS_PER_BYTE), words);
     let mut program = Program {
         arch,
         policy: Policy::default(),

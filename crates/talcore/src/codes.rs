@@ -43,8 +43,8 @@ impl Program<'_> {
     }
 
     /// The word type of which the term is the code, if it is a constant, as the module of `scope` sees it. `linear`: it
-    /// may own memory. `None` too if the module has no such type, and others see different things of it: a code that
-    /// means something stays a code.
+    /// may own memory. `None` too where modules see different things and this one has no such type: a code stays a code
+    /// then, since what other modules see of it is not for this one.
     pub fn decode(&self, t: &Term, linear: bool, scope: u32) -> Option<WordId> {
         t.as_const()?;
         let meant = coded(t).filter(|id| self.shapes.coded(*id) && (linear || !self.types.linear(*id)));

@@ -16,6 +16,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// Whether two signatures are the same up to the names of variables, which are numbers. The steps that
 /// it takes are paid from `fuel`; running out of it answers no.
@@ -53,40 +54,22 @@ pub fn unite_structs(types: &mut Types, mut fuel: u64) {
 pub struct United {
     /// For each word type the first one that is the same, as far as that could be told.
     pub first: Arc<[WordId]>,
-    /// Of those that are not seen as the same by all modules: the first one, and each, in order.
+    /// Where not all modules see the same of all types, those of modules: the first one, and each, in order.
     pub views: Vec<(WordId, WordId)>,
 }
 
 /// Finds out which word types are the same, within `fuel` steps. Type arguments become the codes of the first ones.
-pub fn unite_words(types: &mut Types, fuel: u64) -> United {
+/// Which words are those of `notes`: a module that has no type of its own for a code must not see that of another one, so
+/// all of these are views as soon as anything is abstract, whether it is mentioned in them or not.
+pub fn unite_words(types: &mut Types, fuel: u64, notes: Range<u32>) -> United {
     let first = same_words(types, fuel);
     let mut views = Vec::new();
     if types.structs.iter().any(|s| s.brand.is_some()) {
-        let seen = seen_words(types, fuel);
-        let id = |i: usize| WordId(i as u32);
-        let differs = |i: usize| Some(seen.get(i)? != seen.get(first.get(i)?.index())?);
-        let mut varied: Vec<bool> = alloc::vec![false; first.len()];
-        for i in (0..first.len()).filter(|i| differs(*i).unwrap_or(true)) {
-            if let Some(slot) = first.get(i).and_then(|f| varied.get_mut(f.index())) {
-                *slot = true;
-            }
-        }
-        let all = first.iter().enumerate().map(|(i, f)| (*f, id(i)));
-        views.extend(all.filter(|(f, _)| varied.get(f.index()).copied().unwrap_or(true)));
+        let all = first.iter().copied().zip((0..).map(WordId));
+        views.extend(all.filter(|(first, _)| notes.contains(&first.0)));
         views.sort_unstable();
     }
     United { first, views }
-}
-
-/// For each word type the first one that is seen as the same by every module.
-fn seen_words(types: &Types, mut fuel: u64) -> Vec<WordId> {
-    let mut alike: BTreeMap<u64, Vec<WordId>> = BTreeMap::new();
-    let ids = (0..types.words.len()).map(|i| WordId(i as u32));
-    ids.map(|id| {
-        let known = alike.entry(word_outline(types, id, &|s| u64::from(s.0))).or_default();
-        first_alike(known, id, &mut fuel, |other, left: &mut u64| TypeEq::seen(types, left).words(other, id))
-    })
-    .collect()
 }
 
 /// For each struct one number that it has in common with those that are the same, whoever sees what of them.

@@ -130,7 +130,7 @@ pub struct Program<'a> {
     pub shapes: Shapes,
     /// For each word type the first one that is the same: see [`crate::codes`].
     pub codes: Arc<[WordId]>,
-    /// The words that not all notes see as the same: the first one, and each, in order.
+    /// The words of notes, if those do not see the same of all types: the first one that is the same, and each, in order.
     pub views: Vec<(WordId, WordId)>,
     /// What each note sees.
     pub scopes: Vec<Scope>,

@@ -161,6 +161,35 @@ fn codes_tell_no_layout() {
     rejected(look(|[_, hidden]| (hidden.0 + 1, hidden.0 + 2)), Code::NotPointer);
 }
 
+/// The same for a type that no other module has: a code of it, wherever another module should have it from, tells nothing.
+#[test]
+fn codes_of_types_that_others_do_not_have() {
+    let look = |own: bool| {
+        let mut lab = Lab::default();
+        let any = lab.any();
+        let cell = lab.layout(Layout::Cell(any));
+        let (brand, body) = (Some(7), Body::Fields(vec![cell, cell]));
+        lab.types.structs = vec![Struct { brand, body, ..Struct::default() }];
+        let known = lab.layout(Layout::Struct(KNOWN, [].into()));
+        let known = pointer(&mut lab, Mode::Own, known);
+        let item = lab.word(WordTy::Of(Term::var(0), true));
+        let item = lab.layout(Layout::Cell(item));
+        lab.types.structs.push(Struct::of(1, Vec::new(), vec![item]));
+        let full = lab.layout(Layout::Struct(StructId(1), [codes::code(known)].into()));
+        let p = pointer(&mut lab, Mode::Own, full);
+        let body = code(|a| {
+            a.mov(rax, qword_ptr(rdi))?;
+            a.mov(rax, qword_ptr(rax))?;
+            a.ret()
+        });
+        let n = lab.types.words.len() as u32;
+        lab.own_words = Some(if own { (0, n) } else { (known.0 + 1, n) });
+        lab.check(Sig { params: vec![(7, p)], ..Sig::default() }, &body)
+    };
+    accepted(look(true));
+    rejected(look(false), Code::NotPointer);
+}
+
 /// `own counter` as its module has it, and as others do.
 fn counter_words(lab: &mut Lab) {
     let word = WordId(0);

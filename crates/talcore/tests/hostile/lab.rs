@@ -151,12 +151,13 @@ impl Lab {
         let all = |n: usize| (0, n as u32);
         let Types { words, layouts, sigs, .. } = &self.types;
         let types = TypeBase { words: all(words.len()), layouts: all(layouts.len()), sigs: all(sigs.len()) };
+        let notes = 0..types.words.1;
         let types = TypeBase { words: self.own_words.unwrap_or(types.words), ..types };
         let arch = self.arch;
         let abi = Abi::of(arch, &mut self.types);
         let shapes =
             Shapes::of(&mut self.types, arch).map_err(|why| Reject::new(Code::IllFormedType, 0, why))?;
-        let United { first: codes, views } = unite_words(&mut self.types, 1 << 20);
+        let United { first: codes, views } = unite_words(&mut self.types, 1 << 20, notes);
         let there = u32::from(self.apart.is_some());
         let function = |addr, size, sig, scope| Function { addr, size, sig, stream: 0..0, scope, types };
         let mut functions = vec![function(CODE, code.len() as u64, sig, 0)];
