@@ -11,6 +11,12 @@ use std::path::{Path, PathBuf};
 const CASES: &[(&str, &[&[&str]])] = &[
     ("cat", &[&[], &["FILE"], &["FILE", "-", "FILE"], &["/absent"], &["/tmp"]]),
     ("echo", &[&[], &["-n", "words", "and words"], &["a", "", "b"]]),
+    // A server runs until it is told to end: only what it says at once.
+    ("echod", &[&["--help"], &["-p", "70000"], &["-a", "::1::"]]),
+    (
+        "find",
+        &[&["/examples"], &["/", "-maxdepth", "1", "-type", "d", "-size", "-9"], &["/absent"], &["-name"]],
+    ),
     ("head", &[&[], &["-n", "3", "FILE"], &["-c", "1000", "FILE", "FILE"], &["-n", "x"]]),
     ("ls", &[&["/examples"], &["-ap", "/", "FILE"], &["/absent"]]),
     ("rpn", &[&["3", "4", "+", "2", "*"], &["1", "0", "/"], &["+"]]),
