@@ -196,7 +196,9 @@ impl Machine<'_> {
             return Err("a function returns that does not".into());
         }
         self.words = frame.words.clone();
-        for r in (0..16).filter(|r| sig.preserved >> r & 1 == 1 && *r != RSP) {
+        // Annotations may speak of registers that the architecture does not have.
+        let registers = usize::from(self.program.arch.registers());
+        for r in (0..registers).filter(|r| sig.preserved >> r & 1 == 1 && *r != RSP) {
             if self.regs[r] != frame.regs[r] {
                 return Err(format!("r{r} is not preserved"));
             }
