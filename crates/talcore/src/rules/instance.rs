@@ -107,7 +107,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             let mut of = Instance { known: aargs.len(), terms: vec![None; theirs.len()], words };
             self.instance(s, (x, &pargs, chosen), (y, &aargs), &mut of, blame)?;
             words = of.words;
-            aargs.into_iter().chain(of.terms.into_iter().flatten()).collect()
+            aargs.iter().cloned().chain(of.terms.into_iter().flatten()).collect()
         };
         let outside: Env = Some(outside.into_iter().chain(results.iter().cloned()).collect());
         s.terms.extend(bound.into_iter().map(Some));
@@ -138,9 +138,31 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         s.terms.truncate(open);
         self.spend(open as u64)?;
+        let pargs = pargs.iter().map(|t| self.term(s.apply(t))).collect::<Checked<Vec<_>>>()?;
+        self.known_ranges((y, &aargs), (x, &pargs), blame)?;
+        if depth > 0 {
+            self.known_ranges((x, &pargs), (y, &aargs), blame)?;
+        }
         // What the signatures quantify over differs from call to call: nothing outside can stand for it.
         if s.terms.iter().flatten().any(|t| t.scope() > known) {
             return self.reject(blame.shape, OTHER);
+        }
+        Ok(())
+    }
+
+    /// What the first variables of a signature stand for must lie in their intervals. Who calls a function as one of the
+    /// type `by` proves that of its variables only, so all else is proved here, once, since numbers do not change.
+    fn known_ranges(
+        &mut self,
+        (of, args): (&Sig, &[Term]),
+        (by, others): (&Sig, &[Term]),
+        blame: Blame,
+    ) -> Checked {
+        for (i, (t, range)) in args.iter().zip(&of.vars).enumerate() {
+            let asked = others.get(i) == Some(t) && by.vars.get(i).is_some_and(|asked| asked.within(range));
+            if !asked {
+                self.require_in(t, *range, blame.shape, OTHER)?;
+            }
         }
         Ok(())
     }

@@ -115,6 +115,32 @@ fn variables_stand_for_what_parameters_say() {
     rejected(passes(lab, given, wanted, 0), Code::ArgType);
 }
 
+/// What the first variables of a function type stand for lies in their intervals, also where it is seen as another type
+/// that asks for less: whoever calls it as that one proves no more.
+#[test]
+fn known_variables_keep_their_intervals() {
+    for (most, safe) in [(10, true), (9, false)] {
+        let mut lab = Lab::default();
+        let n = int(&mut lab, Term::var(0));
+        let of = |range| Sig { vars: vec![range], ..plain(0, vec![(1, n)], vec![]) };
+        let mut id = |sig: Sig| {
+            lab.types.sigs.push(sig);
+            SigId(lab.types.sigs.len() as u32 - 1)
+        };
+        let (given, wanted) = (id(of(Interval::new(0, most))), id(of(Interval::ALL)));
+        let given = lab.word(WordTy::FnAt(given, [Term::var(0)].into()));
+        let wanted = lab.word(WordTy::FnAt(wanted, [Term::var(0)].into()));
+        let target = lab.other(plain(1, vec![(6, n), (7, wanted)], vec![]));
+        let body = code(|a| {
+            a.call(target)?;
+            a.ret()
+        });
+        let sig = Sig { vars: vec![Interval::new(0, 10)], ..plain(0, vec![(6, n), (7, given)], vec![]) };
+        let verdict = lab.check(sig, &body);
+        if safe { accepted(verdict) } else { rejected(verdict, Code::ArgType) }
+    }
+}
+
 /// `fn [s: stretch, n](rcx: ref s bytes(n))`, of whose variables the first `listed` last.
 fn reader(lab: &mut Lab, vars: usize, stretch: u32, size: Term, listed: bool) -> Sig {
     let pointer = lab.bytes(Mode::Frozen, size);
