@@ -34,25 +34,31 @@ fn find(name: &str, arch: Arch) -> Option<PathBuf> {
     }
 }
 
-/// A program that is there to test a module of the library: `drivers/NAME.tal`.
-pub(crate) fn driver(name: &str) -> PathBuf {
-    static BUILT: OnceLock<HashMap<String, Result<PathBuf, String>>> = OnceLock::new();
-    let build_all = || {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let build = |(name, path): (String, PathBuf)| {
-            let program = library(Arch::Amd64).clone().and_then(|library| {
-                let bytes = assemble(&name, &path, Arch::Amd64)?;
-                link(&name, &[object(&name, bytes)], &library, Arch::Amd64)
-            });
-            (name, program)
-        };
-        entries(&root.join("tests/examples/drivers")).into_iter().map(build).collect()
-    };
-    match BUILT.get_or_init(build_all).get(name) {
-        Some(Ok(path)) => path.clone(),
+/// The program that is there to test a module of the library, `drivers/NAME.tal`, for each architecture for which there is
+/// one, AMD64 first.
+pub(crate) fn drivers(name: &str) -> Vec<PathBuf> {
+    static BUILT: OnceLock<[HashMap<String, Result<PathBuf, String>>; 2]> = OnceLock::new();
+    let built = BUILT.get_or_init(|| [Arch::Amd64, Arch::Ia32].map(build_drivers));
+    let of = |programs: &HashMap<String, Result<PathBuf, String>>| match programs.get(name) {
+        Some(Ok(path)) => Some(path.clone()),
         Some(Err(message)) => panic!("{message}"),
-        None => panic!("there is no driver `{name}`"),
-    }
+        None => None,
+    };
+    let all: Vec<PathBuf> = built.iter().filter_map(of).collect();
+    assert!(!all.is_empty(), "there is no driver `{name}`");
+    all
+}
+
+fn build_drivers(arch: Arch) -> HashMap<String, Result<PathBuf, String>> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/examples/drivers");
+    let build = |(name, path): (String, PathBuf)| {
+        let program = library(arch).clone().and_then(|library| {
+            let bytes = assemble(&name, &path, arch)?;
+            link(&name, &[object(&name, bytes)], &library, arch)
+        });
+        (name, program)
+    };
+    sources(&directory, arch).into_iter().map(build).collect()
 }
 
 fn examples() -> PathBuf {

@@ -4,6 +4,7 @@ use super::build;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -15,14 +16,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(args: &[&str]) -> Server {
-        Server::limited("true", args)
+    pub(crate) fn start(program: &Path, args: &[&str]) -> Server {
+        Server::limited(program, "true", args)
     }
 
     /// With limits that the shell sets before.
-    fn limited(limits: &str, args: &[&str]) -> Server {
+    fn limited(program: &Path, limits: &str, args: &[&str]) -> Server {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", &format!("{limits} && exec \"$0\" \"$@\"")]).arg(build::program("echod"));
+        command.args(["-c", &format!("{limits} && exec \"$0\" \"$@\"")]).arg(program);
         let mut child = command.args(args).stdout(Stdio::piped()).spawn().expect("echod can be started");
         let mut line = String::new();
         let out = child.stdout.take().expect("there is a pipe");
@@ -35,8 +36,8 @@ impl Server {
         Server { child, address: SocketAddr::new(address, port.parse().expect("that is a port")) }
     }
 
-    fn local() -> Server {
-        Server::start(&["-a", "127.0.0.1", "-p", "0"])
+    pub(crate) fn local(program: &Path) -> Server {
+        Server::start(program, &["-a", "127.0.0.1", "-p", "0"])
     }
 
     fn connect(&self) -> TcpStream {
@@ -72,6 +73,11 @@ impl Drop for Server {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// The server of each architecture.
+fn both(test: fn(&Path)) {
+    build::programs("echod").iter().for_each(|program| test(program));
 }
 
 /// Bytes that differ at all places.
@@ -110,7 +116,11 @@ fn transfer(mut client: TcpStream, seed: u64, count: usize) {
 
 #[test]
 fn echod() {
-    let server = Server::local();
+    both(answers);
+}
+
+fn answers(program: &Path) {
+    let server = Server::local(program);
     let mut client = server.connect();
     for size in [1, 2, 1000, 65535, 65536, 65537, 200_000] {
         exact(&mut client, &bytes(size as u64, size));
@@ -132,7 +142,11 @@ fn echod() {
 
 #[test]
 fn echod_much() {
-    let server = Server::local();
+    both(much);
+}
+
+fn much(program: &Path) {
+    let server = Server::local(program);
     transfer(server.connect(), 1, 64 << 20);
     thread::scope(|scope| {
         for i in 0..8 {
@@ -146,7 +160,11 @@ fn echod_much() {
 #[test]
 #[ignore = "takes some seconds: 1 GiB through one connection, and through 64"]
 fn echod_gigabyte() {
-    let server = Server::local();
+    both(gigabyte);
+}
+
+fn gigabyte(program: &Path) {
+    let server = Server::local(program);
     transfer(server.connect(), 1, 1 << 30);
     thread::scope(|scope| {
         for i in 0..64 {
@@ -169,7 +187,11 @@ fn sockets(most: usize) -> usize {
 
 #[test]
 fn echod_thousand() {
-    let server = Server::local();
+    both(thousand);
+}
+
+fn thousand(program: &Path) {
+    let server = Server::local(program);
     let mut clients: Vec<TcpStream> = (0..sockets(1000)).map(|_| server.connect()).collect();
     for round in 0..3u64 {
         for (i, client) in clients.iter_mut().enumerate() {
@@ -190,7 +212,11 @@ fn echod_thousand() {
 
 #[test]
 fn echod_half_closed() {
-    let server = Server::local();
+    both(half_closed);
+}
+
+fn half_closed(program: &Path) {
+    let server = Server::local(program);
     for size in [0, 1, 100_000, 3_000_000] {
         let mut client = server.connect();
         let sent = bytes(7, size);
@@ -210,7 +236,11 @@ fn echod_half_closed() {
 /// Clients that go without reading what was sent to them, which resets their connections.
 #[test]
 fn echod_reset() {
-    let server = Server::local();
+    both(reset);
+}
+
+fn reset(program: &Path) {
+    let server = Server::local(program);
     for i in 0..200 {
         let mut client = server.connect();
         client.set_nonblocking(true).expect("a socket need not block");
@@ -246,7 +276,11 @@ fn fill(client: &mut TcpStream, text: &[u8]) -> usize {
 /// Who does not read is not read from, and gets everything later.
 #[test]
 fn echod_slow_reader() {
-    let server = Server::local();
+    both(slow_reader);
+}
+
+fn slow_reader(program: &Path) {
+    let server = Server::local(program);
     let text = bytes(3, 128 << 20);
     let mut slow: Vec<_> = (0..3).map(|_| server.connect()).collect();
     let sent: Vec<_> = slow.iter_mut().map(|client| fill(client, &text)).collect();
@@ -267,8 +301,12 @@ fn echod_slow_reader() {
 
 #[test]
 fn echod_signals() {
+    both(signals);
+}
+
+fn signals(program: &Path) {
     for end in ["TERM", "INT"] {
-        let server = Server::local();
+        let server = Server::local(program);
         let mut client = server.connect();
         exact(&mut client, b"before");
         server.signal("PIPE");
@@ -285,7 +323,11 @@ fn echod_signals() {
 /// More clients than descriptors: those that wait are accepted when others have gone.
 #[test]
 fn echod_descriptors() {
-    let server = Server::limited("ulimit -n 16", &["-a", "127.0.0.1", "-p", "0"]);
+    both(descriptors);
+}
+
+fn descriptors(program: &Path) {
+    let server = Server::limited(program, "ulimit -n 16", &["-a", "127.0.0.1", "-p", "0"]);
     let mut clients: Vec<TcpStream> = (0..100).map(|_| server.connect()).collect();
     for (i, client) in clients.iter_mut().enumerate() {
         client.write_all(&[i as u8]).expect("a client sends");
@@ -303,7 +345,11 @@ fn echod_descriptors() {
 /// Clients for which there is no memory are closed, the others served.
 #[test]
 fn echod_memory() {
-    let server = Server::limited("ulimit -v 2600", &["-a", "127.0.0.1", "-p", "0"]);
+    both(memory);
+}
+
+fn memory(program: &Path) {
+    let server = Server::limited(program, "ulimit -v 2600", &["-a", "127.0.0.1", "-p", "0"]);
     let text = bytes(5, 32 << 20);
     let mut slow: Vec<_> = (0..40).map(|_| (server.connect(), 0)).collect();
     for (client, _) in &mut slow {
@@ -334,24 +380,28 @@ fn echod_memory() {
 
 #[test]
 fn echod_ipv6() {
+    both(ipv6);
+}
+
+fn ipv6(program: &Path) {
     if let Err(e) = TcpListener::bind("[::1]:0") {
         eprintln!("skipped: this machine has no IPv6: {e}");
         return;
     }
     for args in [&["-a", "::1", "-p", "0"][..], &["-6", "-a", "0:0::1", "-p0"]] {
-        let server = Server::start(args);
+        let server = Server::start(program, args);
         assert_eq!(server.address.ip(), "::1".parse::<IpAddr>().expect("that is an address"));
         exact(&mut server.connect(), b"over IPv6");
         assert!(server.end("TERM").success());
     }
     // All addresses: with both protocols.
-    let server = Server::start(&["-6", "-p", "0"]);
+    let server = Server::start(program, &["-6", "-p", "0"]);
     assert_eq!(server.address.ip(), "::".parse::<IpAddr>().expect("that is an address"));
     for address in ["[::1]", "127.0.0.1"] {
         let to = format!("{address}:{}", server.address.port());
         exact(&mut TcpStream::connect(to).expect("a client connects"), b"over both");
     }
-    let server = Server::start(&["-u", "-a", "::1", "-p", "0"]);
+    let server = Server::start(program, &["-u", "-a", "::1", "-p", "0"]);
     datagrams(&server, "[::1]:0");
 }
 
@@ -387,17 +437,25 @@ fn datagrams(server: &Server, from: &str) {
 
 #[test]
 fn echod_datagrams() {
-    let server = Server::start(&["-u", "-a", "127.0.0.1", "-p", "0"]);
+    both(over_udp);
+}
+
+fn over_udp(program: &Path) {
+    let server = Server::start(program, &["-u", "-a", "127.0.0.1", "-p", "0"]);
     datagrams(&server, "127.0.0.1:0");
     assert_eq!(server.end("TERM").code(), Some(0));
-    let server = Server::start(&["-p0", "-u"]);
+    let server = Server::start(program, &["-p0", "-u"]);
     assert_eq!(server.end("INT").code(), Some(0));
 }
 
 #[test]
 fn echod_complains() {
+    both(complains);
+}
+
+fn complains(program: &Path) {
     let run = |args: &[&str]| {
-        let mut command = Command::new(build::program("echod"));
+        let mut command = Command::new(program);
         let out = command.arg0("echod").args(args).output().expect("echod can be started");
         let text = String::from_utf8(out.stderr).expect("complaints are text");
         (out.status.code(), text.lines().next().unwrap_or_default().to_string())
@@ -418,20 +476,24 @@ fn echod_complains() {
     ] {
         assert_eq!(run(args), (Some(2), complaint.to_string()), "{args:?}");
     }
-    let server = Server::local();
+    let server = Server::local(program);
     let port = server.address.port().to_string();
     let complaint = format!("echod: cannot listen on 127.0.0.1 port {port}: Address already in use");
     assert_eq!(run(&["-p", &port, "-a", "127.0.0.1"]), (Some(1), complaint));
     let complaint = "echod: cannot listen on 192.0.2.1 port 0: Cannot assign requested address";
     assert_eq!(run(&["-p", "0", "-a", "192.0.2.1"]), (Some(1), complaint.to_string()));
-    let help = Command::new(build::program("echod")).arg("--help").output().expect("echod can be started");
+    let help = Command::new(program).arg("--help").output().expect("echod can be started");
     assert!(help.status.success() && help.stdout.starts_with(b"Usage: echod [-p port]"));
 }
 
 /// Random steps on some connections: what comes back is what was sent, as far as it goes.
 #[test]
 fn echod_random() {
-    let server = Server::local();
+    both(random);
+}
+
+fn random(program: &Path) {
+    let server = Server::local(program);
     for seed in 0..6 {
         random_steps(&server, seed);
     }
@@ -492,7 +554,11 @@ fn random_steps(server: &Server, seed: u64) {
 /// With the tools that people have.
 #[test]
 fn echod_tools() {
-    let server = Server::local();
+    both(tools);
+}
+
+fn tools(program: &Path) {
+    let server = Server::local(program);
     let (host, port) = (server.address.ip().to_string(), server.address.port().to_string());
     let text = bytes(6, 300_000);
     let to = format!("TCP:{host}:{port}");
@@ -514,9 +580,13 @@ fn echod_tools() {
 /// Under the interpreter that watches: clients that send and read in pieces, and break off; errors of the kernel now and then.
 #[test]
 fn echod_watched() {
+    both(watched);
+}
+
+fn watched(program: &Path) {
     use tal_testkit::interp::{Claims, Host, Machine, Network, Peer, Stop};
     use tal_testkit::toolchain::Image;
-    let image = Image::Program(std::fs::read(build::program("echod")).expect("the example"));
+    let image = Image::Program(std::fs::read(program).expect("the example"));
     let program = image.load().expect("an accepted example");
     let claims = Claims::of(&program, image.bytes());
     for seed in 0..12 {

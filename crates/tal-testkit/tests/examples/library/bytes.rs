@@ -1,6 +1,7 @@
 //! `bytes`, `string` and `number` against the standard library.
 
 use super::{answers, run};
+use crate::build;
 use std::cmp::Ordering;
 
 /// Bytes of few kinds, without those that separate fields and lines.
@@ -82,7 +83,7 @@ fn bytes_random() {
         moved.copy_within(from..from + count, to);
         add('m', &a, &b, moved);
     }
-    let out = answers("on_bytes", &input, None);
+    let out = answers(&build::drivers("on_bytes")[0], &input, None);
     assert_eq!(out.len(), right.len());
     for (answer, (letter, a, b, right)) in out.iter().zip(right) {
         let shown = (a.escape_ascii().to_string(), b.escape_ascii().to_string());
@@ -162,7 +163,7 @@ fn numbers() {
     for (text, base) in &texts {
         input.extend([b"p", text.as_bytes(), &[1, 32 + *base as u8], b"\n"].concat());
     }
-    let out = answers("on_bytes", &input, None);
+    let out = answers(&build::drivers("on_bytes")[0], &input, None);
     assert_eq!(out.len(), texts.len());
     for (answer, (text, base)) in out.iter().zip(&texts) {
         assert_eq!(String::from_utf8_lossy(answer), parsed(text, *base), "{text:?} to the base {base}");
@@ -183,7 +184,7 @@ fn strings() {
         });
     }
     let args: Vec<&str> = words.iter().map(String::as_str).collect();
-    let out = run("on_bytes", &args, b"", None);
+    let out = run(&build::drivers("on_bytes")[0], &args, b"", None);
     assert!(out.status.success() && out.stderr.is_empty());
     let mut right = String::new();
     for pair in args.windows(2) {

@@ -55,7 +55,7 @@ fn inputs() -> Vec<Vec<u8>> {
 fn reader() {
     for input in inputs() {
         for mode in ["l", "b", "y", "a"] {
-            let out = run("on_reader", &[mode], &input, None);
+            let out = run(&build::drivers("on_reader")[0], &[mode], &input, None);
             assert!(out.status.success() && out.stderr.is_empty());
             same(mode, &input, &out.stdout);
         }
@@ -68,7 +68,7 @@ fn reader_interrupted() {
     let mut rng = fastrand::Rng::with_seed(4);
     let input = bytes(2, 40_000);
     for mode in ["l", "b", "y", "a"] {
-        let mut child = Command::new(build::driver("on_reader"))
+        let mut child = Command::new(&build::drivers("on_reader")[0])
             .arg(mode)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -112,13 +112,14 @@ fn reader_errors() {
         // A directory cannot be read: EISDIR; a closed descriptor: EBADF.
         for (input, number) in [("</", "-21"), ("<&-", "-9")] {
             let script = format!("exec \"$0\" {mode} {input}");
-            let out = Command::new("/bin/sh").args(["-c", &script]).arg(build::driver("on_reader")).output();
+            let out =
+                Command::new("/bin/sh").args(["-c", &script]).arg(&build::drivers("on_reader")[0]).output();
             let out = out.expect("a program can be run");
             assert!(out.status.success());
             assert_eq!(String::from_utf8_lossy(&out.stdout), format!("{number}\n"), "{mode}{input}");
         }
         let full = File::create("/dev/full").expect("/dev/full can be opened");
-        let mut command = Command::new(build::driver("on_reader"));
+        let mut command = Command::new(&build::drivers("on_reader")[0]);
         let out = command.arg(mode).stdin(Stdio::null()).stdout(full).stderr(Stdio::piped()).output();
         let out = out.expect("a program can be run");
         assert_eq!(out.status.code(), Some(1));
@@ -126,7 +127,7 @@ fn reader_errors() {
     }
     let complain = |script: &str| {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", script]).arg(build::driver("on_reader")).stdin(Stdio::null());
+        command.args(["-c", script]).arg(&build::drivers("on_reader")[0]).stdin(Stdio::null());
         let out = command.output().expect("a program can be run");
         (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
     };
@@ -142,12 +143,12 @@ fn reader_errors() {
 #[test]
 fn reader_without_memory() {
     let long = [b"short\n", &vec![b'x'; 9_000_000][..], b"\n"].concat();
-    let out = run("on_reader", &["l"], &long, Some(4_000));
+    let out = run(&build::drivers("on_reader")[0], &["l"], &long, Some(4_000));
     assert!(out.status.success());
     assert_eq!(String::from_utf8_lossy(&out.stdout), "short1\n-12\n");
-    let out = run("on_reader", &["a"], &long, Some(4_000));
+    let out = run(&build::drivers("on_reader")[0], &["a"], &long, Some(4_000));
     assert!(out.status.success() && out.stdout.ends_with(b"1\n"), "the copy has no memory");
     // Blocks need no more than the first room.
-    let out = run("on_reader", &["b"], &long, Some(4_000));
+    let out = run(&build::drivers("on_reader")[0], &["b"], &long, Some(4_000));
     same("b", &long, &out.stdout);
 }

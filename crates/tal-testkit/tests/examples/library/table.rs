@@ -1,6 +1,7 @@
 //! `table` against a map of the standard library.
 
 use super::answers;
+use crate::build;
 use std::collections::HashMap;
 
 /// Random lines with these kinds of keys, and whether there was enough memory for all.
@@ -29,7 +30,7 @@ fn compare(seed: u64, count: usize, keys: usize, longest: usize, kilobytes: Opti
     }
     let mut model: HashMap<&[u8], u64> = HashMap::new();
     let mut enough = true;
-    let out = answers("on_table", &input, kilobytes);
+    let out = answers(&build::drivers("on_table")[0], &input, kilobytes);
     assert_eq!(out.len(), lines.len());
     for ((letter, number, key), answer) in lines.into_iter().zip(out) {
         let show = |n: Option<u64>| n.map_or("-".to_string(), |n| n.to_string()).into_bytes();

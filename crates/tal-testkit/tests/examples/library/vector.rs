@@ -1,6 +1,7 @@
 //! `vector` against one of the standard library.
 
 use super::answers;
+use crate::build;
 use std::fmt::Write as _;
 
 /// Random lines, with numbers up to `most`; and whether there was enough memory for all.
@@ -26,7 +27,7 @@ fn compare(seed: u64, count: usize, most: i64, kilobytes: Option<u64>) -> bool {
     }
     let mut model: Vec<i64> = Vec::new();
     let mut enough = true;
-    let out = answers("on_vector", input.as_bytes(), kilobytes);
+    let out = answers(&build::drivers("on_vector")[0], input.as_bytes(), kilobytes);
     assert_eq!(out.len(), lines.len());
     for ((letter, place, number), answer) in lines.into_iter().zip(out) {
         let answer = String::from_utf8(answer).expect("the answer is text");
@@ -82,7 +83,7 @@ fn sort_words() {
     for numbers in orders.into_iter().chain([killer(4_000)]) {
         let mut input: String = numbers.iter().map(|n| format!("+0 {n}\n")).collect();
         input.push_str("o0 0\n*0 0\n");
-        let out = answers("on_vector", input.as_bytes(), None);
+        let out = answers(&build::drivers("on_vector")[0], input.as_bytes(), None);
         let mut sorted = numbers;
         sorted.sort_unstable();
         let right: String = sorted.iter().map(|n| format!("{n} ")).collect();
