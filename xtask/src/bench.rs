@@ -6,12 +6,14 @@
 mod asm;
 mod check;
 mod echod;
+mod find;
 mod gas;
 mod link;
 mod malloc;
 mod program;
 mod programs;
 mod size;
+pub(crate) mod trees;
 
 use crate::tools::{self, cargo, target};
 use crate::{Architecture, Bench, Done};
@@ -34,6 +36,7 @@ pub(crate) fn run(what: Bench, arch: Architecture, instructions: usize, runs: us
         Bench::Check => check::run(arch, instructions, runs),
         Bench::Link => link::run(arch, instructions, runs),
         Bench::Echod => echod::run(runs),
+        Bench::Find => find::run(runs),
         Bench::Malloc => malloc::run(runs),
         Bench::Programs => programs::run(runs),
         Bench::Kernel => crate::kernel::bench::run(runs),

@@ -111,6 +111,8 @@ enum Bench {
     Malloc,
     /// The echo server of the examples against the same one in C, asked by `echo-bench`
     Echod,
+    /// `find` of the examples against the same walk in C and against GNU `find`, on the same trees
+    Find,
     /// The examples against the tools that they imitate, on the same text
     Programs,
     /// System calls, processes and page faults in ring 0 against user mode, in the kernel of this project
