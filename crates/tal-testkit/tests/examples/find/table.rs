@@ -442,6 +442,23 @@ fn exec() {
     }
 }
 
+/// As many words and variables as there are: the kernel wants a 0 behind them, for which there must be room too.
+#[test]
+fn exec_with_any_number_of_words_and_variables() {
+    let Some(find) = find() else { return };
+    for words in 62..67 {
+        let many = vec!["x"; words - 2];
+        find.same(&[&["tree", "-maxdepth", "0", "-exec", "/bin/echo"], &many[..], &[";"]].concat());
+        for program in &find.ours {
+            let mut alone = std::process::Command::new(program);
+            alone.args(["/", "-maxdepth", "0", "-exec", "/bin/echo", "{}", ";"]).env_clear();
+            alone.envs((0..words).map(|i| (format!("V{i}"), "1")));
+            let out = alone.output().expect("find can be run");
+            assert_eq!(String::from_utf8_lossy(&out.stdout), "/\n", "{words} variables: {out:?}");
+        }
+    }
+}
+
 /// What `-printf` puts, in formats that have blanks.
 #[test]
 fn printf() {
