@@ -13,7 +13,7 @@
 //!           uleb size of the answers in bytes, answers; the rest: optional proofs
 //! state:    its differences to the previous label's (the first: to the entry state):
 //!           u8 flags: 1 variables, 128 stretches, 2 locations, 4 registers, 8 frame, 16 facts, 64 contents
-//!           differ, 32 debt or tags follow
+//!           differ, 32 debt, tags, addresses or stack arguments follow
 //!           [variables: uleb own variables; an interval for each that the previous label does not have;
 //!            uleb changed ones; for each: uleb variable, interval]
 //!           [stretches: uleb those that last; for each: uleb place (increasing), uleb variable]
@@ -29,10 +29,12 @@
 //!           [frame: uleb pieces kept, from the return slot down; uleb new pieces; for each: 0 and uleb
 //!            bytes (raw), or a word, or 12, 13, 14: a number of 1, 2, 4 bytes: term]
 //!           [facts: uleb own facts kept, from the first; uleb new ones, terms]
-//!           [debt: uleb 4 * bytes, 1 more if tags follow, 2 more if addresses do; without it there is none of these]
+//!           [debt: uleb 8 * bytes, 1 more if tags follow, 2 more if addresses do, 4 more if stack arguments do; without
+//!            it no debt, no addresses, and tags and stack arguments are those of the previous label]
 //!           [tags of unions that are known: uleb their number, for each: uleb 2 * location or 2 * static + 1,
 //!            term (its offset), term (its value); else those of the previous label]
 //!           [addresses: uleb their number, for each: uleb location, uleb variable]
+//!           [stack arguments: a word for each that the function has]
 //! word:     1 nothing known; 2 int: term; 3 pointer: uleb location, term; 4 pointer: uleb static, term;
 //!           5 frame address: term; 6 opt: uleb variable, uleb word, uleb count, terms; 7 fn: uleb sig;
 //!           8 word variable: uleb; 9 and 10 a word of the type whose code is a term, copied or moved:

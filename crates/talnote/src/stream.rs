@@ -230,9 +230,11 @@ impl Writer<'_> {
         let known = if lost || known != tags(before) { Some(known) } else { None };
         let addresses: Vec<_> =
             s.locs.iter().enumerate().filter_map(|(l, loc)| Some((l, loc.addr?))).collect();
-        if differs(self, s.debt() != 0 || known.is_some() || !addresses.is_empty(), 32) {
-            let follow = u128::from(known.is_some()) + 2 * u128::from(!addresses.is_empty());
-            wire::uleb(&mut self.out, 4 * s.debt() as u128 + follow);
+        let given = s.incoming != before.incoming;
+        if differs(self, s.debt() != 0 || known.is_some() || !addresses.is_empty() || given, 32) {
+            let follow =
+                u128::from(known.is_some()) + 2 * u128::from(!addresses.is_empty()) + 4 * u128::from(given);
+            wire::uleb(&mut self.out, 8 * s.debt() as u128 + follow);
         }
         if let Some(known) = known {
             wire::count(&mut self.out, known.len());
@@ -251,6 +253,11 @@ impl Writer<'_> {
             for (l, v) in addresses {
                 wire::count(&mut self.out, l);
                 wire::uleb(&mut self.out, v.into());
+            }
+        }
+        if given {
+            for w in &s.incoming {
+                self.word(w)?;
             }
         }
         Some(())

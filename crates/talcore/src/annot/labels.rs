@@ -65,6 +65,7 @@ impl Scope {
     fn state(self, s: &State) -> bool {
         s.regs.iter().all(|w| self.word(w))
             && s.frame.iter().filter_map(|slot| slot.word.as_ref()).all(|w| self.word(w))
+            && s.incoming.iter().all(|w| self.word(w))
             && s.locs.iter().all(|l| {
                 let held = |c: &Held| self.term(&c.off) && self.word(&c.word);
                 self.env(&l.lay.env) && l.cells.iter().all(held) && l.tags.iter().all(|t| self.tag(t))
@@ -133,12 +134,15 @@ impl Labels<'_, '_> {
             self.facts(&mut s.facts)?;
         }
         let last: u64 = if differs(32) { self.r.num()? } else { 0 };
-        let debt = i64::try_from(last / 4).ok()?;
+        let debt = i64::try_from(last / 8).ok()?;
         if last & 1 != 0 {
             self.tags(s)?;
         }
         if last & 2 != 0 {
             self.addresses(s)?;
+        }
+        if last & 4 != 0 {
+            self.arguments(s)?;
         }
         (debt <= limits::PROBE_DEBT).then_some(())?;
         s.touched = s.depth + debt;
@@ -149,6 +153,16 @@ impl Labels<'_, '_> {
         }
         self.room = self.room?.checked_sub(s.parts());
         self.room.map(|_| ())
+    }
+
+    /// What is left of the arguments on the stack: what they owned may have been given away.
+    fn arguments(&mut self, s: &mut State) -> Option<()> {
+        let scope = Scope::of(s);
+        for i in 0..s.incoming.len() {
+            let tag = self.r.u8()?;
+            *s.incoming.get_mut(i)? = self.word(tag, scope)?;
+        }
+        Some(())
     }
 
     fn variables(&mut self, facts: &mut Facts) -> Option<()> {

@@ -3,6 +3,7 @@
 
 mod abstracts;
 mod addresses;
+mod arguments;
 mod constants;
 mod cursors;
 mod foreign;
