@@ -34,31 +34,40 @@ fn find(name: &str, arch: Arch) -> Option<PathBuf> {
     }
 }
 
-/// The program that is there to test a module of the library, `drivers/NAME.tal`, for each architecture for which there is
-/// one, AMD64 first.
-pub(crate) fn drivers(name: &str) -> Vec<PathBuf> {
-    static BUILT: OnceLock<[HashMap<String, Result<PathBuf, String>>; 2]> = OnceLock::new();
-    let built = BUILT.get_or_init(|| [Arch::Amd64, Arch::Ia32].map(build_drivers));
-    let of = |programs: &HashMap<String, Result<PathBuf, String>>| match programs.get(name) {
-        Some(Ok(path)) => Some(path.clone()),
-        Some(Err(message)) => panic!("{message}"),
-        None => None,
-    };
-    let all: Vec<PathBuf> = built.iter().filter_map(of).collect();
-    assert!(!all.is_empty(), "there is no driver `{name}`");
-    all
+/// A program that is there to test a module of the library.
+pub(crate) struct Driver {
+    pub name: &'static str,
+    pub arch: Arch,
+    pub path: PathBuf,
 }
 
-fn build_drivers(arch: Arch) -> HashMap<String, Result<PathBuf, String>> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/examples/drivers");
-    let build = |(name, path): (String, PathBuf)| {
-        let program = library(arch).clone().and_then(|library| {
-            let bytes = assemble(&name, &path, arch)?;
-            link(&name, &[object(&name, bytes)], &library, arch)
-        });
-        (name, program)
+/// `drivers/NAME.tal` for each architecture that it is for, AMD64 first.
+pub(crate) fn drivers(name: &'static str) -> Vec<Driver> {
+    let drivers: Vec<_> =
+        [Arch::Amd64, Arch::Ia32].into_iter().filter_map(|arch| driver(name, arch)).collect();
+    assert!(!drivers.is_empty(), "there is no driver `{name}`");
+    drivers
+}
+
+fn driver(name: &'static str, arch: Arch) -> Option<Driver> {
+    type Built = OnceLock<HashMap<String, Result<PathBuf, String>>>;
+    static BUILT: [Built; 2] = [Built::new(), Built::new()];
+    let build_all = || {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let build = |(name, path): (String, PathBuf)| {
+            let program = library(arch).clone().and_then(|library| {
+                let bytes = assemble(&name, &path, arch)?;
+                link(&name, &[object(&name, bytes)], &library, arch)
+            });
+            (name, program)
+        };
+        sources(&root.join("tests/examples/drivers"), arch).into_iter().map(build).collect()
     };
-    sources(&directory, arch).into_iter().map(build).collect()
+    match BUILT[usize::from(arch == Arch::Ia32)].get_or_init(build_all).get(name) {
+        Some(Ok(path)) => Some(Driver { name, arch, path: path.clone() }),
+        Some(Err(message)) => panic!("{message}"),
+        None => None,
+    }
 }
 
 fn examples() -> PathBuf {

@@ -1,8 +1,8 @@
 //! `bytes`, `string` and `number` against the standard library.
 
-use super::{answers, run};
-use crate::build;
+use super::{answers, drivers, run, signed, unsigned};
 use std::cmp::Ordering;
+use talcore::arch::Arch;
 
 /// Bytes of few kinds, without those that separate fields and lines.
 fn field(rng: &mut fastrand::Rng, most: usize) -> Vec<u8> {
@@ -83,11 +83,14 @@ fn bytes_random() {
         moved.copy_within(from..from + count, to);
         add('m', &a, &b, moved);
     }
-    let out = answers(&build::drivers("on_bytes")[0], &input, None);
-    assert_eq!(out.len(), right.len());
-    for (answer, (letter, a, b, right)) in out.iter().zip(right) {
-        let shown = (a.escape_ascii().to_string(), b.escape_ascii().to_string());
-        assert_eq!(answer.escape_ascii().to_string(), right.escape_ascii().to_string(), "{letter} {shown:?}");
+    for driver in &drivers("on_bytes") {
+        let out = answers(driver, &input, None);
+        assert_eq!(out.len(), right.len());
+        for (answer, (letter, a, b, right)) in out.iter().zip(&right) {
+            let shown = (a.escape_ascii().to_string(), b.escape_ascii().to_string());
+            let (answer, right) = (answer.escape_ascii().to_string(), right.escape_ascii().to_string());
+            assert_eq!(answer, right, "{letter} {shown:?}");
+        }
     }
 }
 
@@ -103,19 +106,20 @@ fn in_base(mut n: u128, base: u32) -> String {
 }
 
 /// What the driver shows of a number that is read: of so many digits, `None` if it does not fit.
-fn number(digits: usize, n: Option<u64>, base: u32) -> String {
-    let shown = |n: u64| format!("{n:5} {:7} {:0>9} ", n as i64, in_base(n.into(), base));
+fn number(arch: Arch, digits: usize, n: Option<u64>, base: u32) -> String {
+    let shown = |n: u64| format!("{n:5} {:7} {:0>9} ", signed(arch, n as i64), in_base(n.into(), base));
     format!("{digits} {} {}", u8::from(n.is_none()), n.map_or(String::new(), shown))
 }
 
-fn parsed(text: &str, base: u32) -> String {
+fn parsed(arch: Arch, text: &str, base: u32) -> String {
+    let half = 1 << (arch.word_bits() - 1); // the least number that needs the sign bit
     let digits = |t: &str| t.chars().take_while(|c| c.is_digit(base)).count();
     let value = |t: &str| match digits(t) {
         0 => Some(0),
         k => u128::from_str_radix(&t[..k], base).ok(),
     };
-    let plain = value(text).and_then(|n| u64::try_from(n).ok());
-    let mut out = number(digits(text), plain, base);
+    let plain = value(text).filter(|n| *n < 2 * half).map(|n| n as u64);
+    let mut out = number(arch, digits(text), plain, base);
     let (minus, rest) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
         Some(b'+') => (false, &text[1..]),
@@ -126,10 +130,10 @@ fn parsed(text: &str, base: u32) -> String {
         k => k + text.len() - rest.len(),
     };
     let n = value(rest).and_then(|n| match minus {
-        true => (n <= 1 << 63).then(|| (n as u64).wrapping_neg()),
-        false => (n < 1 << 63).then_some(n as u64),
+        true => (n <= half).then(|| unsigned(arch, (n as u64).wrapping_neg())),
+        false => (n < half).then_some(n as u64),
     });
-    out.push_str(&number(count, n, base));
+    out.push_str(&number(arch, count, n, base));
     out
 }
 
@@ -138,7 +142,9 @@ fn numbers() {
     let mut rng = fastrand::Rng::with_seed(2);
     let mut texts: Vec<(String, u32)> = Vec::new();
     for base in 2..=36 {
-        for n in [0, 1, 1 << 63, (1 << 63) - 1, (1 << 63) + 1, u128::from(u64::MAX), 1 << 64, (1 << 65) + 3] {
+        let ends = [31, 32, 63, 64].map(|bits| 1 << bits);
+        for n in ends.into_iter().flat_map(|n| [n - 1, n, n + 1]).chain([0, 1, (1 << 33) + 3, (1 << 65) + 3])
+        {
             texts.extend(["", "-", "+", "00", "-0"].map(|sign| (sign.to_string() + &in_base(n, base), base)));
         }
         for text in ["", "-", "+", "--1", "z", "Z1", "@", "`", "/", ":", "1 2", "10-"] {
@@ -163,10 +169,13 @@ fn numbers() {
     for (text, base) in &texts {
         input.extend([b"p", text.as_bytes(), &[1, 32 + *base as u8], b"\n"].concat());
     }
-    let out = answers(&build::drivers("on_bytes")[0], &input, None);
-    assert_eq!(out.len(), texts.len());
-    for (answer, (text, base)) in out.iter().zip(&texts) {
-        assert_eq!(String::from_utf8_lossy(answer), parsed(text, *base), "{text:?} to the base {base}");
+    for driver in &drivers("on_bytes") {
+        let out = answers(driver, &input, None);
+        assert_eq!(out.len(), texts.len());
+        for (answer, (text, base)) in out.iter().zip(&texts) {
+            let right = parsed(driver.arch, text, *base);
+            assert_eq!(String::from_utf8_lossy(answer), right, "{text:?} to the base {base}");
+        }
     }
 }
 
@@ -184,8 +193,6 @@ fn strings() {
         });
     }
     let args: Vec<&str> = words.iter().map(String::as_str).collect();
-    let out = run(&build::drivers("on_bytes")[0], &args, b"", None);
-    assert!(out.status.success() && out.stderr.is_empty());
     let mut right = String::new();
     for pair in args.windows(2) {
         let (a, b) = (pair[0], pair[1]);
@@ -197,5 +204,9 @@ fn strings() {
         ];
         right.extend(line);
     }
-    assert_eq!(String::from_utf8_lossy(&out.stdout), right);
+    for driver in &drivers("on_bytes") {
+        let out = run(driver, &args, b"", None);
+        assert!(out.status.success() && out.stderr.is_empty());
+        assert_eq!(String::from_utf8_lossy(&out.stdout), right);
+    }
 }

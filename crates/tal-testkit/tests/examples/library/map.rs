@@ -1,12 +1,12 @@
 //! `map` against a sorted map of the standard library.
 
-use super::answers;
-use crate::build;
+use super::{Driver, answers, drivers, little, signed, unsigned};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Random lines, and whether there was enough memory for all.
 fn compare(
+    driver: &Driver,
     seed: u64,
     count: usize,
     key: impl Fn(&mut fastrand::Rng, usize) -> i64,
@@ -22,13 +22,13 @@ fn compare(
         if letter == '*' && rng.usize(0..count) > 300 {
             letter = '+'; // it takes long
         }
-        let (key, number) = (key(&mut rng, i), rng.u64(..));
+        let (key, number) = (signed(driver.arch, key(&mut rng, i)), unsigned(driver.arch, rng.u64(..)));
         lines.push((letter, key, number));
         let _ = writeln!(input, "{letter}{key} {number}");
     }
     let mut model: BTreeMap<i64, u64> = BTreeMap::new();
     let mut enough = true;
-    let out = answers(&build::drivers("on_map")[0], input.as_bytes(), kilobytes);
+    let out = answers(driver, input.as_bytes(), kilobytes);
     assert_eq!(out.len(), lines.len());
     for ((letter, key, number), answer) in lines.into_iter().zip(out) {
         let answer = String::from_utf8(answer).expect("the answer is text");
@@ -54,17 +54,21 @@ fn compare(
 
 #[test]
 fn map() {
-    assert!(compare(1, 300, |r, _| r.i64(-3..3), None));
-    assert!(compare(2, 3_000, |r, _| r.i64(-50..50), None));
-    assert!(compare(3, 30_000, |r, _| r.i64(..), None));
-    // In order, upwards and downwards: the tree must not become a list.
-    assert!(compare(4, 100_000, |_, i| i as i64, None));
-    assert!(compare(5, 100_000, |_, i| -(i as i64), None));
-    let ends = [i64::MIN, i64::MAX, 0, -1, 1];
-    assert!(compare(6, 500, |r, _| r.choice(ends).unwrap_or(0), None));
+    for driver in &drivers("on_map") {
+        assert!(compare(driver, 1, 300, |r, _| r.i64(-3..3), None));
+        assert!(compare(driver, 2, 3_000, |r, _| r.i64(-50..50), None));
+        assert!(compare(driver, 3, 30_000, |r, _| r.i64(..), None));
+        // In order, upwards and downwards: the tree must not become a list.
+        assert!(compare(driver, 4, 100_000, |_, i| i as i64, None));
+        assert!(compare(driver, 5, 100_000, |_, i| -(i as i64), None));
+        let ends = [i64::MIN, i64::MAX, i32::MIN.into(), i32::MAX.into(), 0, -1, 1];
+        assert!(compare(driver, 6, 500, |r, _| r.choice(ends).unwrap_or(0), None));
+    }
 }
 
 #[test]
 fn map_without_memory() {
-    assert!(!compare(7, 200_000, |r, _| r.i64(..), Some(1_500)));
+    for driver in &drivers("on_map") {
+        assert!(!compare(driver, 7, 200_000, |r, _| r.i64(..), little(driver.arch, 1_500)));
+    }
 }

@@ -1,7 +1,6 @@
 //! `reader` and `buffer`, and what they make of pipes, signals, errors and little memory.
 
-use super::run;
-use crate::build;
+use super::{Driver, drivers, run};
 use crate::fixture::bytes;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -53,11 +52,13 @@ fn inputs() -> Vec<Vec<u8>> {
 
 #[test]
 fn reader() {
-    for input in inputs() {
-        for mode in ["l", "b", "y", "a"] {
-            let out = run(&build::drivers("on_reader")[0], &[mode], &input, None);
-            assert!(out.status.success() && out.stderr.is_empty());
-            same(mode, &input, &out.stdout);
+    for driver in &drivers("on_reader") {
+        for input in inputs() {
+            for mode in ["l", "b", "y", "a"] {
+                let out = run(driver, &[mode], &input, None);
+                assert!(out.status.success() && out.stderr.is_empty());
+                same(mode, &input, &out.stdout);
+            }
         }
     }
 }
@@ -65,10 +66,14 @@ fn reader() {
 /// Input that comes in pieces, while signals interrupt what the program does.
 #[test]
 fn reader_interrupted() {
+    drivers("on_reader").iter().for_each(interrupted);
+}
+
+fn interrupted(driver: &Driver) {
     let mut rng = fastrand::Rng::with_seed(4);
     let input = bytes(2, 40_000);
     for mode in ["l", "b", "y", "a"] {
-        let mut child = Command::new(&build::drivers("on_reader")[0])
+        let mut child = Command::new(&driver.path)
             .arg(mode)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -108,18 +113,21 @@ fn reader_interrupted() {
 
 #[test]
 fn reader_errors() {
+    drivers("on_reader").iter().for_each(errors);
+}
+
+fn errors(driver: &Driver) {
     for mode in ["l", "b", "y", "a"] {
         // A directory cannot be read: EISDIR; a closed descriptor: EBADF.
         for (input, number) in [("</", "-21"), ("<&-", "-9")] {
             let script = format!("exec \"$0\" {mode} {input}");
-            let out =
-                Command::new("/bin/sh").args(["-c", &script]).arg(&build::drivers("on_reader")[0]).output();
+            let out = Command::new("/bin/sh").args(["-c", &script]).arg(&driver.path).output();
             let out = out.expect("a program can be run");
             assert!(out.status.success());
             assert_eq!(String::from_utf8_lossy(&out.stdout), format!("{number}\n"), "{mode}{input}");
         }
         let full = File::create("/dev/full").expect("/dev/full can be opened");
-        let mut command = Command::new(&build::drivers("on_reader")[0]);
+        let mut command = Command::new(&driver.path);
         let out = command.arg(mode).stdin(Stdio::null()).stdout(full).stderr(Stdio::piped()).output();
         let out = out.expect("a program can be run");
         assert_eq!(out.status.code(), Some(1));
@@ -127,7 +135,7 @@ fn reader_errors() {
     }
     let complain = |script: &str| {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", script]).arg(&build::drivers("on_reader")[0]).stdin(Stdio::null());
+        command.args(["-c", script]).arg(&driver.path).stdin(Stdio::null());
         let out = command.output().expect("a program can be run");
         (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
     };
@@ -143,12 +151,14 @@ fn reader_errors() {
 #[test]
 fn reader_without_memory() {
     let long = [b"short\n", &vec![b'x'; 9_000_000][..], b"\n"].concat();
-    let out = run(&build::drivers("on_reader")[0], &["l"], &long, Some(4_000));
-    assert!(out.status.success());
-    assert_eq!(String::from_utf8_lossy(&out.stdout), "short1\n-12\n");
-    let out = run(&build::drivers("on_reader")[0], &["a"], &long, Some(4_000));
-    assert!(out.status.success() && out.stdout.ends_with(b"1\n"), "the copy has no memory");
-    // Blocks need no more than the first room.
-    let out = run(&build::drivers("on_reader")[0], &["b"], &long, Some(4_000));
-    same("b", &long, &out.stdout);
+    for driver in &drivers("on_reader") {
+        let out = run(driver, &["l"], &long, Some(4_000));
+        assert!(out.status.success());
+        assert_eq!(String::from_utf8_lossy(&out.stdout), "short1\n-12\n");
+        let out = run(driver, &["a"], &long, Some(4_000));
+        assert!(out.status.success() && out.stdout.ends_with(b"1\n"), "the copy has no memory");
+        // Blocks need no more than the first room.
+        let out = run(driver, &["b"], &long, Some(4_000));
+        same("b", &long, &out.stdout);
+    }
 }

@@ -1,11 +1,17 @@
 //! `table` against a map of the standard library.
 
-use super::answers;
-use crate::build;
+use super::{Driver, answers, drivers, little, unsigned};
 use std::collections::HashMap;
 
 /// Random lines with these kinds of keys, and whether there was enough memory for all.
-fn compare(seed: u64, count: usize, keys: usize, longest: usize, kilobytes: Option<u64>) -> bool {
+fn compare(
+    driver: &Driver,
+    seed: u64,
+    count: usize,
+    keys: usize,
+    longest: usize,
+    kilobytes: Option<u64>,
+) -> bool {
     let mut rng = fastrand::Rng::with_seed(seed);
     let keys: Vec<Vec<u8>> = (0..keys)
         .map(|_| {
@@ -22,7 +28,7 @@ fn compare(seed: u64, count: usize, keys: usize, longest: usize, kilobytes: Opti
         if letter == b'*' && rng.u32(0..100) > 0 {
             letter = b'+'; // it takes long
         }
-        let (number, key) = (rng.u64(..), &keys[rng.usize(..keys.len())][..]);
+        let (number, key) = (unsigned(driver.arch, rng.u64(..)), &keys[rng.usize(..keys.len())][..]);
         lines.push((letter, number, key));
         input.extend(format!("{}{number} ", letter as char).bytes());
         input.extend(key);
@@ -30,7 +36,7 @@ fn compare(seed: u64, count: usize, keys: usize, longest: usize, kilobytes: Opti
     }
     let mut model: HashMap<&[u8], u64> = HashMap::new();
     let mut enough = true;
-    let out = answers(&build::drivers("on_table")[0], &input, kilobytes);
+    let out = answers(driver, &input, kilobytes);
     assert_eq!(out.len(), lines.len());
     for ((letter, number, key), answer) in lines.into_iter().zip(out) {
         let show = |n: Option<u64>| n.map_or("-".to_string(), |n| n.to_string()).into_bytes();
@@ -47,7 +53,7 @@ fn compare(seed: u64, count: usize, keys: usize, longest: usize, kilobytes: Opti
             b'#' => show(Some(model.len() as u64)),
             b'*' => {
                 let sum = |s: u64, (k, n): (&&[u8], &u64)| s.wrapping_add(n.wrapping_mul(k.len() as u64));
-                show(Some(model.iter().fold(0, sum)))
+                show(Some(unsigned(driver.arch, model.iter().fold(0, sum))))
             }
             _ if model.is_empty() => b"-".to_vec(),
             _ => {
@@ -64,16 +70,19 @@ fn compare(seed: u64, count: usize, keys: usize, longest: usize, kilobytes: Opti
 
 #[test]
 fn table() {
-    for (seed, (count, keys, longest)) in
-        [(300, 3, 2), (2_000, 40, 3), (30_000, 4_000, 8), (4_000, 500, 400)].into_iter().enumerate()
-    {
-        assert!(compare(seed as u64, count, keys, longest, None));
+    let sizes = [(300, 3, 2), (2_000, 40, 3), (30_000, 4_000, 8), (4_000, 500, 400)];
+    for driver in &drivers("on_table") {
+        for (seed, (count, keys, longest)) in sizes.into_iter().enumerate() {
+            assert!(compare(driver, seed as u64, count, keys, longest, None));
+        }
     }
 }
 
 /// Entries that do not fit are refused, the others stay, and when some are taken out there is room again.
 #[test]
 fn table_without_memory() {
-    assert!(!compare(7, 100_000, 40_000, 30, Some(2_000)));
-    assert!(!compare(8, 4_000, 400, 60_000, Some(5_000)));
+    for driver in &drivers("on_table") {
+        assert!(!compare(driver, 7, 150_000, 80_000, 30, little(driver.arch, 2_000)));
+        assert!(!compare(driver, 8, 4_000, 400, 60_000, little(driver.arch, 5_000)));
+    }
 }

@@ -1,11 +1,10 @@
 //! `vector` against one of the standard library.
 
-use super::answers;
-use crate::build;
+use super::{Driver, answers, drivers, little, signed};
 use std::fmt::Write as _;
 
 /// Random lines, with numbers up to `most`; and whether there was enough memory for all.
-fn compare(seed: u64, count: usize, most: i64, kilobytes: Option<u64>) -> bool {
+fn compare(driver: &Driver, seed: u64, count: usize, most: i64, kilobytes: Option<u64>) -> bool {
     let mut rng = fastrand::Rng::with_seed(seed);
     let (mut input, mut lines, mut guess) = (String::new(), Vec::new(), 0usize);
     for i in 0..count {
@@ -21,13 +20,13 @@ fn compare(seed: u64, count: usize, most: i64, kilobytes: Option<u64>) -> bool {
             'e' => rng.usize(0..=4 * guess),
             _ => rng.usize(0..=guess),
         };
-        let number = rng.i64(-most..=most);
+        let number = signed(driver.arch, rng.i64(-most..=most));
         lines.push((letter, place, number));
         let _ = writeln!(input, "{letter}{place} {number}");
     }
     let mut model: Vec<i64> = Vec::new();
     let mut enough = true;
-    let out = answers(&build::drivers("on_vector")[0], input.as_bytes(), kilobytes);
+    let out = answers(driver, input.as_bytes(), kilobytes);
     assert_eq!(out.len(), lines.len());
     for ((letter, place, number), answer) in lines.into_iter().zip(out) {
         let answer = String::from_utf8(answer).expect("the answer is text");
@@ -56,14 +55,18 @@ fn compare(seed: u64, count: usize, most: i64, kilobytes: Option<u64>) -> bool {
 
 #[test]
 fn vector() {
-    assert!(compare(1, 500, 5, None));
-    assert!(compare(2, 5_000, 50, None));
-    assert!(compare(3, 50_000, i64::MAX, None));
+    for driver in &drivers("on_vector") {
+        assert!(compare(driver, 1, 500, 5, None));
+        assert!(compare(driver, 2, 5_000, 50, None));
+        assert!(compare(driver, 3, 50_000, i64::MAX, None));
+    }
 }
 
 #[test]
 fn vector_without_memory() {
-    assert!(!compare(4, 300_000, 1000, Some(1_800)));
+    for driver in &drivers("on_vector") {
+        assert!(!compare(driver, 4, 300_000, 1000, little(driver.arch, 1_800)));
+    }
 }
 
 /// Orders of numbers that partition badly, or that are often met.
@@ -80,14 +83,17 @@ fn sort_words() {
         (0..n).map(|_| rng.i64(..)).collect(),
         (0..n).map(|_| rng.i64(0..4)).collect(),
     ];
-    for numbers in orders.into_iter().chain([killer(4_000)]) {
-        let mut input: String = numbers.iter().map(|n| format!("+0 {n}\n")).collect();
-        input.push_str("o0 0\n*0 0\n");
-        let out = answers(&build::drivers("on_vector")[0], input.as_bytes(), None);
-        let mut sorted = numbers;
-        sorted.sort_unstable();
-        let right: String = sorted.iter().map(|n| format!("{n} ")).collect();
-        assert!(out.last().is_some_and(|o| *o == right.as_bytes()));
+    let orders: Vec<_> = orders.into_iter().chain([killer(4_000)]).collect();
+    for driver in drivers("on_vector") {
+        for numbers in &orders {
+            let mut numbers: Vec<_> = numbers.iter().map(|n| signed(driver.arch, *n)).collect();
+            let mut input: String = numbers.iter().map(|n| format!("+0 {n}\n")).collect();
+            input.push_str("o0 0\n*0 0\n");
+            let out = answers(&driver, input.as_bytes(), None);
+            numbers.sort_unstable();
+            let right: String = numbers.iter().map(|n| format!("{n} ")).collect();
+            assert!(out.last().is_some_and(|o| *o == right.as_bytes()));
+        }
     }
 }
 
