@@ -15,9 +15,10 @@ mod programs;
 mod size;
 pub(crate) mod trees;
 
-use crate::tools::{self, cargo, target};
+use crate::tools::{self, cargo, exists, target};
 use crate::{Architecture, Bench, Done};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Measures one thing and prints a table.
@@ -35,10 +36,10 @@ pub(crate) fn run(what: Bench, arch: Architecture, instructions: usize, runs: us
         Bench::Asm => asm::run(arch, instructions, runs),
         Bench::Check => check::run(arch, instructions, runs),
         Bench::Link => link::run(arch, instructions, runs),
-        Bench::Echod => echod::run(runs),
+        Bench::Echod => echod::run(arch, runs),
         Bench::Find => find::run(runs),
-        Bench::Malloc => malloc::run(runs),
-        Bench::Programs => programs::run(runs),
+        Bench::Malloc => malloc::run(arch, runs),
+        Bench::Programs => programs::run(arch, runs),
         Bench::Kernel => crate::kernel::bench::run(runs),
         Bench::Size => size::run(arch),
     }
@@ -104,10 +105,34 @@ fn milliseconds(times: &[Duration]) -> f64 {
 }
 
 /// The time of a command that must succeed.
-fn timed(command: &mut std::process::Command) -> Result<Duration, String> {
+fn timed(command: &mut Command) -> Result<Duration, String> {
     let start = std::time::Instant::now();
     tools::run(command)?;
     Ok(start.elapsed())
+}
+
+/// Compiles a program in C for comparison, for the architecture if there is a C library for it. Answers what the table says of
+/// that.
+fn compile(arch: Architecture, source: &Path, program: &Path) -> Result<&'static str, String> {
+    let compiler = ["cc", "gcc", "clang"].into_iter().find(|c| exists(c));
+    let compiler = compiler.ok_or("there is no C compiler: install cc to compare with C")?;
+    let command = |options: &[&str]| {
+        let mut command = Command::new(compiler);
+        command.args(options).args(["-O2", "-o"]).arg(program).arg(source);
+        command
+    };
+    if arch == Architecture::Ia32 {
+        // What it complains of is that there is no library: nobody needs to see it.
+        let made = command(&["-m32"]).stderr(Stdio::null()).status();
+        if made.is_ok_and(|status| status.success()) {
+            return Ok("");
+        }
+    }
+    tools::run(&mut command(&[]))?;
+    Ok(match arch {
+        Architecture::Amd64 => "",
+        Architecture::Ia32 => "C is for AMD64: there is no C library of 32 bits on this machine.\n",
+    })
 }
 
 /// Prints a table and keeps it in `target/bench`, that of IA-32 under a name of its own.

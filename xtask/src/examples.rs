@@ -42,22 +42,22 @@ pub(crate) struct Built {
 
 impl Built {
     /// The programs, in order of their names.
-    fn programs(self) -> Vec<PathBuf> {
+    pub(crate) fn programs(self) -> Vec<PathBuf> {
         self.examples.into_iter().map(|e| e.program).collect()
     }
 }
 
 /// Where the programs of an architecture are written, with objects and interfaces.
-fn output(arch: Arch) -> PathBuf {
+pub(crate) fn output(arch: Arch) -> PathBuf {
     match arch {
         Arch::Amd64 => target().join("examples"),
         Arch::Ia32 => target().join("examples/ia32"),
     }
 }
 
-/// Where interfaces for AMD64 are written and looked for.
-pub(crate) fn interfaces() -> PathBuf {
-    output(Arch::Amd64).join("interfaces")
+/// Where interfaces are written and looked for.
+pub(crate) fn interfaces(arch: Arch) -> PathBuf {
+    output(arch).join("interfaces")
 }
 
 /// Builds the examples for AMD64 and returns the programs in order of their names.
@@ -72,7 +72,7 @@ pub(crate) fn build(tools: &Tools) -> Result<Built, String> {
 }
 
 /// The same for an architecture; for IA-32 to `target/examples/ia32`.
-fn build_for(tools: &Tools, arch: Arch) -> Result<Built, String> {
+pub(crate) fn build_for(tools: &Tools, arch: Arch) -> Result<Built, String> {
     let directory = root().join("examples");
     let library = assemble_all(tools, &sources(&directory.join("lib"), arch)?, arch)?;
     let archive = output(arch).join("library.a");
@@ -171,7 +171,7 @@ fn assemble(tools: &Tools, source: &Path, arch: Arch) -> Result<PathBuf, String>
     let root = root();
     let relative = source.strip_prefix(root.join("examples")).unwrap_or(source);
     let object = output(arch).join("objects").join(relative).with_extension("o");
-    let interfaces = output(arch).join("interfaces");
+    let interfaces = interfaces(arch);
     let interface = interfaces.join(source.file_name().unwrap_or_default()).with_extension("tali");
     for directory in [object.parent(), Some(interfaces.as_path())].into_iter().flatten() {
         std::fs::create_dir_all(directory).map_err(|e| format!("{}: {e}", directory.display()))?;

@@ -42,7 +42,7 @@ enum Task {
         /// How often each side runs
         #[arg(long, default_value_t = 7)]
         runs: usize,
-        /// Of which architecture the programs are; asm, check, link and size have both
+        /// Of which architecture the programs are; find and kernel have amd64 only
         #[arg(long, value_enum, default_value = "amd64")]
         arch: Architecture,
     },
@@ -87,6 +87,14 @@ impl Architecture {
         match self {
             Architecture::Amd64 => "amd64",
             Architecture::Ia32 => "ia32",
+        }
+    }
+
+    /// The same for the tools' own code.
+    fn arch(self) -> talcore::arch::Arch {
+        match self {
+            Architecture::Amd64 => talcore::arch::Arch::Amd64,
+            Architecture::Ia32 => talcore::arch::Arch::Ia32,
         }
     }
 

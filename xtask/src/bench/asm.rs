@@ -32,10 +32,8 @@ pub(crate) fn run(arch: Architecture, instructions: usize, runs: usize) -> Done 
     };
     row("generated, first module", &generated[..1])?;
     row(&format!("generated, {instructions} instructions"), &generated)?;
-    if arch == Architecture::Amd64 {
-        let (examples, count) = example_modules(&tools)?;
-        row(&format!("examples, {count} instructions"), &examples)?;
-    }
+    let (examples, count) = example_modules(&tools, arch)?;
+    row(&format!("examples, {count} instructions"), &examples)?;
     publish("asm", arch, &(heading("", "talasm", "GNU as") + "\n" + &table))
 }
 
@@ -52,15 +50,15 @@ fn generated(arch: Architecture, instructions: usize) -> Result<Vec<Both>, Strin
 }
 
 /// The modules of all examples and of their library, and how many instructions they have.
-fn example_modules(tools: &Tools) -> Result<(Vec<Both>, usize), String> {
+fn example_modules(tools: &Tools, arch: Architecture) -> Result<(Vec<Both>, usize), String> {
     let directory = directory()?;
-    let built = examples::build(tools)?;
+    let built = examples::build_for(tools, arch.arch())?;
     let (mut modules, mut count) = (Vec::new(), 0);
     for module in built.examples.iter().flat_map(|e| &e.own).chain(&built.library) {
         let object =
             std::fs::read(&module.object).map_err(|e| format!("{}: {e}", module.object.display()))?;
         // A module may have data only.
-        let Some((source, instructions)) = gas::source(&object)? else { continue };
+        let Some((source, instructions)) = gas::source(&object, arch)? else { continue };
         let gnu = directory.join(format!("e{}.s", modules.len()));
         write(&gnu, source)?;
         modules.push(Both { tal: module.source.clone(), gnu });
@@ -72,7 +70,7 @@ fn example_modules(tools: &Tools) -> Result<(Vec<Both>, usize), String> {
 fn talasm(tools: &Tools, arch: Architecture, source: &Path) -> Result<Duration, String> {
     let mut command = tools.tool("talasm");
     command.args(["-f", arch.formats().0]);
-    command.arg("-I").arg(examples::interfaces()).arg("-o").arg(directory()?.join("tal.o"));
+    command.arg("-I").arg(examples::interfaces(arch.arch())).arg("-o").arg(directory()?.join("tal.o"));
     timed(command.arg(source))
 }
 

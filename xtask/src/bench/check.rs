@@ -15,10 +15,9 @@ use std::time::{Duration, Instant};
 pub(crate) fn run(arch: Architecture, instructions: usize, runs: usize) -> Done {
     let tools = Tools::build()?;
     let mut table = String::new();
-    let mut programs = vec![("generated", vec![executable(&tools, arch, instructions)?])];
-    if arch == Architecture::Amd64 {
-        programs.push(("examples", examples::build_all(&tools)?));
-    }
+    let generated = vec![executable(&tools, arch, instructions)?];
+    let programs =
+        [("generated", generated), ("examples", examples::build_for(&tools, arch.arch())?.programs())];
     for (name, paths) in programs {
         let files: Vec<Vec<u8>> = paths.iter().map(|p| read(p)).collect::<Result<_, _>>()?;
         let mut checked = 0;

@@ -1,8 +1,8 @@
 //! The echo server of the examples against the same server in C (`bench/echod.c`): both are asked by `echo-bench`.
 
-use super::{directory, publish};
-use crate::tools::{self, Tools, exists, root, target};
-use crate::{Done, examples};
+use super::{compile, directory, publish};
+use crate::tools::{self, Tools, root};
+use crate::{Architecture, Done, examples};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -82,21 +82,18 @@ impl Drop for Server {
 }
 
 /// Runs each load on both servers, in turns.
-pub(crate) fn run(runs: usize) -> Done {
-    let compiler = ["cc", "gcc", "clang"].into_iter().find(|c| exists(c));
-    let Some(compiler) = compiler else {
-        return Err("there is no C compiler: install cc to compare with C".into());
-    };
+pub(crate) fn run(arch: Architecture, runs: usize) -> Done {
     let tools = Tools::build()?;
-    examples::build(&tools)?;
+    examples::build_for(&tools, arch.arch())?;
+    let programs = examples::output(arch.arch());
     let theirs = directory()?.join("echod");
-    let source = root().join("bench/echod.c");
-    tools::run(Command::new(compiler).args(["-O2", "-o"]).arg(&theirs).arg(&source))?;
-    let ours = Server::start(&target().join("examples/echod"), &["-a", "127.0.0.1", "-p", "0"])?;
+    let note = compile(arch, &root().join("bench/echod.c"), &theirs)?;
+    let ours = Server::start(&programs.join("echod"), &["-a", "127.0.0.1", "-p", "0"])?;
     let theirs = Server::start(&theirs, &[])?;
-    let client = target().join("examples/echo-bench");
+    let client = programs.join("echo-bench");
 
-    let mut table = format!("{:<36} {:>10} {:>10} {:>9}\n", "", "TAL", "C", "TAL : C");
+    let mut table = note.to_string();
+    let _ = writeln!(table, "{:<36} {:>10} {:>10} {:>9}", "", "TAL", "C", "TAL : C");
     for &load in LOADS {
         let (size, connections, _) = load;
         let _ = writeln!(table, "{size} bytes, connections: {connections}");
@@ -120,7 +117,7 @@ pub(crate) fn run(runs: usize) -> Done {
             let _ = writeln!(table, "  {}{note}", row(name, &column));
         }
     }
-    publish("echod", crate::Architecture::Amd64, &table)
+    publish("echod", arch, &table)
 }
 
 /// The medians of both sides, and the median, least and largest of the ratios.

@@ -1,5 +1,6 @@
 //! The code of an object, written as source for GNU as.
 
+use crate::Architecture;
 use iced_x86::{
     Decoder, DecoderOptions, Formatter, FormatterOutput, FormatterTextKind, Instruction, IntelFormatter,
     SymbolResolver, SymbolResult,
@@ -9,11 +10,12 @@ use std::collections::BTreeSet;
 
 /// The same instructions with labels for the targets of branches, and how many they are. What a relocation
 /// would fill in names a symbol of another module. `None` for an object without code.
-pub(crate) fn source(object: &[u8]) -> Result<Option<(String, usize)>, String> {
+pub(crate) fn source(object: &[u8], arch: Architecture) -> Result<Option<(String, usize)>, String> {
     let elf = object::File::parse(object).map_err(|e| e.to_string())?;
     let Some(text) = elf.section_by_name(".text").filter(|t| t.size() != 0) else { return Ok(None) };
     let code = text.data().map_err(|e| e.to_string())?;
-    let instructions: Vec<Instruction> = Decoder::new(64, code, DecoderOptions::NONE).into_iter().collect();
+    let bits = if arch == Architecture::Ia32 { 32 } else { 64 };
+    let instructions: Vec<Instruction> = Decoder::new(bits, code, DecoderOptions::NONE).into_iter().collect();
     let relocated: BTreeSet<u64> = text.relocations().map(|(offset, _)| offset).collect();
     // A branch ends with its displacement of four bytes where it has a relocation.
     let outside = |i: &Instruction| relocated.contains(&i.next_ip().wrapping_sub(4));
@@ -34,7 +36,10 @@ pub(crate) fn source(object: &[u8]) -> Result<Option<(String, usize)>, String> {
         }
         let mut instruction = *instruction;
         if branches(&instruction) && outside(&instruction) {
-            instruction.set_near_branch64(OUTSIDE);
+            match arch {
+                Architecture::Amd64 => instruction.set_near_branch64(OUTSIDE),
+                Architecture::Ia32 => instruction.set_near_branch32(OUTSIDE as u32),
+            }
         }
         formatter.format(&instruction, &mut out);
         out.0.push('\n');
@@ -43,7 +48,7 @@ pub(crate) fn source(object: &[u8]) -> Result<Option<(String, usize)>, String> {
 }
 
 /// Stands for the target of a branch to another module.
-const OUTSIDE: u64 = u64::MAX;
+const OUTSIDE: u64 = 0xffff_ffff;
 
 fn branches(i: &Instruction) -> bool {
     i.is_call_near() || i.is_jmp_short_or_near() || i.is_jcc_short_or_near()

@@ -16,13 +16,11 @@ pub(crate) fn run(arch: Architecture, instructions: usize, runs: usize) -> Done 
     let tools = Tools::build()?;
     let generated = check::objects(&tools, arch, instructions)?;
     let mut all = vec![(format!("generated, {} objects", generated.len()), vec![generated])];
-    if arch == Architecture::Amd64 {
-        let built = examples::build(&tools)?;
-        let with_library =
-            |e: &Example| e.own.iter().chain(&built.library).map(|m| m.object.clone()).collect::<Vec<_>>();
-        let examples: Vec<_> = built.examples.iter().map(with_library).collect();
-        all.push((format!("examples, {} programs", examples.len()), examples));
-    }
+    let built = examples::build_for(&tools, arch.arch())?;
+    let with_library =
+        |e: &Example| e.own.iter().chain(&built.library).map(|m| m.object.clone()).collect::<Vec<_>>();
+    let examples: Vec<_> = built.examples.iter().map(with_library).collect();
+    all.push((format!("examples, {} programs", examples.len()), examples));
     let gate = directory()?.join("gate.o");
     tools::run(tools.tool("tallink").args(["-m", arch.formats().1]).arg("--gate-object").arg(&gate))?;
 

@@ -1,8 +1,8 @@
 //! The allocator of `examples/lib` against the C library's.
 
-use super::{Pairs, directory, heading, publish};
-use crate::tools::{self, Tools, exists, target};
-use crate::{Done, examples};
+use super::{Pairs, compile, directory, heading, publish};
+use crate::tools::{self, Tools};
+use crate::{Architecture, Done, examples};
 use fastrand::Rng;
 use std::fmt::Write;
 use std::fs::File;
@@ -45,20 +45,16 @@ fn magnitude(r: &mut Rng) -> u64 {
 }
 
 /// Runs each trace through both programs.
-pub(crate) fn run(runs: usize) -> Done {
-    let compiler = ["cc", "gcc", "clang"].into_iter().find(|c| exists(c));
-    let Some(compiler) = compiler else {
-        return Err("there is no C compiler: install cc to compare with the C library".into());
-    };
+pub(crate) fn run(arch: Architecture, runs: usize) -> Done {
     let tools = Tools::build()?;
-    examples::build(&tools)?;
-    let ours = target().join("examples/alloc");
+    examples::build_for(&tools, arch.arch())?;
+    let ours = examples::output(arch.arch()).join("alloc");
     let theirs = directory()?.join("malloc");
     let source = directory()?.join("malloc.c");
     tools::write(&source, C)?;
-    tools::run(Command::new(compiler).args(["-O2", "-o"]).arg(&theirs).arg(&source))?;
+    let note = compile(arch, &source, &theirs)?;
 
-    let mut table = heading("", "lib/malloc.tal", "C library") + "\n";
+    let mut table = note.to_string() + &heading("", "lib/malloc.tal", "C library") + "\n";
     for (i, trace) in TRACES.iter().enumerate() {
         let path = directory()?.join(format!("trace-{i}.txt"));
         tools::write(&path, text(trace))?;
@@ -70,7 +66,7 @@ pub(crate) fn run(runs: usize) -> Done {
         )?;
         table.push_str(&(row.row(trace.name) + "\n"));
     }
-    publish("malloc", crate::Architecture::Amd64, &table)
+    publish("malloc", arch, &table)
 }
 
 /// The time of a program that reads a file.

@@ -1,8 +1,8 @@
 //! The examples against the tools that they imitate, on the same text.
 
 use super::{Pairs, directory, heading, publish};
-use crate::tools::{self, Tools, target};
-use crate::{Done, examples};
+use crate::tools::{self, Tools};
+use crate::{Architecture, Done, examples};
 use fastrand::Rng;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -26,10 +26,10 @@ const PROGRAMS: &[(&str, &str)] = &[
 ];
 
 /// Runs each program on a text, and the original.
-pub(crate) fn run(runs: usize) -> Done {
+pub(crate) fn run(arch: Architecture, runs: usize) -> Done {
     let tools = Tools::build()?;
-    examples::build(&tools)?;
-    let ours = target().join("examples");
+    examples::build_for(&tools, arch.arch())?;
+    let ours = examples::output(arch.arch());
     let (words, sorted) = (directory()?.join("words.txt"), directory()?.join("sorted.txt"));
     let text = text();
     tools::write(&words, &text)?;
@@ -55,7 +55,7 @@ pub(crate) fn run(runs: usize) -> Done {
         let row = Pairs::measure(runs, || measure(own, Some(&ours)), || measure(original, None))?;
         table.push_str(&(row.row(&own.replace("$0", "TEXT").replace("$1", "SORTED")) + "\n"));
     }
-    publish("programs", crate::Architecture::Amd64, &table)
+    publish("programs", arch, &table)
 }
 
 /// Lines of words, some more frequent than others.

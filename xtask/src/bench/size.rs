@@ -7,10 +7,7 @@ use crate::{Architecture, Done, examples};
 /// Prints a row for each example and one for a generated program.
 pub(crate) fn run(arch: Architecture) -> Done {
     let tools = Tools::build()?;
-    let mut programs = match arch {
-        Architecture::Amd64 => examples::build_all(&tools)?,
-        Architecture::Ia32 => Vec::new(),
-    };
+    let mut programs = examples::build_for(&tools, arch.arch())?.programs();
     programs.push(check::executable(&tools, arch, 100_000)?);
     let mut table = format!(
         "{:<16} {:>8} {:>8} {:>8} {:>12} {:>8}\n",
