@@ -24,7 +24,8 @@ pub(crate) fn programs(name: &str) -> Vec<PathBuf> {
     [Some(program(name)), find(name, Arch::Ia32)].into_iter().flatten().collect()
 }
 
-fn find(name: &str, arch: Arch) -> Option<PathBuf> {
+/// The same for one architecture, if there is one.
+pub(crate) fn find(name: &str, arch: Arch) -> Option<PathBuf> {
     type Built = OnceLock<HashMap<String, Result<PathBuf, String>>>;
     static BUILT: [Built; 2] = [Built::new(), Built::new()];
     match BUILT[usize::from(arch == Arch::Ia32)].get_or_init(|| build_all(arch)).get(name) {
@@ -144,10 +145,10 @@ fn link(name: &str, own: &[Input], library: &[Input], arch: Arch) -> Result<Path
     Ok(path)
 }
 
-/// The objects of an example for AMD64, for other linkers.
-pub(crate) fn objects(name: &str) -> Vec<PathBuf> {
-    program(name); // so that they are there
-    entries(&output(Arch::Amd64).join("objects").join(name)).into_iter().map(|(_, path)| path).collect()
+/// The objects of an example, for other linkers.
+pub(crate) fn objects(name: &str, arch: Arch) -> Vec<PathBuf> {
+    find(name, arch); // so that they are there
+    entries(&output(arch).join("objects").join(name)).into_iter().map(|(_, path)| path).collect()
 }
 
 fn write_objects(name: &str, inputs: &[Input], arch: Arch) {

@@ -106,6 +106,22 @@ impl Tool {
         }
     }
 
+    /// The same, but where both complain, the complaints may be others.
+    pub(crate) fn same_but_complaints(&self, args: &[&str]) {
+        let outcome = |program| {
+            let mut outcome = self.run(program, args, &Input::Nothing, Output::Pipe);
+            let name = format!("{}: ", self.name);
+            if outcome.stderr.starts_with(name.as_bytes()) {
+                outcome.stderr = b"a complaint".to_vec();
+            }
+            outcome
+        };
+        let theirs = outcome(&self.theirs);
+        for program in &self.ours {
+            self.compare(program, args, &Input::Nothing, &outcome(program), &theirs);
+        }
+    }
+
     /// The same, but for the order of the lines.
     pub(crate) fn same_lines(&self, args: &[&str]) {
         let (input, output) = (Input::Nothing, Output::Pipe);

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
+mod changing;
 mod deep;
 mod fuzz;
 mod table;

@@ -85,23 +85,29 @@ fn links_everything(linker: &str) {
     if Command::new(linker).arg("--version").output().is_err() {
         return eprintln!("skipped: `{linker}` is not installed");
     }
+    links_for(linker, Arch::Amd64, "elf_x86_64", &tallink::arch::AMD64);
+    links_for(linker, Arch::Ia32, "elf_i386", &tallink::arch::IA32);
+}
+
+fn links_for(linker: &str, arch: Arch, emulation: &str, gate: &tallink::arch::Arch) {
     let folder = tempfile::tempdir().expect("a directory");
-    let gate = folder.path().join("gate.o");
-    std::fs::write(&gate, tallink::gate::object_bytes(&tallink::arch::AMD64))
+    let gate_object = folder.path().join("gate.o");
+    std::fs::write(&gate_object, tallink::gate::object_bytes(gate))
         .expect("the gate's object can be written");
-    for name in build::names(Arch::Amd64) {
+    for name in build::names(arch) {
         let theirs = folder.path().join(&name);
         let mut command = Command::new(linker);
         command
-            .args(["-static", "--fatal-warnings", "-o"])
+            .args(["-m", emulation, "-static", "--fatal-warnings", "-o"])
             .arg(&theirs)
-            .args(build::objects(&name))
-            .arg(&gate);
+            .args(build::objects(&name, arch))
+            .arg(&gate_object);
         let out = command.output().expect("the linker can be started");
         assert!(out.status.success(), "{linker} {name}: {}", out.stderr.escape_ascii());
         let image = std::fs::read(&theirs).expect("the program can be read");
         talcheck::check(&image).unwrap_or_else(|e| panic!("{name} by {linker} is rejected: {e:?}"));
-        assert_eq!(run(&theirs, &name), run(&build::program(&name), &name), "{name} by {linker}");
+        let ours = build::find(&name, arch).expect("an example");
+        assert_eq!(run(&theirs, &name), run(&ours, &name), "{name} by {linker}");
     }
 }
 

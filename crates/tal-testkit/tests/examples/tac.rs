@@ -42,18 +42,21 @@ fn tac_complains() {
     for output in [Output::Broken, Output::BrokenIgnored, Output::Full] {
         tac.same_with(&["text"], Input::Nothing, output);
     }
-    for (file, message) in [
+    for ((file, message), program) in [
         ("missing", "failed to open missing for reading: No such file or directory"),
         ("two words/x", "failed to open 'two words/x' for reading: Not a directory"),
         ("directory", "directory: read error: Is a directory"),
-    ] {
-        let mut command = Command::new(build::program("tac"));
+    ]
+    .into_iter()
+    .flat_map(|case| build::programs("tac").into_iter().map(move |program| (case, program)))
+    {
+        let mut command = Command::new(&program);
         let out = command.args(["text", file, "text"]).current_dir(tac.dir.path()).output();
         let out = out.expect("a program can be run");
         assert_eq!(out.status.code(), Some(1), "{file}");
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(said.ends_with(&format!(": {message}\n")) && said.lines().count() == 1, "{said}");
-        let mut alone = Command::new(build::program("tac"));
+        let mut alone = Command::new(&program);
         let alone = alone.args(["text", "text"]).current_dir(tac.dir.path()).output();
         assert!(alone.expect("a program can be run").stdout == out.stdout, "{file}");
     }

@@ -2,6 +2,7 @@
 
 use crate::compare::{Input, Output, Tool};
 use crate::fixture::{FILES, bytes};
+use std::io::{Seek as _, SeekFrom, Write as _};
 
 const OPTIONS: &[&[&str]] = &[
     &[],
@@ -51,6 +52,19 @@ fn wc_random() {
         let text = (0..len).map(|_| kinds[rng.usize(..kinds.len())]).collect();
         wc.same_from(&[], Input::Pipe(text, rng.usize(1..50)));
     }
+}
+
+/// Numbers of more than 32 bits.
+#[test]
+#[ignore = "takes some seconds: 5 GB"]
+fn wc_of_large_files() {
+    let Some(wc) = Tool::find("wc") else { return };
+    let mut file = std::fs::File::create(wc.dir.path().join("huge")).expect("a file can be made");
+    file.set_len(5 << 30).expect("a file can have holes");
+    file.seek(SeekFrom::End(0)).expect("a file has an end");
+    file.write_all(b" two words\nand a line\n").expect("a file can be written");
+    wc.same(&["huge"]);
+    wc.same(&["-c", "huge", "text", "huge"]);
 }
 
 #[test]

@@ -154,11 +154,18 @@ fn expression(rng: &mut Rng, made: &[PathBuf], depth: usize, out: &mut Vec<Strin
     }
 }
 
+/// How many trees, and where the random numbers begin: `TAL_ROUNDS` and `TAL_SEED` try more, and others.
+fn rounds() -> (usize, u64) {
+    let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
+    (number("TAL_ROUNDS").unwrap_or(8) as usize, number("TAL_SEED").unwrap_or(6))
+}
+
 #[test]
 fn random_expressions() {
     let Some(find) = Tool::find("find") else { return };
-    let mut rng = Rng::with_seed(6);
-    for round in 0..8 {
+    let (rounds, seed) = rounds();
+    let mut rng = Rng::with_seed(seed);
+    for round in 0..rounds {
         let dir = find.dir.path().join(format!("tree{round}"));
         fs::create_dir(&dir).expect("a directory can be made");
         let mut made = vec![dir.clone()];
@@ -174,6 +181,96 @@ fn random_expressions() {
             }
             expression(&mut rng, &made, 0, &mut words);
             find.same(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+    }
+}
+
+/// Words in any order: most are no expression. Of several mistakes another one may be complained of.
+#[test]
+fn random_words() {
+    let words = [
+        "-name",
+        "-iname",
+        "-path",
+        "-type",
+        "-xtype",
+        "-size",
+        "-links",
+        "-perm",
+        "-mtime",
+        "-mmin",
+        "-newer",
+        "-samefile",
+        "-user",
+        "-uid",
+        "-group",
+        "-inum",
+        "-lname",
+        "-maxdepth",
+        "-mindepth",
+        "-printf",
+        "-exec",
+        "-empty",
+        "-nouser",
+        "-xdev",
+        "-prune",
+        "-print",
+        "-print0",
+        "-depth",
+        "-true",
+        "-false",
+        "-quit",
+        "-readable",
+        "(",
+        ")",
+        "!",
+        "-a",
+        "-o",
+        "-not",
+        "-and",
+        "-or",
+        "{}",
+        ";",
+        "+",
+        "f",
+        "d,f",
+        "x",
+        "*",
+        "[",
+        "",
+        "-1",
+        "+2",
+        "3k",
+        "1.5",
+        "tree",
+        "-",
+        "--",
+        "-foo",
+        "u+x",
+        "644",
+        "-L",
+        "-H",
+        "-P",
+        "-O2",
+        "/bin/echo",
+        "%p %s\\n",
+        "%",
+        "\\",
+        "root",
+        "nobody",
+    ];
+    let Some(find) = Tool::find("find") else { return };
+    let mut rng = Rng::with_seed(rounds().1);
+    let mut made = Vec::new();
+    let tree = find.dir.path().join("tree");
+    fs::create_dir(&tree).expect("a directory can be made");
+    grow(&mut rng, &tree, 2, &mut made);
+    for _ in 0..40 * rounds().0 {
+        let mut line = vec!["tree"];
+        line.extend((0..rng.usize(1..8)).map(|_| rng.choice(words).unwrap_or("x")));
+        // GNU's hands a file to the shell that is no program.
+        if !line.windows(2).any(|w| w == ["-exec", "{}"]) {
+            find.same_but_complaints(&line);
         }
     }
 }
