@@ -7,6 +7,7 @@
 
 mod address;
 mod advice;
+mod bounds;
 mod cells;
 mod code;
 mod cursor;
@@ -18,6 +19,7 @@ mod nullable;
 mod own;
 mod pin;
 mod project;
+mod propose;
 mod record;
 mod report;
 mod shorten;

@@ -1,7 +1,8 @@
 //! Looks for the states of all labels of a function: a fixed point over its control flow.
 
+use super::bounds::landmarks;
 use super::code::Code;
-use super::label::{Clash, Frame, Landmarks};
+use super::label::{Clash, Frame};
 use super::node::{Blamed, Node, Waiting};
 use super::pin::Pins;
 use crate::prove::{Budget, prove};
@@ -15,7 +16,6 @@ use talcore::state::{LocId, State, Word};
 use talcore::term::Term;
 use talcore::verdict::{Code as Reason, Reject};
 use talcore::walk::NoGuide;
-use talcore::x86::insn::{Arg, Op};
 
 /// Rounds over one block before the search gives up.
 const ROUNDS: u32 = 200;
@@ -236,71 +236,6 @@ fn clash(c: Clash, from: u64, target: u64) -> Box<Reject> {
         }
     }
     .target(target)
-}
-
-/// Bounds that are worth trying: the ends of types, and what the function compares with.
-fn landmarks(program: &Program<'_>, code: &Code, entry: &State) -> Landmarks {
-    const MOST: usize = 128;
-    let w = program.arch.word_bits();
-    let mut general: BTreeSet<i128> = BTreeSet::from([0, 1, -1, -4095, 255, 65535]);
-    for bits in [31, 32, w - 1, w] {
-        general.extend([(1 << bits) - 1, -(1 << bits)]);
-    }
-    general.extend([program.arch.max_address(), program.arch.max_object()]);
-    for v in 0..entry.facts.var_count() {
-        let range = entry.facts.interval(v as u32);
-        general.extend([range.lo, range.hi]);
-    }
-    general.remove(&i128::MIN);
-    general.remove(&i128::MAX);
-    let mut own: BTreeSet<i128> = BTreeSet::from([0]);
-    let mut of: [BTreeSet<i128>; 16] = Default::default();
-    let mut steps: BTreeSet<i128> = BTreeSet::from([1]);
-    for (_, insn) in &code.insns {
-        let c = i128::from(insn.imm);
-        let compared = matches!(insn.op, Op::Cmp | Op::Sub) || insn.op == Op::And && is_mask(insn.imm);
-        if insn.args.contains(&Arg::Imm) && compared {
-            own.extend([c, -c]);
-            if let Arg::Reg(r) = insn.args[0] {
-                of[usize::from(r.0 & 15)].extend([c, -c]);
-            }
-        }
-        if insn.args.contains(&Arg::Imm) && matches!(insn.op, Op::Add | Op::Sub) && steps.len() < 4 {
-            steps.insert(c.abs().max(1));
-        }
-        let memory = insn.args.contains(&Arg::Mem);
-        let address = if memory { insn.mem.disp } else { insn.imm };
-        if let Some((o, _)) = program.object_at(address as u64)
-            && let Some(o) = program.objects.get(o as usize)
-        {
-            let size = i128::from(o.size);
-            own.insert(size);
-            if let Some(r) = insn.mem.index.filter(|_| memory) {
-                of[usize::from(r.0 & 15)].insert(size / i128::from(insn.mem.scale.max(1)));
-            }
-            if let Some(r) = insn.mem.base.filter(|_| memory) {
-                of[usize::from(r.0 & 15)].insert(size);
-            }
-        }
-        if own.len() > MOST {
-            break;
-        }
-    }
-    // A counter of steps gets as far as the number of steps.
-    let around = |set: &BTreeSet<i128>, steps: &BTreeSet<i128>| -> Vec<i128> {
-        let parts = set.iter().flat_map(|c| steps.iter().map(|s| c.div_euclid(*s)));
-        parts.flat_map(|c| [c - 1, c, c + 1]).collect::<BTreeSet<_>>().into_iter().collect()
-    };
-    Landmarks {
-        of: of.map(|set| around(&set, &steps)),
-        own: around(&own, &steps),
-        general: general.into_iter().collect(),
-    }
-}
-
-/// Whether `and` with the constant keeps the lowest bits, or all but those.
-fn is_mask(c: i64) -> bool {
-    (c as u64).wrapping_add(1).is_power_of_two() || (c as u64).wrapping_neg().is_power_of_two()
 }
 
 /// The locations of the arguments that the caller may keep.

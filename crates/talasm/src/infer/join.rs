@@ -103,6 +103,16 @@ impl<'a, 'p> Join<'a, 'p> {
         self.apply(fact).is_some_and(|g| self.follows(&g))
     }
 
+    /// Whether a term of the label is at least this on the edge.
+    pub(super) fn proves_at_least(&self, t: &Term, c: i128) -> bool {
+        self.apply(t).is_some_and(|t| self.at_least(&t, c))
+    }
+
+    /// Whether a term of the label is at most this on the edge.
+    pub(super) fn proves_at_most(&self, t: &Term, c: i128) -> bool {
+        self.apply(t).is_some_and(|t| self.at_most(&t, c))
+    }
+
     pub(super) fn at_least(&self, t: &Term, c: i128) -> bool {
         c != NEG_INF && t.offset(-c).is_some_and(|g| self.follows(&g))
     }

@@ -7,13 +7,13 @@
 //! both prove them. Everything only ever gets weaker but for those proposals, of which there is one
 //! round for each generalised word; so it ends.
 
-use super::address::speaks_of_address;
+use super::bounds::Landmarks;
 use super::cursor::{cursors, end_unreached, same_cursors};
-use super::join::{BUDGET, Join, POINTS, in_step};
+use super::join::{BUDGET, Join, POINTS};
 use super::pin::{Pin, renamed};
-use super::project::{Projection, Tested, concrete, push_slot, words};
+use super::project::{Projection, Tested, concrete, push_slot};
 use super::stretch::end_stretches;
-use super::terms::{eliminate, own_facts, rename, replace};
+use super::terms::{eliminate, own_facts};
 use crate::prove::{Models, prove};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -24,12 +24,7 @@ use talcore::term::{Term, Var};
 use talcore::types::RegSet;
 
 /// Own variables beyond which pairs are not tried.
-const MOST_PAIRED: usize = 16;
-/// Facts that one label may weaken; after that they are dropped, so that the search ends.
-const MOST_WEAKENED: usize = 32;
-
-/// How often bounds go to the next landmark of the function; after that only to those of the variable.
-const MOST_WIDENED: u32 = 12;
+pub(super) const MOST_PAIRED: usize = 16;
 
 /// What does not change within a function.
 pub(super) struct Frame<'p> {
@@ -38,34 +33,6 @@ pub(super) struct Frame<'p> {
     pub(super) landmarks: Landmarks,
     /// The arguments that the caller may keep: they are needed to the end, whatever still points to them.
     pub(super) kept: Vec<LocId>,
-}
-
-/// Bounds worth trying, in increasing order.
-#[derive(Default)]
-pub(super) struct Landmarks {
-    /// Those that the function compares a register with.
-    pub(super) of: [Vec<i128>; 16],
-    /// Those that the function itself speaks of.
-    pub(super) own: Vec<i128>,
-    /// The ends of types.
-    pub(super) general: Vec<i128>,
-}
-
-impl Landmarks {
-    /// The least one that is greater than `low`, less than `high` and holds as an upper bound; if one holds,
-    /// all greater ones do.
-    fn upper(marks: &[i128], low: i128, high: i128, mut holds: impl FnMut(i128) -> bool) -> Option<i128> {
-        let marks = &marks[marks.partition_point(|m| *m <= low)..];
-        let marks = &marks[..marks.partition_point(|m| *m < high)];
-        marks.get(marks.partition_point(|m| !holds(*m))).copied()
-    }
-
-    /// The same for lower bounds.
-    fn lower(marks: &[i128], low: i128, high: i128, mut holds: impl FnMut(i128) -> bool) -> Option<i128> {
-        let marks = &marks[..marks.partition_point(|m| *m < high)];
-        let marks = &marks[marks.partition_point(|m| *m <= low)..];
-        marks.get(marks.partition_point(|m| holds(*m)).checked_sub(1)?).copied()
-    }
 }
 
 impl Frame<'_> {
@@ -86,17 +53,17 @@ pub(super) struct Label {
     pub(super) live: RegSet,
     pub(super) state: State,
     /// The entry state's facts come first in `state.facts`; these come after them.
-    facts: Vec<Term>,
+    pub(super) facts: Vec<Term>,
     /// Of all variables, the entry state's first.
     pub(super) vars: Vec<Interval>,
     /// Facts that have been weakened instead of dropped: next time they are.
-    weakened: Vec<Term>,
+    pub(super) weakened: Vec<Term>,
     /// How often a back edge has widened bounds.
-    widened: u32,
+    pub(super) widened: u32,
     /// Constants of the first edge that a test has found.
     tested: Tested,
     /// What is written by hand; its variables are the first own ones.
-    pin: Option<Rc<Pin>>,
+    pub(super) pin: Option<Rc<Pin>>,
 }
 
 /// Why a label has no state.
@@ -165,6 +132,7 @@ impl Label {
             list.extend(Term::var(v).sub(&t));
             p.names.insert(v, Term::var(z));
         }
+        list.extend(p.bounds_of_parts());
         let named = |v: Var| v < f.vars() || p.names.contains_key(&v);
         let facts = eliminate(&known, &list, named).iter().filter_map(|t| p.named(t)).collect();
         let mut label = Label {
@@ -225,7 +193,7 @@ impl Label {
     }
 
     /// The state as the rules want it.
-    fn rebuild(&mut self, f: &Frame<'_>) {
+    pub(super) fn rebuild(&mut self, f: &Frame<'_>) {
         let mut facts = f.entry.facts.clone();
         for range in self.vars.iter().skip(f.vars() as usize) {
             facts.fresh(*range);
@@ -355,6 +323,7 @@ impl Label {
         self.state.touched = self.state.touched.max(s.touched);
         self.keep_facts(&mut j);
         self.keep_bounds(&mut j, widen);
+        self.keep_sums(&j, &old);
         if !j.general.is_empty() {
             self.propose(&mut j, &old);
         }
@@ -363,44 +332,6 @@ impl Label {
             self.rebuild(f);
         }
         Ok(j.changed)
-    }
-
-    /// Takes the bounds that the edges keep where these are narrower than the ones that the label was widened to;
-    /// answers whether there are some.
-    pub(super) fn narrow<'s>(&mut self, f: &Frame<'_>, edges: impl Iterator<Item = &'s Rc<State>>) -> bool {
-        let first = f.vars() as usize;
-        let (vars, locs) = (self.vars.len() - first, self.state.locs.len() - f.locs() as usize);
-        let mut kept: Option<Vec<Interval>> = None;
-        for edge in edges {
-            let mut j = Join::new(f, concrete(f, edge), vars, locs);
-            j.bind(&self.state);
-            let have = (first..self.vars.len()).map(|v| match j.apply(&Term::var(v as Var)) {
-                Some(t) => j.proved_range(&t, self.vars[v]),
-                None => Interval::ALL,
-            });
-            kept = Some(match kept {
-                None => have.collect(),
-                Some(kept) => kept
-                    .iter()
-                    .zip(have)
-                    .map(|(a, b)| Interval::new(a.lo.min(b.lo), a.hi.max(b.hi)))
-                    .collect(),
-            });
-        }
-        let mut changed = false;
-        for (range, kept) in self.vars.iter_mut().skip(first).zip(kept.unwrap_or_default()) {
-            let narrower = Interval::new(range.lo.max(kept.lo), range.hi.min(kept.hi));
-            if narrower.lo > narrower.hi {
-                // As in `rebuild`: no execution takes these edges.
-                continue;
-            }
-            changed |= narrower != *range;
-            *range = narrower;
-        }
-        if changed {
-            self.rebuild(f);
-        }
-        changed
     }
 
     /// Joins what an exclusive argument holds. An owned one whose contents do not fit may not be used any more.
@@ -433,227 +364,6 @@ impl Label {
         }
     }
 
-    /// Weakens the facts that the edge does not prove by a constant, or drops them.
-    fn keep_facts(&mut self, j: &mut Join<'_, '_>) {
-        let facts = std::mem::take(&mut self.facts);
-        for fact in facts {
-            if j.proves(&fact) {
-                self.facts.push(fact);
-                continue;
-            }
-            j.changed = true;
-            let spent = self.weakened.len() >= MOST_WEAKENED || self.weakened.contains(&fact);
-            if spent || speaks_of_address(&self.state, &fact) {
-                continue;
-            }
-            let weaker = [1, 2, 4, 8, 16].into_iter().filter_map(|c| fact.offset(c)).find(|t| j.proves(t));
-            if let Some(weaker) = weaker.filter(|t| !self.facts.contains(t)) {
-                self.weakened.push(weaker.clone());
-                self.facts.push(weaker);
-            }
-        }
-    }
-
-    /// Widens the bounds that the edge does not prove: just as far as needed, or, if a loop shall settle, to
-    /// the next landmark of the function, else to what facts say, else to the next end of a type.
-    fn keep_bounds(&mut self, j: &mut Join<'_, '_>, widen: bool) {
-        let rigid = j.f.vars();
-        let all = Interval::new(i128::MIN + 1, i128::MAX - 1);
-        let own = if self.widened < MOST_WIDENED { &j.f.landmarks.own[..] } else { &[] };
-        let general = &j.f.landmarks.general[..];
-        let mut wider = false;
-        for v in 0..self.vars.len() as u32 {
-            let range = self.vars[v as usize];
-            let Some(t) = j.apply(&Term::var(v)) else { continue };
-            let have = j.s.facts.range(&t);
-            if have.within(&range) {
-                continue;
-            }
-            let implied = if widen { self.implied(v) } else { Interval::ALL };
-            let mut near: Vec<i128> =
-                self.holders(v).flat_map(|r| &j.f.landmarks.of[r]).chain(own).copied().collect();
-            near.sort_unstable();
-            let mut wide = range;
-            if have.lo < range.lo && !j.at_least(&t, range.lo) {
-                let holds = |m: i128| j.at_least(&t, m);
-                let low = if widen { implied.lo } else { have.lo };
-                let find = |marks: &[i128], low: i128| {
-                    Landmarks::lower(marks, low.max(all.lo), range.lo, |m| m <= have.lo || holds(m))
-                };
-                wide.lo = find(&near, low)
-                    .or(Some(implied.lo).filter(|m| *m != NEG_INF && holds(*m)))
-                    .or_else(|| find(general, low))
-                    .unwrap_or(if widen { NEG_INF } else { have.lo });
-            }
-            if have.hi > range.hi && !j.at_most(&t, range.hi) {
-                let holds = |m: i128| j.at_most(&t, m);
-                let high = if widen { implied.hi } else { have.hi };
-                let find = |marks: &[i128], high: i128| {
-                    Landmarks::upper(marks, range.hi, high.min(all.hi), |m| m >= have.hi || holds(m))
-                };
-                wide.hi = find(&near, high)
-                    .or(Some(implied.hi).filter(|m| *m != POS_INF && holds(*m)))
-                    .or_else(|| find(general, high))
-                    .unwrap_or(if widen { POS_INF } else { have.hi });
-            }
-            if v < rigid {
-                // An argument keeps at least what the signature says.
-                let entry = j.f.entry.facts.interval(v);
-                wide = Interval::new(wide.lo.max(entry.lo), wide.hi.min(entry.hi));
-            }
-            if let Some(pin) = &self.pin {
-                wide = pin.range(j.f, v, wide);
-            }
-            if wide != range {
-                self.vars[v as usize] = wide;
-                wider = true;
-            }
-        }
-        j.changed |= wider;
-        self.widened += u32::from(wider && widen);
-    }
-
-    /// The words that are sums: neither numbers nor variables.
-    fn sums(&self) -> Vec<Term> {
-        let mut all: Vec<Term> = Vec::new();
-        for word in words(&self.state) {
-            if let Word::Int(t) = word
-                && t.as_const().is_none()
-                && t.as_var().is_none()
-                && !all.contains(t)
-            {
-                all.push(t.clone());
-            }
-        }
-        all
-    }
-
-    /// The registers whose values depend on a variable.
-    fn holders(&self, v: Var) -> impl Iterator<Item = usize> {
-        let regs = self.state.regs.iter().enumerate();
-        regs.filter(move |(_, w)| matches!(w, Word::Int(t) if t.coefficient(v) != 0)).map(|r| r.0)
-    }
-
-    /// What the facts say about a variable, given the intervals of the others.
-    fn implied(&self, v: Var) -> Interval {
-        let mut bare = Facts::default();
-        for range in &self.vars {
-            bare.fresh(*range);
-        }
-        let mut out = Interval::ALL;
-        for fact in &self.facts {
-            let c = i128::from(fact.coefficient(v));
-            let Some(rest) = fact.add_scaled(&Term::var(v), -c).filter(|_| c != 0) else { continue };
-            // c*v + rest >= 0.
-            let most = bare.range(&rest).hi;
-            if most == POS_INF {
-                continue;
-            }
-            if c > 0 {
-                out.lo = out.lo.max((-most).div_euclid(c) + i128::from((-most).rem_euclid(c) != 0));
-            } else {
-                out.hi = out.hi.min(most.div_euclid(-c));
-            }
-        }
-        out
-    }
-
-    /// Proposes facts about the words that were just generalised.
-    fn propose(&mut self, j: &mut Join<'_, '_>, old: &Label) {
-        let mut candidates: Vec<Term> = Vec::new();
-        let general = j.general.clone();
-        let others: Vec<Var> = (0..self.vars.len() as Var).filter(|v| j.bound(*v)).collect();
-        let sums = self.sums();
-        let mut offer = |t: Option<Term>| candidates.extend(t);
-        for (n, g) in general.iter().enumerate() {
-            let z = g.term.clone();
-            // Against where it came from.
-            offer(z.sub(&g.was));
-            offer(g.was.sub(&z));
-            // The word as a number: a counter's interval says nothing about it.
-            let range = old.state.facts.range(&g.was);
-            for low in [1, 0, range.lo] {
-                if low != NEG_INF {
-                    offer(z.offset(-low));
-                }
-            }
-            for &u in others.iter().filter(|u| g.term.coefficient(**u) == 0) {
-                let u = Term::var(u);
-                for gap in [1, 0] {
-                    offer(u.sub(&z).and_then(|t| t.offset(-gap)));
-                    offer(z.sub(&u).and_then(|t| t.offset(-gap)));
-                }
-                // Sums that stay below what bounded them.
-                if let Some(sum) = g.was.add(&u) {
-                    let range = old.state.facts.range(&sum);
-                    if range.hi != POS_INF {
-                        offer(Term::from(range.hi).sub(&u).and_then(|t| t.sub(&z)));
-                    }
-                    for w in 0..j.f.vars() {
-                        offer(Term::var(w).sub(&u).and_then(|t| t.sub(&z)));
-                    }
-                }
-            }
-            // A loop may be bounded by a word that is not a variable but a sum.
-            for sum in sums.iter().filter(|s| s.coefficient(g.var) == 0) {
-                for gap in [1, 0] {
-                    offer(sum.sub(&z).and_then(|t| t.offset(-gap)));
-                }
-            }
-            // A fact that each round changes by a constant, while the counter counts the rounds.
-            for fact in old.facts.iter().filter(|_| g.counter) {
-                let step = j.apply(fact).and_then(|t| t.sub(fact)).and_then(|t| t.as_const());
-                offer(step.filter(|s| *s != 0).and_then(|s| fact.add_scaled(&Term::var(g.var), -s)));
-            }
-            // Two words that move in step: d2*z1 - d1*z2 stays.
-            for h in &general[n + 1..] {
-                let Some((a, b)) = in_step(j, g, h) else { continue };
-                let now = z.scale(a).and_then(|t| t.add_scaled(&h.term, -b));
-                let then = g.was.scale(a).and_then(|t| t.add_scaled(&h.was, -b));
-                if let (Some(now), Some(then)) = (now, then) {
-                    offer(now.sub(&then));
-                    offer(then.sub(&now));
-                }
-            }
-        }
-        // What the label knew of variables that have another value now, said of that value: one after the other, and all
-        // at once.
-        let moved: Vec<(Var, &Term)> =
-            general.iter().filter_map(|g| Some((g.was.as_var()?, &g.term))).collect();
-        if moved.len() <= MOST_PAIRED {
-            for fact in old.state.facts.list() {
-                let mut all = fact.clone();
-                for (v, z) in moved.iter().filter(|(v, _)| fact.coefficient(*v) != 0) {
-                    offer(replace(fact, *v, z));
-                    all = replace(&all, *v, z).unwrap_or(all);
-                }
-                offer(Some(all));
-            }
-        }
-        // What the edge itself knows, in the label's variables.
-        let names = j.names();
-        let kept = |v: Var| v < j.f.vars() || names.contains_key(&v);
-        for fact in eliminate(&j.s.facts, own_facts(&j.f.entry, &j.s.facts), kept) {
-            offer(rename(&fact, &names, j.f.vars()));
-        }
-        let mut models: Option<Models> = None;
-        for c in candidates {
-            let Some(c) = tighten(&c) else { continue };
-            if c.summands().len() < 2 || self.facts.contains(&c) {
-                continue;
-            }
-            let then = general.iter().try_fold(c.clone(), |t, g| replace(&t, g.var, &g.at));
-            let Some(then) = then.filter(|t| t.scope() as usize <= old.vars.len()) else { continue };
-            let facts = &old.state.facts;
-            let models = models.get_or_insert_with(|| Models::whole(facts, POINTS));
-            let held =
-                !models.refute(&then) && (facts.evident(&then) || prove(facts, &then, BUDGET).is_some());
-            if held && j.proves(&c) {
-                self.facts.push(c);
-            }
-        }
-    }
-
     /// Forgets variables and locations that no word mentions.
     fn compact(&mut self, f: &Frame<'_>) {
         let mut from = self.state.clone();
@@ -667,7 +377,9 @@ impl Label {
         let mut p = Projection::new(f, &from, vars, names, &self.facts);
         let state = p.state();
         let known = |v: Var| v < f.vars() || p.names.contains_key(&v);
-        let facts = eliminate(&from.facts, &std::mem::take(&mut self.facts), known);
+        let mut facts = std::mem::take(&mut self.facts);
+        facts.extend(p.bounds_of_parts());
+        let facts = eliminate(&from.facts, &facts, known);
         self.facts = facts.iter().filter_map(|t| p.named(t)).collect();
         self.weakened = self.weakened.iter().filter_map(|t| p.named(t)).collect();
         self.vars = std::mem::take(&mut p.vars);

@@ -4,7 +4,7 @@ use super::cells::Cell;
 use super::label::Frame;
 use super::terms::{known_range, replace};
 use std::collections::{BTreeSet, HashMap};
-use talcore::facts::Interval;
+use talcore::facts::{Interval, NEG_INF, POS_INF};
 use talcore::state::{Env, Held, Lay, Loc, LocId, STATIC, Slot, State, Tag, Word};
 use talcore::term::{Term, Var};
 use talcore::types::{Mode, RegSet};
@@ -35,6 +35,8 @@ pub(super) struct Projection<'a, 'p> {
     /// Words that are sums of variables of which nothing else tells the values: a name for each, and
     /// the sum over the state's variables.
     pub(super) composite: Vec<(Var, Term)>,
+    /// Variables of the state whose intervals are facts for the label: the name is that of a sum in which they are.
+    parts: Vec<Var>,
 }
 
 impl<'a, 'p> Projection<'a, 'p> {
@@ -49,8 +51,16 @@ impl<'a, 'p> Projection<'a, 'p> {
         facts: &[Term],
     ) -> Self {
         let compared = f.compared(from, facts);
-        let mut p =
-            Projection { f, from, names, locs: HashMap::new(), vars, compared, composite: Vec::new() };
+        let mut p = Projection {
+            f,
+            from,
+            names,
+            locs: HashMap::new(),
+            vars,
+            compared,
+            composite: Vec::new(),
+            parts: Vec::new(),
+        };
         for &(_, v) in from.stretches.iter().filter(|s| s.1 >= f.vars()) {
             p.names.entry(v).or_insert_with(|| {
                 p.vars.push(from.facts.interval(v));
@@ -89,11 +99,18 @@ impl<'a, 'p> Projection<'a, 'p> {
             });
             let Some((v, c, t)) = found else { break };
             let z = Term::var(p.vars.len() as Var);
-            // `v + constant` or `constant - v` names the whole word.
-            let rest = t.add_scaled(&Term::var(v), -c).filter(|r| r.as_const().is_some());
-            match rest.and_then(|r| z.sub(&r)).filter(|_| c.abs() == 1).and_then(|t| t.scale(c)) {
+            // `v + constant` or `constant - v` names the whole word, and so does a sum if nothing else speaks of `v`.
+            let alone = || terms.iter().all(|u| u == t || u.coefficient(v) == 0);
+            let rest = t.add_scaled(&Term::var(v), -c).filter(|r| r.as_const().is_some() || alone());
+            let rest = rest.filter(|_| c.abs() == 1).and_then(|r| p.named(&r));
+            match rest.and_then(|r| z.sub(&r)).and_then(|t| t.scale(c)) {
                 Some(name) => {
-                    p.vars.push(from.facts.range(t));
+                    if name.summands().len() > 1 {
+                        p.parts.push(v);
+                        p.vars.push(known_range(&from.facts, t));
+                    } else {
+                        p.vars.push(from.facts.range(t));
+                    }
                     p.names.insert(v, name);
                 }
                 None => {
@@ -109,6 +126,17 @@ impl<'a, 'p> Projection<'a, 'p> {
             });
         }
         p
+    }
+
+    /// What the intervals of variables say that have no interval at the label, as facts of the state.
+    pub(super) fn bounds_of_parts(&self) -> Vec<Term> {
+        let bounds = self.parts.iter().flat_map(|v| {
+            let (range, v) = (self.from.facts.interval(*v), Term::var(*v));
+            let low = v.offset(-range.lo.max(NEG_INF + 1)).filter(|_| range.lo != NEG_INF);
+            let high = v.neg().and_then(|t| t.offset(range.hi)).filter(|_| range.hi != POS_INF);
+            [low, high]
+        });
+        bounds.flatten().collect()
     }
 
     /// The address of a location of the state, if the label speaks of it.
