@@ -104,6 +104,46 @@ impl Code {
         post
     }
 
+    /// The labels from which some way leads to a return, or out of the function by a jump.
+    pub(super) fn returning(&self, program: &Program<'_>, function: &Function) -> BTreeSet<u64> {
+        let mut from: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        let mut open = Vec::new();
+        for &at in self.labels.keys() {
+            for to in self.successors(program, function, Some(at)) {
+                from.entry(to).or_default().push(at);
+            }
+            if self.block(at).any(|i| self.goes_out(program, function, i)) {
+                open.push(at);
+            }
+        }
+        let mut all: BTreeSet<u64> = open.iter().copied().collect();
+        while let Some(at) = open.pop() {
+            open.extend(from.remove(&at).into_iter().flatten().filter(|a| all.insert(*a)));
+        }
+        all
+    }
+
+    /// The instructions of a block, by index: up to the next label, or where control leaves.
+    fn block(&self, at: u64) -> impl Iterator<Item = usize> {
+        let first = self.index_of(at).unwrap_or(self.insns.len());
+        let next = (first + 1..self.insns.len()).find(|i| {
+            leaves(self.insns[i - 1].1.op) || self.labels.contains_key(&self.insns[*i].0)
+        });
+        first..next.unwrap_or(self.insns.len())
+    }
+
+    /// Whether an instruction returns, or jumps to where the function has no label.
+    fn goes_out(&self, program: &Program<'_>, function: &Function, i: usize) -> bool {
+        match self.insns[i].1.op {
+            Op::Ret | Op::RetImm => true,
+            Op::Jmp | Op::Jcc | Op::JmpInd => {
+                let targets = self.targets(program, function, i);
+                targets.is_empty() || targets.iter().any(|t| !self.labels.contains_key(t))
+            }
+            _ => false,
+        }
+    }
+
     /// The labels that a block leads to.
     fn successors(&self, program: &Program<'_>, function: &Function, block: Option<u64>) -> Vec<u64> {
         let mut out = Vec::new();

@@ -14,6 +14,7 @@ use talcore::guide::{self, Guide};
 use talcore::program::{Function, Program};
 use talcore::state::{LocId, State, Word};
 use talcore::term::Term;
+use talcore::types::{WordId, WordTy};
 use talcore::verdict::{Code as Reason, Reject};
 use talcore::walk::NoGuide;
 
@@ -96,6 +97,7 @@ pub(super) fn solve(
         entry: entry.clone(),
         landmarks: landmarks(program, code, &entry),
         kept: kept(program, function, &entry),
+        optional: optional(program, function),
     };
     let some = Rc::new(State::default());
     let mut engine = start.guided_by(Scout { wanted: code, addresses, edges: Vec::new(), some });
@@ -103,8 +105,9 @@ pub(super) fn solve(
     let order = code.order(program, function);
     let rank: BTreeMap<Option<u64>, usize> = order.iter().enumerate().map(|(i, b)| (*b, i)).collect();
     let rank_of = |b: u64| rank.get(&Some(b)).copied().unwrap_or(usize::MAX);
-    let mut nodes: BTreeMap<u64, Node> =
-        code.labels.iter().map(|(at, live)| (*at, Node::new(*live, pins.get(at).cloned()))).collect();
+    let returning = code.returning(program, function);
+    let node = |at, live| Node::new((live, returning.contains(&at)), pins.get(&at).cloned());
+    let mut nodes: BTreeMap<u64, Node> = code.labels.iter().map(|(at, live)| (*at, node(*at, *live))).collect();
     let mut dirty: BTreeSet<(usize, Option<u64>)> = BTreeSet::from([(0, None)]);
     let mut rounds: BTreeMap<Option<u64>, u32> = BTreeMap::new();
     // Blocks that a rule has rejected, each in its present state. States only get weaker, but while
@@ -246,4 +249,11 @@ pub(super) fn kept(program: &Program<'_>, function: &Function, entry: &State) ->
         _ => None,
     })
     .collect()
+}
+
+/// The types of results and arguments that may be 0.
+pub(super) fn optional(program: &Program<'_>, function: &Function) -> Vec<WordId> {
+    let sig = program.types.sig(function.sig);
+    let all = sig.results.iter().chain(&sig.params).map(|p| p.1);
+    all.filter(|id| matches!(program.types.word(*id), WordTy::Opt(_))).collect()
 }

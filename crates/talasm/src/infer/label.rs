@@ -21,7 +21,7 @@ use talcore::facts::{Facts, Interval, NEG_INF, POS_INF, tighten};
 use talcore::program::Program;
 use talcore::state::{LocId, State, Word};
 use talcore::term::{Term, Var};
-use talcore::types::RegSet;
+use talcore::types::{Mode, RegSet, WordId};
 
 /// Own variables beyond which pairs are not tried.
 pub(super) const MOST_PAIRED: usize = 16;
@@ -33,6 +33,8 @@ pub(super) struct Frame<'p> {
     pub(super) landmarks: Landmarks,
     /// The arguments that the caller may keep: they are needed to the end, whatever still points to them.
     pub(super) kept: Vec<LocId>,
+    /// The types `opt tau` of its results and arguments.
+    pub(super) optional: Vec<WordId>,
 }
 
 impl Frame<'_> {
@@ -51,6 +53,8 @@ impl Frame<'_> {
 #[derive(Clone, Debug)]
 pub(super) struct Label {
     pub(super) live: RegSet,
+    /// Whether some way leads from here to a return.
+    returns: bool,
     pub(super) state: State,
     /// The entry state's facts come first in `state.facts`; these come after them.
     pub(super) facts: Vec<Term>,
@@ -79,7 +83,7 @@ impl Label {
     /// The first state that reaches a label: what is live of it, under names of its own.
     pub(super) fn first(
         f: &Frame<'_>,
-        live: RegSet,
+        (live, returns): (RegSet, bool),
         s: &State,
         pin: Option<Rc<Pin>>,
     ) -> Result<Label, Clash> {
@@ -93,8 +97,10 @@ impl Label {
             }
         }
         for slot in kept.frame.iter_mut().filter(|s| s.size < i64::from(f.program.arch.word_bytes())) {
-            // Numbers narrower than a word: what has no name at the label is not worth one.
-            slot.word = slot.word.take().filter(|w| matches!(w, Word::Int(t) if t.scope() <= f.vars()));
+            // Numbers narrower than a word: what has no name at the label and may be anything is not worth one.
+            slot.word = slot.word.take().filter(|w| {
+                matches!(w, Word::Int(t) if t.scope() <= f.vars() || telling(slot.size, s.facts.range(t)))
+            });
         }
         let mut vars: Vec<Interval> = (0..f.vars()).map(|v| s.facts.interval(v)).collect();
         let mut list = own_facts(&f.entry, &s.facts).to_vec();
@@ -137,6 +143,7 @@ impl Label {
         let facts = eliminate(&known, &list, named).iter().filter_map(|t| p.named(t)).collect();
         let mut label = Label {
             live,
+            returns,
             state,
             facts,
             vars: std::mem::take(&mut p.vars),
@@ -148,6 +155,7 @@ impl Label {
         let names = std::mem::take(&mut p.names);
         label.pairs(f, s, &names);
         label.rebuild(f);
+        if std::env::var("TALDBG").is_ok() { eprintln!("FIRST edge regs {:?} locs {:?} facts {:?} iv {:?}\n -> regs {:?} locs {:?} facts {:?} vars {:?}\n", s.regs, s.locs, s.facts.list(), s.facts.intervals(), label.state.regs, label.state.locs, label.facts, label.vars); }
         Ok(label)
     }
 
@@ -300,7 +308,8 @@ impl Label {
                 let other = s.slot_at(slot.off).and_then(|i| s.frame.get(i));
                 let other = other.filter(|o| o.off == slot.off && o.size == slot.size);
                 let other = other.and_then(|o| o.word.clone()).unwrap_or_default();
-                if slot.size < word_bytes {
+                let number = |w: &Word, s: &State| matches!(w, Word::Int(t) if telling(slot.size, s.facts.range(t)));
+                if slot.size < word_bytes && !(number(&w, &self.state) && number(&other, s)) {
                     // A number that is narrower than a word is worth a fact only while it stays what it is.
                     j.changed |= w != other;
                     return Some(w).filter(|w| *w == other);
@@ -324,6 +333,9 @@ impl Label {
         self.keep_facts(&mut j);
         self.keep_bounds(&mut j, widen);
         self.keep_sums(&j, &old);
+        if j.changed {
+            self.forget_idle(f);
+        }
         if !j.general.is_empty() {
             self.propose(&mut j, &old);
         }
@@ -331,7 +343,21 @@ impl Label {
             self.compact(f);
             self.rebuild(f);
         }
+        if std::env::var("TALDBG").is_ok() { eprintln!("JOIN widen={widen} depth={} general={} edge regs {:?} locs {:?} facts {:?} iv {:?}\n  -> regs {:?} locs {:?} facts {:?} vars {:?}\n", s.depth, j.general.len(), s.regs, s.locs, s.facts.list(), s.facts.intervals(), self.state.regs, self.state.locs, self.facts, self.vars); }
         Ok(j.changed)
+    }
+
+    /// Forgets narrow numbers in the frame that may be anything by now.
+    fn forget_idle(&mut self, f: &Frame<'_>) {
+        let mut bare = Facts::default();
+        for range in &self.vars {
+            bare.fresh(*range);
+        }
+        for slot in self.state.frame.iter_mut().filter(|s| s.size < i64::from(f.program.arch.word_bytes())) {
+            slot.word = slot.word.take().filter(|w| {
+                matches!(w, Word::Int(t) if t.scope() <= f.vars() || telling(slot.size, bare.range(t)))
+            });
+        }
     }
 
     /// Joins what an exclusive argument holds. An owned one whose contents do not fit may not be used any more.
@@ -352,6 +378,12 @@ impl Label {
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
             match joined {
                 Some(joined) => *loc = joined,
+                // It goes back to the caller, who wants it whole: what does not fit is told on the way to this label.
+                None if self.returns && have.mode == Mode::Uniq && have.hole.is_none() && !j.f.kept.contains(&l) => {
+                    j.changed |= !have.cells.is_empty() || !have.tags.is_empty();
+                    loc.cells.clear();
+                    loc.tags.clear();
+                }
                 None => {
                     j.changed = true;
                     loc.live = false;
@@ -385,4 +417,11 @@ impl Label {
         self.vars = std::mem::take(&mut p.vars);
         self.state = state;
     }
+}
+
+/// Whether an interval says something of a number of so many bytes, and more than one byte: those of texts change all the
+/// time, and nobody asks.
+fn telling(size: i64, range: Interval) -> bool {
+    let bits = u32::try_from(size * 8).unwrap_or(u32::MAX);
+    (16..64).contains(&bits) && range.lo >= 0 && range.hi < Interval::unsigned(bits).hi
 }

@@ -17,7 +17,8 @@ pub(super) type Source = (Option<u64>, u64, u32);
 
 /// A label and what has arrived there.
 pub(super) struct Node {
-    live: RegSet,
+    /// The registers that are live, and whether some way leads to a return.
+    live: (RegSet, bool),
     pin: Option<Rc<Pin>>,
     pub(super) label: Option<Label>,
     /// The latest state of each forward edge.
@@ -66,7 +67,7 @@ impl Waiting {
 
 impl Node {
     /// Nothing has arrived yet.
-    pub(super) fn new(live: RegSet, pin: Option<Rc<Pin>>) -> Node {
+    pub(super) fn new(live: (RegSet, bool), pin: Option<Rc<Pin>>) -> Node {
         let (forward, news, back) = Default::default();
         Node { live, pin, label: None, forward, news, back, resets: 0 }
     }

@@ -1,7 +1,8 @@
 //! Types `opt tau` of words that are a pointer on one way to a label, and 0 on another.
 //!
-//! A label can only say types that the program speaks of. Of those the first one is taken that fits; its variables
-//! stand for what is known of the memory.
+//! A label can only say types that the program speaks of. Of those the first one is taken that fits, of the function's
+//! signature if there is one, and a struct rather than raw memory that has been filled as one; its variables stand for
+//! what is known of the memory.
 
 use super::join::Join;
 use super::label::Frame;
@@ -33,6 +34,9 @@ impl Join<'_, '_> {
                 if let Some(v) = loc.stretch {
                     return self.during(&loc, v);
                 }
+                if let Some(ty) = self.built(s, &loc) {
+                    return Some((ty, Some(Rc::from([]))));
+                }
                 match loc.lay.env.as_ref().is_none_or(|e| e.is_empty()) {
                     true => WordTy::Ptr(loc.mode, loc.lay.id),
                     false => return self.hiding(s, *l).or_else(|| self.applied(s, &loc)),
@@ -45,6 +49,23 @@ impl Join<'_, '_> {
         types.words.iter().position(fits).map(|i| (WordId(i as u32), Some(Rc::from([]))))
     }
 
+    /// The type of a pointer to a struct without arguments, for raw memory that holds a word for each of its cells.
+    fn built(&self, s: &State, loc: &Loc) -> Option<WordId> {
+        let types = &self.f.program.types;
+        if loc.cells.is_empty() || self.f.program.shapes.raw_size(loc.lay.id).is_none() {
+            return None;
+        }
+        let whole = |id: WordId| {
+            let WordTy::Opt(inner) = types.word(id) else { return false };
+            let WordTy::Ptr(mode, lay) = types.word(*inner) else { return false };
+            let closed = matches!(types.layout(*lay), Layout::Struct(_, args) if args.is_empty());
+            let size = |id: LayoutId, env: &Env| under(self.f.program.shapes.size(id)?, env);
+            let sized = || size(*lay, &None).is_some_and(|n| size(loc.lay.id, &loc.lay.env) == Some(n));
+            closed && *mode == loc.mode && sized() && self.f.filled(s, loc, *inner)
+        };
+        self.f.types().find(|id| whole(*id))
+    }
+
     /// The type of a pointer that hides the arguments of what it points to, if the program speaks of it under `opt`.
     fn hiding(&self, s: &State, l: LocId) -> Option<(WordId, Env)> {
         let types = &self.f.program.types;
@@ -54,8 +75,8 @@ impl Join<'_, '_> {
             let WordTy::Exists(e) = types.word(*inner) else { return false };
             e.first == 0 && (self.f.instance(e.body, &loc) || self.f.filled(s, &loc, e.body))
         };
-        if let Some(i) = types.words.iter().position(hides) {
-            return Some((WordId(i as u32), Some([].into())));
+        if let Some(ty) = self.f.types().find(|id| hides(types.word(*id))) {
+            return Some((ty, Some([].into())));
         }
         // Raw memory of a size that the arguments tell.
         let shapes = &self.f.program.shapes;
@@ -79,14 +100,14 @@ impl Join<'_, '_> {
     fn applied(&self, s: &State, loc: &Loc) -> Option<(WordId, Env)> {
         let types = &self.f.program.types;
         let known = |t: &Term| t.scope() <= self.f.vars();
-        types.words.iter().zip(0..).find_map(|(word, i)| {
-            let WordTy::Opt(inner) = word else { return None };
+        self.f.types().find_map(|id| {
+            let WordTy::Opt(inner) = types.word(id) else { return None };
             let (first, pointer) = match types.word(*inner) {
                 WordTy::Exists(e) => (Some(e.first), e.body),
                 _ => (None, *inner),
             };
-            let WordTy::Ptr(mode, id) = types.word(pointer) else { return None };
-            let Layout::Struct(strukt, args) = types.layout(*id) else { return None };
+            let WordTy::Ptr(mode, lay) = types.word(pointer) else { return None };
+            let Layout::Struct(strukt, args) = types.layout(*lay) else { return None };
             if *mode != loc.mode {
                 return None;
             }
@@ -109,7 +130,7 @@ impl Join<'_, '_> {
                 }
             }
             let env = env.into_iter().map(|t| t.unwrap_or_default()).collect::<Vec<Term>>();
-            Some((WordId(i), Some(env.into())))
+            Some((id, Some(env.into())))
         })
     }
 
@@ -129,6 +150,11 @@ impl Join<'_, '_> {
 }
 
 impl<'p> Frame<'p> {
+    /// The types that may be said of words which may be 0: first those of the signature.
+    fn types(&self) -> impl Iterator<Item = WordId> {
+        self.optional.iter().copied().chain((0..self.program.types.words.len() as u32).map(WordId))
+    }
+
     /// What a type of words that may be 0 says under its variables, if it points to a struct, and the function's
     /// arguments tell everything that is not hidden.
     fn target(&self, ty: WordId, env: &Env) -> Option<Target<'p>> {

@@ -215,6 +215,7 @@ fn walk<'s>(
         entry: solution.entry.clone(),
         landmarks: Landmarks::default(),
         kept: super::fix::kept(program, function, &solution.entry),
+        optional: Vec::new(),
     };
     let recorder = Recorder {
         solution,
