@@ -7,6 +7,7 @@
 
 mod address;
 mod advice;
+mod bind;
 mod bounds;
 mod cells;
 mod code;

@@ -22,6 +22,8 @@ pub const STRETCHES: usize = 16;
 pub const HELD: usize = 64;
 /// Of raw memory, numbers narrower than words are only remembered below so many: words that come later have room.
 pub const HELD_NUMBERS: usize = 48;
+/// Numbers that were only read are remembered below so many.
+pub const HELD_READ: usize = 16;
 /// Cells (words and raw areas) of one frame.
 pub const FRAME_CELLS: usize = 1024;
 /// Bytes of one frame.

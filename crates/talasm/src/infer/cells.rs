@@ -122,6 +122,20 @@ impl Frame<'_> {
         }
     }
 
+    /// The interval of the numbers that the cell of a held word may have by its type.
+    pub(super) fn declared_range(&self, s: &State, loc: &Loc, held: &Held) -> Option<Interval> {
+        match self.cell_at(s, loc, &loc.lay, &held.off, held.width)? {
+            Cell::Num(_, range) => Some(range),
+            Cell::Word(ty, _) => match self.program.types.word(ty) {
+                WordTy::Range(range) => {
+                    Some(Interval::new(range.lo.max(self.words().lo), range.hi.min(self.words().hi)))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Whether a word can be packed to the cell at its place.
     pub(super) fn conforms(&self, s: &State, held: &Held, loc: &Loc, lay: &Lay) -> bool {
         match self.cell_at(s, loc, lay, &held.off, held.width) {

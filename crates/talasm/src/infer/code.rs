@@ -126,9 +126,8 @@ impl Code {
     /// The instructions of a block, by index: up to the next label, or where control leaves.
     fn block(&self, at: u64) -> impl Iterator<Item = usize> {
         let first = self.index_of(at).unwrap_or(self.insns.len());
-        let next = (first + 1..self.insns.len()).find(|i| {
-            leaves(self.insns[i - 1].1.op) || self.labels.contains_key(&self.insns[*i].0)
-        });
+        let next = (first + 1..self.insns.len())
+            .find(|i| leaves(self.insns[i - 1].1.op) || self.labels.contains_key(&self.insns[*i].0));
         first..next.unwrap_or(self.insns.len())
     }
 

@@ -107,7 +107,8 @@ pub(super) fn solve(
     let rank_of = |b: u64| rank.get(&Some(b)).copied().unwrap_or(usize::MAX);
     let returning = code.returning(program, function);
     let node = |at, live| Node::new((live, returning.contains(&at)), pins.get(&at).cloned());
-    let mut nodes: BTreeMap<u64, Node> = code.labels.iter().map(|(at, live)| (*at, node(*at, *live))).collect();
+    let mut nodes: BTreeMap<u64, Node> =
+        code.labels.iter().map(|(at, live)| (*at, node(*at, *live))).collect();
     let mut dirty: BTreeSet<(usize, Option<u64>)> = BTreeSet::from([(0, None)]);
     let mut rounds: BTreeMap<Option<u64>, u32> = BTreeMap::new();
     // Blocks that a rule has rejected, each in its present state. States only get weaker, but while

@@ -11,8 +11,6 @@ use talcore::state::{Env, Lay, Loc, LocId, STATIC, State, Word};
 use talcore::term::{Term, Var};
 use talcore::types::{Layout, WordId};
 
-use super::terms::Name;
-
 /// Work for one proof while looking for states.
 pub(super) const BUDGET: Budget = Budget(40_000);
 /// How many points are tried before a proof is looked for.
@@ -147,28 +145,6 @@ impl<'a, 'p> Join<'a, 'p> {
         most
     }
 
-    /// The label's names for the edge's variables, where they are variables.
-    pub(super) fn names(&self) -> HashMap<Var, Name> {
-        let mut names: HashMap<Var, Name> = HashMap::new();
-        for (i, t) in self.theta.iter().enumerate() {
-            let Some(t) = t else { continue };
-            if let [(v, c)] = *t.summands()
-                && v >= self.f.vars()
-            {
-                // t = c*v + k, so v = sign(c)*(t - k) / |c|.
-                let c = i128::from(c);
-                let z = Term::var(self.f.vars() + i as Var);
-                if let Some(name) = z.offset(-t.konst()).and_then(|z| z.scale(c.signum())) {
-                    let better = names.get(&v).is_none_or(|n| n.1 > c.abs());
-                    if better {
-                        names.insert(v, (name, c.abs()));
-                    }
-                }
-            }
-        }
-        names
-    }
-
     /// Makes the pattern term fit; a word that does not becomes a fresh variable.
     pub(super) fn term(&mut self, label: &mut Label, p: Term, a: &Term, words: bool) -> Term {
         if self.unify(&p, a, words) {
@@ -258,126 +234,6 @@ impl<'a, 'p> Join<'a, 'p> {
         label.vars.push(range);
         self.theta.push(Some(is));
         label.vars.len() as Var - 1
-    }
-
-    /// Binds variables that one word determines once others are known, in any order.
-    pub(super) fn bind(&mut self, pattern: &State) {
-        let edge = &self.s;
-        let mut pairs: Vec<(Term, Term)> = Vec::new();
-        // The numbers of stretches are those of the same places.
-        for (place, x) in &pattern.stretches {
-            if let Some((_, v)) = edge.stretches.iter().find(|s| s.0 == *place) {
-                pairs.push((Term::var(*x), Term::var(*v)));
-            }
-        }
-        let mut meet = |p: &Word, a: &Word| {
-            let rigid = self.f.vars();
-            match (p, a) {
-                (Word::Int(p), Word::Int(a))
-                | (Word::Sp(p), Word::Sp(a))
-                | (Word::Ptr(_, p), Word::Ptr(_, a))
-                    if p.scope() > rigid =>
-                {
-                    pairs.push((p.clone(), a.clone()));
-                }
-                (Word::Int(p), Word::Opt(a, ..)) => pairs.push((p.clone(), Term::var(*a))),
-                (Word::Opt(p, ..), Word::Opt(a, ..)) => pairs.push((Term::var(*p), Term::var(*a))),
-                _ => {}
-            }
-        };
-        for (p, a) in pattern.regs.iter().zip(&edge.regs) {
-            meet(p, a);
-        }
-        for slot in &pattern.frame {
-            let other = edge.slot_at(slot.off).and_then(|i| edge.frame.get(i));
-            if let (Some(p), Some(a)) =
-                (&slot.word, other.filter(|o| o.size == slot.size).and_then(|o| o.word.as_ref()))
-            {
-                meet(p, a);
-            }
-        }
-        for (p, a) in pattern.incoming.iter().zip(&edge.incoming) {
-            meet(p, a);
-        }
-        // Addresses of what they point to.
-        for (p, a) in pattern.regs.iter().zip(&edge.regs) {
-            let address = |w: &Word, s: &State| match w {
-                Word::Ptr(l, _) => s.locs.get(*l as usize)?.addr,
-                _ => None,
-            };
-            if let (Some(x), Some(v)) = (address(p, pattern), address(a, edge)) {
-                pairs.push((Term::var(x), Term::var(v)));
-            }
-        }
-        // Sizes of what they point to.
-        let points = |w: &Word, s: &State| match w {
-            Word::Ptr(l, _) => s.locs.get(*l as usize).map(|l| l.lay.clone()),
-            _ => None,
-        };
-        for (p, a) in pattern.regs.iter().zip(&edge.regs) {
-            if let (Some(p), Some(a)) = (points(p, pattern), points(a, edge))
-                && p.id == a.id
-                && let (Some(p), Some(a)) = (&p.env, &a.env)
-            {
-                pairs.extend(
-                    p.iter().cloned().zip(a.iter().cloned()).filter(|(p, _)| p.scope() > self.f.vars()),
-                );
-            }
-        }
-        self.bind_pairs(pairs.iter().map(|(p, a)| (p, a)));
-    }
-
-    /// The same for some words, of the label and of the edge.
-    pub(super) fn bind_pairs<'t>(&mut self, pairs: impl Iterator<Item = (&'t Term, &'t Term)> + Clone) {
-        loop {
-            let before = self.theta.iter().flatten().count();
-            for (p, a) in pairs.clone() {
-                let open = p.summands().iter().filter(|s| !self.bound(s.0)).count();
-                if open == 1 {
-                    self.unify(p, a, true);
-                }
-            }
-            if self.theta.iter().flatten().count() == before {
-                return;
-            }
-        }
-    }
-
-    pub(super) fn unify(&mut self, p: &Term, a: &Term, words: bool) -> bool {
-        let rigid = self.f.vars();
-        let Some(mut rest) = a.offset(-p.konst()) else { return false };
-        let mut open = None;
-        for &(v, c) in p.summands().iter() {
-            let known = match v.checked_sub(rigid) {
-                None => Term::var(v),
-                Some(i) => match self.theta.get(i as usize) {
-                    Some(Some(t)) => t.clone(),
-                    Some(None) if open.is_none() => {
-                        open = Some((i as usize, i128::from(c)));
-                        continue;
-                    }
-                    _ => return false,
-                },
-            };
-            match rest.add_scaled(&known, -i128::from(c)) {
-                Some(t) => rest = t,
-                None => return false,
-            }
-        }
-        if let Some((i, c)) = open {
-            return match divided(&rest, c) {
-                Some(t) => {
-                    self.theta[i] = Some(t);
-                    true
-                }
-                None => false,
-            };
-        }
-        match rest.as_const() {
-            Some(0) => true,
-            Some(c) => words && c.rem_euclid(self.f.words().hi + 1) == 0,
-            None => false,
-        }
     }
 
     /// A location of the label for one of the edge; `None` if they hold different things.
@@ -619,12 +475,4 @@ pub(super) fn in_step(j: &Join<'_, '_>, g: &General, h: &General) -> Option<(i12
         return Some((1, 1));
     }
     (d.add(&e)? == Term::zero()).then_some((1, -1))
-}
-
-/// What a label's own variables stand for on an edge, as far as its words tell.
-pub(super) fn substitution(f: &Frame<'_>, label: &State, edge: &State) -> Vec<Option<Term>> {
-    let own = label.facts.var_count().saturating_sub(f.vars() as usize);
-    let mut j = Join::new(f, edge.clone(), own, 0);
-    j.bind(label);
-    j.theta
 }

@@ -12,6 +12,7 @@ use super::cursor::{cursors, end_unreached, same_cursors};
 use super::join::{BUDGET, Join, POINTS};
 use super::pin::{Pin, renamed};
 use super::project::{Projection, Tested, concrete, push_slot};
+use super::shorten::mentions;
 use super::stretch::end_stretches;
 use super::terms::{eliminate, own_facts};
 use crate::prove::{Models, prove};
@@ -155,7 +156,7 @@ impl Label {
         let names = std::mem::take(&mut p.names);
         label.pairs(f, s, &names);
         label.rebuild(f);
-        if std::env::var("TALDBG").is_ok() { eprintln!("FIRST edge regs {:?} locs {:?} facts {:?} iv {:?}\n -> regs {:?} locs {:?} facts {:?} vars {:?}\n", s.regs, s.locs, s.facts.list(), s.facts.intervals(), label.state.regs, label.state.locs, label.facts, label.vars); }
+        label.forget_read(f);
         Ok(label)
     }
 
@@ -308,7 +309,8 @@ impl Label {
                 let other = s.slot_at(slot.off).and_then(|i| s.frame.get(i));
                 let other = other.filter(|o| o.off == slot.off && o.size == slot.size);
                 let other = other.and_then(|o| o.word.clone()).unwrap_or_default();
-                let number = |w: &Word, s: &State| matches!(w, Word::Int(t) if telling(slot.size, s.facts.range(t)));
+                let number =
+                    |w: &Word, s: &State| matches!(w, Word::Int(t) if telling(slot.size, s.facts.range(t)));
                 if slot.size < word_bytes && !(number(&w, &self.state) && number(&other, s)) {
                     // A number that is narrower than a word is worth a fact only while it stays what it is.
                     j.changed |= w != other;
@@ -342,8 +344,8 @@ impl Label {
         if j.changed {
             self.compact(f);
             self.rebuild(f);
+            self.forget_read(f);
         }
-        if std::env::var("TALDBG").is_ok() { eprintln!("JOIN widen={widen} depth={} general={} edge regs {:?} locs {:?} facts {:?} iv {:?}\n  -> regs {:?} locs {:?} facts {:?} vars {:?}\n", s.depth, j.general.len(), s.regs, s.locs, s.facts.list(), s.facts.intervals(), self.state.regs, self.state.locs, self.facts, self.vars); }
         Ok(j.changed)
     }
 
@@ -354,10 +356,53 @@ impl Label {
             bare.fresh(*range);
         }
         for slot in self.state.frame.iter_mut().filter(|s| s.size < i64::from(f.program.arch.word_bytes())) {
-            slot.word = slot.word.take().filter(|w| {
-                matches!(w, Word::Int(t) if t.scope() <= f.vars() || telling(slot.size, bare.range(t)))
-            });
+            slot.word = slot.word.take().filter(
+                |w| matches!(w, Word::Int(t) if t.scope() <= f.vars() || telling(slot.size, bare.range(t))),
+            );
         }
+    }
+
+    /// Forgets numbers in exclusive memory of which nothing is known but what the type of their cell says.
+    fn forget_read(&mut self, f: &Frame<'_>) {
+        if self.state.locs.iter().all(|l| l.cells.is_empty()) {
+            return;
+        }
+        let mut words = self.state.clone();
+        words.facts.keep_facts(0);
+        let mentions = mentions(&words);
+        let mut idle: Vec<(usize, Term)> = Vec::new();
+        for (l, loc) in self.state.locs.iter().enumerate().filter(|(_, loc)| loc.exclusive()) {
+            for held in &loc.cells {
+                if let Word::Int(t) = &held.word
+                    && let Some(range) = f.declared_range(&self.state, loc, held)
+                    && t.summands().iter().any(|s| {
+                        s.0 >= f.vars()
+                            && mentions.get(s.0 as usize) == Some(&1)
+                            && self.says_no_more(s.0, t, range)
+                    })
+                {
+                    idle.push((l, held.off.clone()));
+                }
+            }
+        }
+        for (l, off) in &idle {
+            self.state.locs[*l].cells.retain(|c| c.off != *off);
+        }
+        if !idle.is_empty() {
+            self.compact(f);
+            self.rebuild(f);
+        }
+    }
+
+    /// Whether what is known of a term is just its interval, as far as it speaks of a variable that is in nothing else.
+    fn says_no_more(&self, v: Var, t: &Term, range: Interval) -> bool {
+        let implied = |fact: &Term| {
+            let above = fact.sub(t).and_then(|k| k.as_const()).is_some_and(|k| k >= -range.lo);
+            let below = fact.add(t).and_then(|k| k.as_const()).is_some_and(|k| k >= range.hi);
+            above || below
+        };
+        let facts = self.facts.iter().filter(|t| t.coefficient(v) != 0).all(implied);
+        facts && (t.as_var().is_none() || range.within(&self.vars[v as usize]))
     }
 
     /// Joins what an exclusive argument holds. An owned one whose contents do not fit may not be used any more.
@@ -379,7 +424,11 @@ impl Label {
             match joined {
                 Some(joined) => *loc = joined,
                 // It goes back to the caller, who wants it whole: what does not fit is told on the way to this label.
-                None if self.returns && have.mode == Mode::Uniq && have.hole.is_none() && !j.f.kept.contains(&l) => {
+                None if self.returns
+                    && have.mode == Mode::Uniq
+                    && have.hole.is_none()
+                    && !j.f.kept.contains(&l) =>
+                {
                     j.changed |= !have.cells.is_empty() || !have.tags.is_empty();
                     loc.cells.clear();
                     loc.tags.clear();

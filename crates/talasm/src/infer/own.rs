@@ -9,6 +9,7 @@ use super::label::{Frame, Label};
 use super::terms::{divided, under};
 use crate::prove::prove;
 use std::rc::Rc;
+use talcore::facts::Interval;
 use talcore::shapes::ZERO;
 use talcore::state::{Env, Held, Lay, Loc, LocId, STATIC, State, Word};
 use talcore::term::Term;
@@ -35,6 +36,13 @@ fn equal(s: &State, a: &Term, b: &Term) -> bool {
     let Some(d) = a.sub(b) else { return false };
     let proved = |t: &Term| s.facts.evident(t) || prove(&s.facts, t, BUDGET).is_some();
     d == Term::zero() || d.as_const().is_none() && proved(&d) && d.neg().is_some_and(|d| proved(&d))
+}
+
+/// Whether a number is known to be in an interval.
+fn lies_in(s: &State, t: &Term, range: Interval) -> bool {
+    let proved =
+        |t: Option<Term>| t.is_some_and(|t| s.facts.evident(&t) || prove(&s.facts, &t, BUDGET).is_some());
+    proved(t.offset(-range.lo)) && proved(t.neg().and_then(|t| t.offset(range.hi)))
 }
 
 /// The only note of a module that is assembled.
@@ -179,6 +187,10 @@ impl Join<'_, '_> {
                     self.changed = true;
                     continue;
                 }
+                if self.varies(label, (cell, p), (other, a)) {
+                    self.changed = true;
+                    continue;
+                }
                 let word = self.word(label, cell.word.clone(), &other.word);
                 let number = self.f.narrow(cell.width);
                 if number && !matches!(word, Word::Int(_)) {
@@ -223,6 +235,17 @@ impl Join<'_, '_> {
             cells.push(Held { off, width: cell.width, word });
         }
         Some(Loc { lay, cells, addr: None, ..p.clone() })
+    }
+
+    /// Whether numbers that lie at one place are different ones, each of its cell's type: that says enough.
+    fn varies(&mut self, label: &Label, (cell, p): (&Held, &Loc), (other, a): (&Held, &Loc)) -> bool {
+        let (Word::Int(x), Word::Int(y)) = (&cell.word, &other.word) else { return false };
+        let (x, y) = (x.clone(), y.clone());
+        let Some(range) = self.f.declared_range(&label.state, p, cell) else { return false };
+        self.f.declared_range(&self.s, a, other) == Some(range)
+            && lies_in(&label.state, &x, range)
+            && lies_in(&self.s, &y, range)
+            && !self.unify(&x, &y, true)
     }
 
     /// Memory of the label's state or (`None`) of the edge's, in which all parts that hide sizes are packed: a label has
@@ -274,11 +297,18 @@ impl Join<'_, '_> {
             return (p.clone(), a.clone());
         }
         let new = self.refolded(&label.state, p);
+        let other = self.refolded(&self.s, a);
+        // If both are what they were, with the same arguments, each cell is looked at alone.
+        let stays = |loc: &Loc, new: &Option<Loc>| new.as_ref().is_none_or(|l| l.lay.env == loc.lay.env);
+        let args = |loc: &Loc| loc.lay.env.iter().flat_map(|e| e.iter().cloned()).collect::<Vec<Term>>();
+        let agree = args(p).iter().map(|t| self.apply(t)).eq(args(a).into_iter().map(Some));
+        if agree && stays(p, &new) && stays(a, &other) {
+            return (p.clone(), a.clone());
+        }
         if new.is_some() {
             self.changed = true;
             p.cells.iter().for_each(|c| self.fold_word(Some(&label.state), &c.word));
         }
-        let other = self.refolded(&self.s, a);
         if other.is_some() {
             a.cells.iter().for_each(|c| self.fold_word(None, &c.word));
         }

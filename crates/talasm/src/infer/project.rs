@@ -78,8 +78,11 @@ impl<'a, 'p> Projection<'a, 'p> {
         // Elements at places that no number tells are packed, so they name nothing.
         let told = |l: &Loc, c: &Held| c.off.as_const().is_some() || !f.conforms(from, c, l, &l.lay);
         let held = locs().flat_map(|l| l.cells.iter().filter(move |c| told(l, c)).map(|c| &c.word));
-        for w in words(from).chain(held) {
+        // Numbers in memory are named by what registers and the frame say, as far as that is possible.
+        let mut late: Vec<Term> = Vec::new();
+        for (w, in_memory) in words(from).map(|w| (w, false)).chain(held.map(|w| (w, true))) {
             match w {
+                Word::Int(t) if in_memory => late.push(t.clone()),
                 Word::Int(t) | Word::Sp(t) | Word::Ptr(_, t) => terms.push(t.clone()),
                 Word::Opt(v, _, env) => {
                     terms.push(Term::var(*v));
@@ -88,37 +91,8 @@ impl<'a, 'p> Projection<'a, 'p> {
                 _ => {}
             }
         }
-        // Whole words first: their variables keep their meaning.
-        terms.sort_by_key(|t| t.summands().len() + usize::from(t.konst() != 0));
-        loop {
-            let found = terms.iter().find_map(|t| {
-                let mut open =
-                    t.summands().into_iter().filter(|s| s.0 >= f.vars() && !p.names.contains_key(&s.0));
-                let first = open.next()?;
-                open.next().is_none().then(|| (first.0, i128::from(first.1), t))
-            });
-            let Some((v, c, t)) = found else { break };
-            let z = Term::var(p.vars.len() as Var);
-            // `v + constant` or `constant - v` names the whole word, and so does a sum if nothing else speaks of `v`.
-            let alone = || terms.iter().all(|u| u == t || u.coefficient(v) == 0);
-            let rest = t.add_scaled(&Term::var(v), -c).filter(|r| r.as_const().is_some() || alone());
-            let rest = rest.filter(|_| c.abs() == 1).and_then(|r| p.named(&r));
-            match rest.and_then(|r| z.sub(&r)).and_then(|t| t.scale(c)) {
-                Some(name) => {
-                    if name.summands().len() > 1 {
-                        p.parts.push(v);
-                        p.vars.push(known_range(&from.facts, t));
-                    } else {
-                        p.vars.push(from.facts.range(t));
-                    }
-                    p.names.insert(v, name);
-                }
-                None => {
-                    p.vars.push(from.facts.interval(v));
-                    p.names.insert(v, z);
-                }
-            }
-        }
+        p.tell(terms);
+        p.tell(late);
         for (_, v) in p.compared.iter().filter(|c| c.1 >= f.vars()) {
             p.names.entry(*v).or_insert_with(|| {
                 p.vars.push(f.addresses());
@@ -126,6 +100,42 @@ impl<'a, 'p> Projection<'a, 'p> {
             });
         }
         p
+    }
+
+    /// Names for the variables of terms that words tell.
+    fn tell(&mut self, mut terms: Vec<Term>) {
+        let (f, from) = (self.f, self.from);
+        // Whole words first: their variables keep their meaning.
+        terms.sort_by_key(|t| t.summands().len() + usize::from(t.konst() != 0));
+        loop {
+            let found = terms.iter().find_map(|t| {
+                let mut open =
+                    t.summands().into_iter().filter(|s| s.0 >= f.vars() && !self.names.contains_key(&s.0));
+                let first = open.next()?;
+                open.next().is_none().then(|| (first.0, i128::from(first.1), t))
+            });
+            let Some((v, c, t)) = found else { break };
+            let z = Term::var(self.vars.len() as Var);
+            // `v + constant` or `constant - v` names the whole word, and so does a sum if nothing else speaks of `v`.
+            let alone = || terms.iter().all(|u| u == t || u.coefficient(v) == 0);
+            let rest = t.add_scaled(&Term::var(v), -c).filter(|r| r.as_const().is_some() || alone());
+            let rest = rest.filter(|_| c.abs() == 1).and_then(|r| self.named(&r));
+            match rest.and_then(|r| z.sub(&r)).and_then(|t| t.scale(c)) {
+                Some(name) => {
+                    if name.summands().len() > 1 {
+                        self.parts.push(v);
+                        self.vars.push(known_range(&from.facts, t));
+                    } else {
+                        self.vars.push(from.facts.range(t));
+                    }
+                    self.names.insert(v, name);
+                }
+                None => {
+                    self.vars.push(from.facts.interval(v));
+                    self.names.insert(v, z);
+                }
+            }
+        }
     }
 
     /// What the intervals of variables say that have no interval at the label, as facts of the state.

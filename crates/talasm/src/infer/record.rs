@@ -1,10 +1,10 @@
 //! Walks over a function whose labels are known, and writes down every answer that the rules need.
 
 use super::address::without_idle;
+use super::bind::substitution;
 use super::bounds::Landmarks;
 use super::code::Code;
 use super::fix::{Addresses, Failure, Solution};
-use super::join::substitution;
 use super::label::Frame;
 use super::shorten::{Loss, shorten};
 use super::terms::own_facts;

@@ -36,8 +36,10 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub fn load_object(&mut self, l: LocId, off: &Term, width: Width) -> Checked<Word> {
         let mut loc = self.loc(l)?;
         let mut held = Err(true);
+        let mut plain = false;
         if loc.exclusive() {
             let around = self.open_around(l, off, width)?;
+            plain = around == Around::Plain;
             held = self.held_at(l, off, width)?;
             if let (Ok(word), false) = (&held, self.full(width)) {
                 // Its bytes are congruent to it modulo their width only.
@@ -75,7 +77,13 @@ impl<'a, G: Guide> Engine<'a, G> {
             Leaf::Cell(..) | Leaf::Tag(_) if held == Err(false) => Ok(self.raw_value(width)),
             Leaf::Tag(id) => self.load_tag(l, off, id),
             Leaf::Cell(word, env) if self.program.types.linear(word) => self.move_out(l, off, word, &env),
-            Leaf::Cell(word, env) => self.load_word(word, &env),
+            Leaf::Cell(word, env) => {
+                let value = self.load_word(word, &env)?;
+                if plain && matches!(self.program.types.word(word), WordTy::Range(_)) {
+                    self.remember_read(l, off, width, &value);
+                }
+                Ok(value)
+            }
             Leaf::Num(..) | Leaf::Exact(..) if held.is_ok() => Ok(held.unwrap_or_default()),
             // Perhaps it is another number that was put there.
             Leaf::Num(..) | Leaf::Exact(..) if held == Err(false) => Ok(self.raw_value(width)),
@@ -83,7 +91,11 @@ impl<'a, G: Guide> Engine<'a, G> {
             Leaf::Num(w, range) => {
                 // The bits of a signed cell are sign-extended only by `movsx`.
                 let known = if range.lo >= 0 { range } else { Interval::unsigned(w.bits()) };
-                Ok(Word::Int(self.fresh(known)))
+                let value = Word::Int(self.fresh(known));
+                if plain && range.lo >= 0 {
+                    self.remember_read(l, off, width, &value);
+                }
+                Ok(value)
             }
             Leaf::Cstr { m, at } => self.load_cstr(loc.mode, &m, &at, width),
             Leaf::NullTerm { k, index, word, env } => {
@@ -98,6 +110,16 @@ impl<'a, G: Guide> Engine<'a, G> {
                 }
                 Ok(value)
             }
+        }
+    }
+
+    /// A number that was read from exclusive memory, where no held word lies, is there until something is stored: what tests
+    /// say of it holds of the cell. The state is that in which it would be if the number were stored where it was read, so
+    /// whatever holds of stores holds of this.
+    fn remember_read(&mut self, l: LocId, off: &Term, width: Width, value: &Word) {
+        let room = self.state.locs.get(l as usize).is_some_and(|loc| loc.cells.len() < limits::HELD_READ);
+        if room && off.as_const().is_some() {
+            self.hold(l, off, width, value.clone());
         }
     }
 
