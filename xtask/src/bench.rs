@@ -6,6 +6,7 @@
 mod asm;
 mod check;
 mod echod;
+pub(crate) mod figures;
 mod find;
 mod gas;
 mod link;
@@ -42,6 +43,7 @@ pub(crate) fn run(what: Bench, arch: Architecture, instructions: usize, runs: us
         Bench::Programs => programs::run(arch, runs),
         Bench::Kernel => crate::kernel::bench::run(runs),
         Bench::Size => size::run(arch),
+        Bench::Figures => figures::run(runs),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask examples`: builds every example.
 
 use crate::Done;
+use crate::tal::uses;
 use crate::tools::{self, Tools, files, read, root, target};
 use std::path::{Path, PathBuf};
 use tal_testkit::archive::archive;
@@ -157,15 +158,6 @@ fn assemble_all(tools: &Tools, sources: &[PathBuf], arch: Arch) -> Result<Vec<Mo
     Ok(modules)
 }
 
-/// The modules that a source uses.
-fn uses(source: &str) -> Vec<String> {
-    let name = |line: &str| {
-        let rest = line.trim().strip_prefix("use ")?;
-        rest.split(|c: char| c.is_whitespace() || c == ';').find(|w| !w.is_empty()).map(String::from)
-    };
-    source.lines().filter_map(name).collect()
-}
-
 /// Assembles one source to an object and an interface below `target/examples`.
 fn assemble(tools: &Tools, source: &Path, arch: Arch) -> Result<PathBuf, String> {
     let root = root();
@@ -183,15 +175,4 @@ fn assemble(tools: &Tools, source: &Path, arch: Arch) -> Result<PathBuf, String>
     assembler.arg("-o").arg(&object).arg(shown);
     tools::run(&mut assembler)?;
     Ok(object)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn used_modules_are_found() {
-        let source = "; use no\narch amd64\nuse io\nuse say   ; to say\n  use args;x\nuser x\n";
-        assert_eq!(uses(source), ["io", "say", "args"]);
-    }
 }

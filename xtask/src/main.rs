@@ -8,6 +8,7 @@ mod fuzz;
 mod kernel;
 mod man;
 mod source;
+mod tal;
 mod tcb;
 mod tidy;
 mod tools;
@@ -127,6 +128,8 @@ enum Bench {
     Kernel,
     /// Bytes of annotations against bytes of code and data, for each example
     Size,
+    /// Writes docs/programs.md: lines, annotations and the time of checking, for each example
+    Figures,
 }
 
 /// What a task ends with: a sentence for the user if it failed.

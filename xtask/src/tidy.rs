@@ -3,9 +3,9 @@
 mod docs;
 mod errors;
 
-use crate::Done;
 use crate::source::code_only;
 use crate::tools::{files, read, root};
+use crate::{Done, bench};
 use std::path::Path;
 
 /// A file longer than this must say why.
@@ -39,6 +39,7 @@ pub(crate) fn run() -> Done {
     errors::pages(&root, &mut problems)?;
     errors::used(&root, &all, &mut problems)?;
     kernel_patch(&root, &mut problems)?;
+    figures(&root, &mut problems)?;
     for problem in &problems {
         eprintln!("{problem}");
     }
@@ -132,6 +133,19 @@ fn leftovers(root: &Path, problems: &mut Vec<String>) -> Done {
     };
     for path in files(root, &left)? {
         problems.push(format!("{}: left over", path.strip_prefix(root).unwrap_or(&path).display()));
+    }
+    Ok(())
+}
+
+/// The page about the cost of programs counts what their sources have.
+fn figures(root: &Path, problems: &mut Vec<String>) -> Done {
+    let page = read(&root.join(bench::figures::PAGE))?;
+    let mut table = String::new();
+    bench::figures::written(&mut table)?;
+    for row in table.lines().filter(|row| !page.lines().any(|l| l == *row)) {
+        let name = bench::figures::PAGE;
+        problems
+            .push(format!("{name}: has not the row `{row}`; `cargo xtask bench figures` writes the page"));
     }
     Ok(())
 }

@@ -211,6 +211,17 @@ pub(crate) fn changed(name: &str, from: &str, to: &str) -> Result<Vec<u8>, Strin
     assemble("changed", &path, Arch::Amd64)
 }
 
+/// What the assembler says of a source of the examples that has this text instead of its own; nothing if it takes it.
+pub(crate) fn message(file: &Path, text: &str) -> Option<String> {
+    program("find"); // so that the interfaces are there
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let path = directory.path().join(file.file_name().expect("a source has a name"));
+    fs::write(&path, text).expect("a file can be written");
+    let said = assemble("changed", &path, Arch::Amd64).err()?;
+    let (_, said) = said.split_once('\n')?;
+    Some(format!("{}\n", said.replace(&format!("{}/", directory.path().display()), "").trim_end()))
+}
+
 /// Assembles one source; its interface goes where others look for it.
 fn assemble(name: &str, path: &Path, arch: Arch) -> Result<Vec<u8>, String> {
     let interfaces = output(arch).join("interfaces");
