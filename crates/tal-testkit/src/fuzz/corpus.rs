@@ -3,7 +3,7 @@
 use super::executable::Map;
 use crate::filetest::{Case, cases};
 use crate::narrow::{VARIANTS, narrowed};
-use crate::toolchain::{Image, Module, Refusal, images, modules, read};
+use crate::toolchain::{Image, Module, Refusal, each_arch, images, modules, read};
 use std::fs;
 use std::path::{Path, PathBuf};
 use talasm::driver::Options;
@@ -75,26 +75,30 @@ impl Corpus {
         ["accept", "binary", "run"].iter().flat_map(|f| cases(&root().join("tests").join(f))).collect()
     }
 
-    /// The examples of these names, or all of them if there are none.
+    /// The examples of these names, or all of them if there are none, for each architecture for which they are there.
     ///
     /// # Panics
     /// If one is refused.
     pub fn examples(names: &[&str]) -> Corpus {
         let examples = root().join("examples");
-        let library = sources(&examples.join("lib"));
         let mut all: Vec<PathBuf> =
             fs::read_dir(&examples).expect("examples").map(|e| e.expect("an example").path()).collect();
         all.sort();
-        let seeds = all.iter().filter_map(|path| {
-            let name = path.file_name()?.to_string_lossy().into_owned();
-            let wanted = names.is_empty() || names.contains(&&*name);
-            if !wanted || !path.join(&name).with_extension("tal").is_file() {
-                return None;
-            }
-            let all = library.iter().cloned().chain(sources(path)).collect();
-            Some(seed(name, needed(in_order(all))))
-        });
-        Corpus { seeds: seeds.collect(), arch: None }
+        let mut seeds = Vec::new();
+        for arch in [Arch::Amd64, Arch::Ia32] {
+            let library = sources(&examples.join("lib"), arch);
+            seeds.extend(all.iter().filter_map(|path| {
+                let name = path.file_name()?.to_string_lossy().into_owned();
+                let wanted = names.is_empty() || names.contains(&&*name);
+                let own = sources(path, arch);
+                if !wanted || !own.iter().any(|m| m.name.strip_suffix(".tal") == Some(&name)) {
+                    return None;
+                }
+                let all = library.iter().cloned().chain(own).collect();
+                Some(seed(format!("{name} for {arch:?}"), needed(in_order(all))))
+            }));
+        }
+        Corpus { seeds, arch: None }
     }
 
     /// What is for one architecture.
@@ -141,17 +145,32 @@ impl Seed {
     }
 }
 
-/// The modules of a directory.
-fn sources(directory: &Path) -> Vec<Module> {
-    let entries = fs::read_dir(directory).expect("a directory of sources");
-    let mut paths: Vec<PathBuf> = entries.map(|e| e.expect("an entry").path()).collect();
-    paths.retain(|p| p.extension().is_some_and(|e| e == "tal"));
-    paths.sort();
-    let module = |p: &PathBuf| Module {
-        name: p.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        text: fs::read_to_string(p).expect("a source"),
+/// The modules of a directory for an architecture: those for both, and on IA-32 those beside them that are for it alone.
+fn sources(directory: &Path, arch: Arch) -> Vec<Module> {
+    let modules = |directory: &Path| {
+        let entries = fs::read_dir(directory).into_iter().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|e| e.expect("an entry").path()).collect();
+        paths.retain(|p| p.extension().is_some_and(|e| e == "tal"));
+        paths.sort();
+        let module = |p: &PathBuf| Module {
+            name: p.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            text: fs::read_to_string(p).expect("a source"),
+        };
+        paths.iter().map(module).collect::<Vec<_>>()
     };
-    paths.iter().map(module).collect()
+    let all = modules(directory);
+    if arch == Arch::Amd64 {
+        return all;
+    }
+    let own = modules(&directory.join("ia32"));
+    let shared = all.into_iter().filter(|m| own.iter().all(|o| o.name != m.name)).filter_map(|m| {
+        let text = each_arch(&m.text).into_iter().nth(1)?;
+        Some(Module { text, ..m })
+    });
+    let mut both: Vec<Module> = shared.collect();
+    both.extend(own);
+    both.sort_by(|a, b| a.name.cmp(&b.name));
+    both
 }
 
 fn uses(module: &Module) -> impl Iterator<Item = String> {

@@ -562,7 +562,13 @@ fn tools(program: &Path) {
     let (host, port) = (server.address.ip().to_string(), server.address.port().to_string());
     let text = bytes(6, 300_000);
     let to = format!("TCP:{host}:{port}");
-    for (tool, args) in [("socat", &["-t10", "-", &to][..]), ("nc", &["-N", &host, &port])] {
+    let bash = "exec 3<>/dev/tcp/$0/$1; head -c $2 <&3 & cat >&3; wait";
+    let length = text.len().to_string();
+    for (tool, args) in [
+        ("socat", &["-t10", "-", &to][..]),
+        ("nc", &["-N", &host, &port]),
+        ("bash", &["-c", bash, &host, &port, &length]),
+    ] {
         let command = Command::new(tool).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let Ok(mut child) = command else {
             eprintln!("skipped: there is no `{tool}` on this machine");

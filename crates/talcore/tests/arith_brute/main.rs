@@ -20,8 +20,8 @@ use world::{World, value};
 
 /// The widths of instructions on words of `word` bits.
 fn width(rng: &mut fastrand::Rng, word: u32) -> u32 {
-    if word == 64 {
-        return *rng.choice(&[8, 16, 32, 64, 64, 64]).unwrap();
+    if word > 16 {
+        return *rng.choice(&[8, 16, 32, word, word, word]).unwrap();
     }
     if rng.bool() { word } else { rng.u32(2..=word) }
 }

@@ -168,7 +168,7 @@ pub(crate) fn extends(facts: &Facts, point: &[i128], extra: &[Term], congruences
         return false;
     }
     let rows: Vec<&Term> = facts.list().iter().chain(extra).collect();
-    // Of words of 64 bits not all values can be tried.
+    // Of words of 32 and 64 bits not all values can be tried.
     let wide = point.iter().any(|x| x.abs() > 4096) || congruences.iter().any(|c| c.bits > 16);
     let most = if wide { 64 } else { 1 << 16 };
     dive(&rows, congruences, bounds, most)
