@@ -49,8 +49,11 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// Remembers a number in exclusive memory, if that is possible: a number of `width` bytes that is congruent to the
-    /// word. Whole words are remembered as they are.
+    /// word. Whole words are remembered as they are, and 16 bytes are no number that a term says anything about.
     pub(super) fn hold_number(&mut self, l: LocId, off: &Term, width: Width, word: &Word) -> Checked<bool> {
+        if width == Width::B16 {
+            return Ok(false);
+        }
         if self.full(width) {
             return Ok(self.hold(l, off, width, word.clone()));
         }

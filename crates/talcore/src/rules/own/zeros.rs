@@ -24,7 +24,8 @@ impl<'a, G: Guide> Engine<'a, G> {
     ) -> Checked<bool> {
         let size = self.size_of(lay).unwrap_or_default();
         self.inside(off, width, &size)?;
-        if off.as_const().is_none() || self.held(l) >= limits::HELD_NUMBERS && !self.full(width) {
+        let room = self.full(width) || self.held(l) < limits::HELD_NUMBERS;
+        if off.as_const().is_none() || width == Width::B16 || !room {
             return Ok(false);
         }
         let value = match self.full(width) {
