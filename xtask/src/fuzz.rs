@@ -1,5 +1,5 @@
-//! `cargo xtask fuzz`: damages sources, objects and executables at random, and makes programs up, for as long as one
-//! likes.
+//! `cargo xtask fuzz`: damages sources, objects and executables at random, makes programs up, and runs single
+//! instructions against the processor, for as long as one likes.
 
 use crate::Done;
 use crate::tools::{cargo, run as run_command, target};
@@ -14,7 +14,7 @@ pub(crate) fn run(
 ) -> Done {
     let targets = match which {
         Some(one) => vec![one],
-        None => vec!["source", "object", "executable", "generated"],
+        None => vec!["source", "object", "executable", "generated", "instructions"],
     };
     for one in targets {
         let mut command = cargo(&["run", "--quiet", "--package", "tal-testkit", "--bin", "talfuzz"]);

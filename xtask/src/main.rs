@@ -52,7 +52,7 @@ enum Task {
     Kernel(Box<kernel::Kernel>),
     /// Damages sources, objects and executables at random and looks at what the tools make of them
     Fuzz {
-        /// source, object, executable or generated; all if left out
+        /// source, object, executable, generated or instructions; all if left out
         target: Option<String>,
         /// How long, for each target
         #[arg(long, default_value_t = 60)]

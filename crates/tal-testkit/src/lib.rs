@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod build;
+pub mod cpu;
 pub mod executable;
 pub mod filetest;
 pub mod forge;

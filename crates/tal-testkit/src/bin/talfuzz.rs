@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+use tal_testkit::cpu::Laboratory;
 use tal_testkit::fuzz::{Corpus, Counts, Input, Outcome, Target, damage, judge};
 use talcore::arch::Arch;
 
@@ -39,8 +40,11 @@ fn main() -> ExitCode {
         args.pop();
     }
     let name = args.first().map_or("executable", String::as_str);
+    if name == "instructions" {
+        return instructions(arch, &args[1..]);
+    }
     let Some(&(_, target)) = Target::ALL.iter().find(|t| t.0 == name) else {
-        eprintln!("there is no target `{name}`: source, object, executable, generated");
+        eprintln!("there is no target `{name}`: source, object, executable, generated, instructions");
         return ExitCode::FAILURE;
     };
     let number = |i: usize, default| args.get(i).and_then(|a| a.parse().ok()).unwrap_or(default);
@@ -82,6 +86,67 @@ fn main() -> ExitCode {
     let (time, round) = run.longest;
     println!("the longest round, {round}, took {} ms; {} failures", time.as_millis(), run.failures);
     ExitCode::from(u8::from(run.failures > 0))
+}
+
+/// Single instructions against the processor: see [`tal_testkit::cpu`].
+fn instructions(arch: Option<Arch>, args: &[String]) -> ExitCode {
+    let number = |i: usize, default| args.get(i).and_then(|a| a.parse().ok()).unwrap_or(default);
+    let one = args.first().is_some_and(|a| a == "round").then(|| number(1, 0));
+    let end = Instant::now() + Duration::from_secs(number(0, 60));
+    let archs = match arch {
+        Some(arch) => vec![arch],
+        None => vec![Arch::Amd64, Arch::Ia32],
+    };
+    let failures = Mutex::new(0);
+    // Only the thread that began to trace a process may go on with it.
+    std::thread::scope(|scope| {
+        for arch in archs {
+            let failures = &failures;
+            let name = if arch == Arch::Amd64 { "amd64" } else { "ia32" };
+            scope.spawn(move || {
+                let fail = |what: &str| {
+                    eprintln!("{what}");
+                    failures.lock().map_or(FAILURES, |mut n| {
+                        *n += 1;
+                        *n
+                    })
+                };
+                let mut laboratory = match Laboratory::new(arch) {
+                    Ok(laboratory) => laboratory,
+                    Err(e) => {
+                        fail(&format!("no process to run instructions in: {e}"));
+                        return;
+                    }
+                };
+                let mut rng = Rng::with_seed(number(1, 1));
+                let mut done = 0;
+                while one.is_some() && done == 0 || Instant::now() < end {
+                    let round = one.unwrap_or_else(|| rng.u64(..));
+                    match laboratory.round(round) {
+                        Ok(n) => done += n.max(1),
+                        Err(what) => {
+                            done += 1;
+                            let again =
+                                format!("again: cargo xtask fuzz instructions --arch {name} --round {round}");
+                            if fail(&format!("{again}\n{what}\n")) >= FAILURES {
+                                break;
+                            }
+                        }
+                    }
+                    if one.is_some() {
+                        break;
+                    }
+                }
+                println!("{name}: {done} instructions, {} rows of the table", laboratory.executed.len());
+                for left in laboratory.left() {
+                    println!("    never: {left}");
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap_or(1);
+    println!("{failures} failures");
+    ExitCode::from(u8::from(failures > 0))
 }
 
 fn rounds(name: &str, target: Target, corpus: &Corpus, time: Duration, seed: u64) -> Run {
