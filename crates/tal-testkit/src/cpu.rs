@@ -110,6 +110,11 @@ fn elsewhere(op: Op) -> bool {
     matches!(op, Call | CallInd | Ret | RetImm | Jmp | JmpInd | Syscall | Ud2 | Int3 | Invalid)
 }
 
+fn reads_flags(op: Op) -> bool {
+    use Op::{Adc, Cmovcc, Jcc, Rcl, Rcr, Sbb, Setcc};
+    matches!(op, Adc | Cmovcc | Jcc | Rcl | Rcr | Sbb | Setcc)
+}
+
 /// One round.
 struct Round<'a> {
     arch: Arch,
@@ -134,12 +139,14 @@ impl Round<'_> {
         let rows = rows();
         let mut best: Option<(u64, Vec<u8>, Insn)> = None;
         let mut candidates = 0;
+        // What an instruction leaves in the flags is seen only by those that read them.
+        let reads = !self.history.is_empty() && rng.bool();
         for _ in 0..4000 {
             let mut draw = || rng.usize(..rows.len());
             let drawn = [draw(), draw(), draw(), draw()];
             let seldom = drawn.iter().min_by_key(|n| executed.get(&(**n as u16)).copied().unwrap_or(0));
             let row = &rows[if rng.bool() { drawn[0] } else { *seldom.unwrap_or(&0) }];
-            if !row.archs.has(self.arch) || elsewhere(row.op) {
+            if !row.archs.has(self.arch) || elsewhere(row.op) || reads && !reads_flags(row.op) {
                 continue;
             }
             let bytes = draw::encoding(self.arch, row, rng);

@@ -8,7 +8,7 @@ use talcore::arch::Arch;
 fn rounds(arch: Arch) {
     let mut laboratory = Laboratory::new(arch).unwrap();
     for n in 0..5_000 {
-        if n >= 400 && laboratory.left().is_empty() {
+        if n >= 600 && laboratory.left().is_empty() {
             break;
         }
         if let Err(what) = laboratory.round(n) {

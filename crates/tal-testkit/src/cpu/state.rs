@@ -58,6 +58,12 @@ impl<'a> Round<'a> {
             round.engine.state.regs[r] = word;
             round.registers.general[r] = is;
         }
+        // Now and then what `leave` wants.
+        if rng.u8(..6) == 0 {
+            let off = i64::from(arch.word_bytes()) * rng.i64(0..16) - FRAME;
+            round.engine.state.regs[5] = Word::Sp(Term::from(i128::from(off)));
+            round.registers.general[5] = top.wrapping_add_signed(off);
+        }
         round.fill(object, rng);
         round.relate(rng);
         Ok(round)
@@ -145,7 +151,7 @@ impl<'a> Round<'a> {
             let off = Term::from(i128::from(at));
             self.engine.state.locs[object as usize].cells.push(Held { off, width, word: Word::Int(term) });
         }
-        for i in 0..rng.i64(..12) {
+        for i in 0..rng.i64(0..12) {
             let off = self.engine.state.depth + i64::from(word) * i;
             let (entry, is) = self.word(object, rng);
             let place = self.top.wrapping_add_signed(off) - STACK;
