@@ -17,6 +17,7 @@ mod join;
 mod label;
 mod node;
 mod nullable;
+mod origin;
 mod own;
 mod pin;
 mod project;
@@ -154,7 +155,7 @@ impl From<Failure> for Trouble {
 
 impl From<Box<Reject>> for Trouble {
     fn from(reject: Box<Reject>) -> Trouble {
-        Trouble::Proof(Failure { reject, state: Box::default() })
+        Trouble::Proof(Failure::new(reject, talcore::state::State::default()))
     }
 }
 

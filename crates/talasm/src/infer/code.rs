@@ -104,6 +104,14 @@ impl Code {
         post
     }
 
+    /// Whether an instruction from an offset on writes a register, before another offset. (Of unknown callees nothing is said.)
+    pub(super) fn writes(&self, from: u64, to: u64, r: u8) -> bool {
+        let between = self.insns.iter().filter(|(at, _)| (from..to).contains(at));
+        between.into_iter().any(|(_, i)| {
+            matches!(i.op, Op::Call | Op::CallInd) || i.args.first().is_some_and(|a| *a == Arg::Reg(Reg(r)))
+        })
+    }
+
     /// The labels from which some way leads to a return, or out of the function by a jump.
     pub(super) fn returning(&self, program: &Program<'_>, function: &Function) -> BTreeSet<u64> {
         let mut from: BTreeMap<u64, Vec<u64>> = BTreeMap::new();

@@ -4,6 +4,7 @@ use super::bounds::landmarks;
 use super::code::Code;
 use super::label::{Clash, Frame};
 use super::node::{Blamed, Node, Waiting};
+use super::origin::{Found, Origin};
 use super::pin::Pins;
 use crate::prove::{Budget, prove};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,15 @@ pub(super) struct Failure {
     pub reject: Box<Reject>,
     /// What was known there.
     pub state: Box<State>,
+    /// The label that lost what is missing.
+    pub origin: Option<Box<Origin>>,
+}
+
+impl Failure {
+    /// A rejection, and what was known.
+    pub(super) fn new(reject: Box<Reject>, state: State) -> Failure {
+        Failure { reject, state: Box::new(state), origin: None }
+    }
 }
 
 /// Where constants are addresses: offsets of instructions in the function, which of their constants, and what is
@@ -118,9 +128,8 @@ pub(super) fn solve(
     let mut narrowed = 0;
     // Labels that a back edge has changed.
     let mut widened: BTreeSet<u64> = BTreeSet::new();
-    let explain = |target: u64, (c, ip, state): Blamed| Failure {
-        reject: clash(c, ip, function.addr + target),
-        state: Box::new(State::clone(&state)),
+    let explain = |target: u64, (c, ip, state): Blamed| {
+        Failure::new(clash(c, ip, function.addr + target), State::clone(&state))
     };
     loop {
         let next = dirty.first().map_or(usize::MAX, |d| d.0);
@@ -163,7 +172,7 @@ pub(super) fn solve(
         if *round > ROUNDS {
             let at = function.addr + block.unwrap_or(0);
             let reject = Reject::new(Reason::LabelFact, at, "the states of the labels do not settle");
-            return Err(Failure { reject, state: Box::default() });
+            return Err(Failure::new(reject, State::default()));
         }
         let label = block.and_then(|at| nodes.get(&at)?.label.as_ref());
         engine.enter(label.map_or(&*entry, |l| &l.state));
@@ -173,7 +182,7 @@ pub(super) fn solve(
             // Failures may leave half of an instruction's effect, but the variables of what was known before come
             // first. The edges in front of it are taken all the same: what comes back on them may be what is missing.
             engine.guide.edges.clear();
-            failed.insert(position, Failure { reject, state: Box::new(engine.state.clone()) });
+            failed.insert(position, Failure::new(reject, engine.state.clone()));
         }
         let mut numbers: BTreeMap<(u64, u64), u32> = BTreeMap::new();
         for (target, ip, state) in ran {
@@ -188,7 +197,10 @@ pub(super) fn solve(
             }
         }
     }
-    if let Some((_, failure)) = failed.pop_first() {
+    if let Some((position, mut failure)) = failed.pop_first() {
+        let found = Found { frame: &frame, code, nodes: &nodes, start: function.addr };
+        let block = order.get(position).copied().flatten();
+        failure.origin = found.origin(block, &failure.reject, &failure.state).map(Box::new);
         return Err(failure);
     }
     let labels = nodes.into_iter().filter_map(|(at, n)| Some((at, n.label?.finish(&frame)))).collect();

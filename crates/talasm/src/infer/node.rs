@@ -72,6 +72,11 @@ impl Node {
         Node { live, pin, label: None, forward, news, back, resets: 0 }
     }
 
+    /// The edges to it, with the latest state of each.
+    pub(super) fn edges(&self) -> impl Iterator<Item = (&Source, &Rc<State>)> {
+        self.forward.iter().chain(&self.back)
+    }
+
     /// Takes a forward edge; answers whether it brings something new.
     pub(super) fn arrive(&mut self, source: Source, state: Rc<State>) -> bool {
         let new = self.forward.get(&source).is_none_or(|old| !same(old, &state));

@@ -172,7 +172,7 @@ pub(super) fn record(
                 function.addr,
                 "a label's state needs a type that the module does not name",
             );
-            Failure { reject, state: Box::default() }
+            Failure::new(reject, State::default())
         },
     )
 }
@@ -227,13 +227,12 @@ fn walk<'s>(
         uses: Uses::default(),
     };
     let mut engine = Engine::new(program, function, recorder, u64::MAX)
-        .map_err(|reject| Failure { reject, state: Box::default() })?;
+        .map_err(|reject| Failure::new(reject, State::default()))?;
     let mut reachable = true;
     for (n, (at, insn)) in code.insns.iter().enumerate() {
         engine.ip = function.addr + at;
-        let stop = |engine: &Engine<'_, Recorder<'_>>, reject| Failure {
-            reject,
-            state: Box::new(engine.state.clone()),
+        let stop = |engine: &Engine<'_, Recorder<'_>>, reject| {
+            Failure::new(reject, engine.state.clone())
         };
         for ghost in code.steps(*at, true) {
             if let Err(r) = engine.ghost(ghost) {
@@ -274,7 +273,7 @@ fn walk<'s>(
     }
     if reachable {
         let r = engine.fail(Reason::FallsOff, "control runs off the end of the function");
-        return Err(Failure { reject: r, state: Box::new(engine.state) });
+        return Err(Failure::new(r, engine.state));
     }
     Ok(engine.guide)
 }

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::advice::{self, Scene};
+use super::origin::{Origin, Way};
 use super::words::{Names, View};
 use crate::encode::Encoded;
 use crate::encode::image::Image;
@@ -9,10 +10,12 @@ use crate::ir::{Item, LabelId, Module, Span};
 use crate::problem::Problem;
 use crate::prove::counterexample;
 use std::rc::Rc;
+use talcore::arch::Arch;
 use talcore::facts::tighten;
 use talcore::guide::Ghost;
 use talcore::program::Program;
-use talcore::state::{STATIC, State};
+use talcore::state::{STATIC, State, Word};
+use talcore::term::Term;
 use talcore::verdict::{Code, Reject};
 use talnote::print::state::StatePrinter;
 use talnote::print::{number, register};
@@ -63,6 +66,11 @@ pub(super) fn failure(
             Item::Ghost(_, span) => *span,
         })
     };
+    let label_at = |addr: u64| {
+        let off = u32::try_from(addr.wrapping_sub(start)).ok()?;
+        let id = code.labels.iter().position(|l| *l == off)?;
+        Some(module.functions[f].labels.get(id)?.0.clone())
+    };
     let mut span = span_at(r.at).unwrap_or(module.functions[f].span);
     if r.code == Code::Ghost
         && let Some(item) = u32::try_from(r.at.wrapping_sub(start)).ok().and_then(|off| code.item_at(off))
@@ -71,8 +79,35 @@ pub(super) fn failure(
     }
     let scene = Scene::new(program, (module, structs), image, f, failure);
     let mut p = Problem::new(r.code as u16, span, r.why.to_string()).label(advice::label(&scene));
-    if let Some(target) = r.target.and_then(span_at) {
-        p = p.near(target, "for this label");
+    match r.target {
+        Some(target) if target == r.at => p = p.label("on the way to this label from above"),
+        Some(target) => {
+            if let Some(target) = span_at(target) {
+                p = p.near(target, "for this label");
+            }
+        }
+        None => {}
+    }
+    if let Some(origin) = &failure.origin {
+        let signature = scene.names.signature;
+        fn of<'a>(signature: &'a [String], arch: Arch, state: &'a State) -> Names<'a> {
+            Names { arch, signature, state, stored: None }
+        }
+        let word = |way: &Way, r: u8| {
+            let names = of(signature, module.arch, &way.state);
+            let view = View { program, module, structs, image, names: &names };
+            view.word(way.state.regs.get(usize::from(r)).unwrap_or(&Word::Any))
+        };
+        for (way, known) in ways(origin) {
+            let Some(span) = span_at(way.from) else { continue };
+            let text = match (origin.reg, known) {
+                (Some(r), _) => format!("on this way {} is {}", register(module.arch, r.into()), word(way, r)),
+                (None, true) => "on this way that is known".to_string(),
+                (None, false) => "on this way it is not".to_string(),
+            };
+            p = p.near(span, text);
+        }
+        p = p.help(lost(origin, r, &of(signature, module.arch, &origin.state), label_at(origin.label).as_deref()));
     }
     for note in goal(&scene).into_iter().chain(advice::variants(&scene)) {
         p = p.note(note);
@@ -81,6 +116,50 @@ pub(super) fn failure(
         p = p.help(help);
     }
     p
+}
+
+/// Ways that are shown of each kind.
+const SHOWN: usize = 2;
+
+/// Some ways to a label that has forgotten something, and whether it is known there.
+fn ways(origin: &Origin) -> impl Iterator<Item = (&Way, bool)> {
+    let with = origin.with.iter().take(SHOWN).map(|w| (w, true));
+    with.chain(origin.without.iter().take(SHOWN).map(|w| (w, false)))
+}
+
+/// What to do about a label that has forgotten something.
+fn lost(origin: &Origin, r: &Reject, names: &Names<'_>, label: Option<&str>) -> String {
+    let label = label.unwrap_or("the label");
+    if let Some(reg) = origin.reg {
+        let reg = register(names.arch, reg.into());
+        return format!(
+            "at `{label}` {reg} is known only as what it is on all ways: give it the same kind of value on each, or use another register on one of them"
+        );
+    }
+    if !origin.without.is_empty() {
+        return format!("`{label}` knows only what holds on all ways to it: test it behind the label, or on the way where it is not known");
+    }
+    match r.goal.as_ref().and_then(tighten).and_then(|goal| written(&goal, names)) {
+        Some(text) => format!("it holds on all ways to `{label}`: write it there, `{label}: {{{text}}}`"),
+        None => format!("it holds on all ways to `{label}`, which does not keep it: test it behind the label"),
+    }
+}
+
+/// A fact as one writes it behind a label: registers that tell its variables, under new names, and the fact.
+fn written(goal: &Term, names: &Names<'_>) -> Option<String> {
+    let mut signature = names.signature.to_vec();
+    let first = signature.len();
+    signature.resize(names.state.facts.var_count().max(first), String::new());
+    let mut letters = ('i'..='z').map(String::from).filter(|l| !names.signature.contains(l));
+    let mut parts = Vec::new();
+    for &(v, _) in goal.summands().iter().filter(|s| s.0 as usize >= first) {
+        let r = names.state.regs.iter().position(|w| matches!(w, Word::Int(t) if t.as_var() == Some(v)))?;
+        let letter = letters.next()?;
+        parts.push(format!("{}: int({letter})", register(names.arch, r)));
+        *signature.get_mut(v as usize)? = letter;
+    }
+    parts.push(Names { signature: &signature, ..*names }.fact(goal));
+    Some(parts.join(", "))
 }
 
 /// The step without machine code that was taken before an instruction and failed, about this register if one is known.
