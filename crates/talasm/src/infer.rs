@@ -23,6 +23,7 @@ mod pin;
 mod project;
 mod propose;
 mod record;
+mod reload;
 mod report;
 mod shorten;
 mod stretch;

@@ -303,9 +303,15 @@ impl<'o> Cx<'o> {
             texts.sort_unstable();
             suggest(&text, texts.into_iter()).map(str::to_string)
         };
-        self.error(1101, format!("`{text}` is not defined"))
-            .at(span, "not found in this module or in those that it uses")
-            .suggest(near.as_deref());
+        let number = text.len() <= 2 && text.bytes().all(|b| b.is_ascii_lowercase()) && near.is_none();
+        let error = self.error(1101, format!("`{text}` is not defined"));
+        let error =
+            error.at(span, "not found in this module or in those that it uses").suggest(near.as_deref());
+        if number {
+            error.help(format!(
+                "a number that a signature speaks of is named behind the function: `fn name[{text}](...)`"
+            ));
+        }
         None
     }
 

@@ -48,7 +48,8 @@ pub(super) struct Found<'a, 'p> {
 impl Found<'_, '_> {
     /// Why what a rule wants is not known, if a label behind which the block begins is to blame.
     pub(super) fn origin(&self, block: Option<u64>, reject: &Reject, state: &State) -> Option<Origin> {
-        if let Some(r) = self.register(reject)
+        if reject.goal.is_none()
+            && let Some(r) = self.register(reject)
             && state.regs.get(usize::from(r)) == Some(&Word::Any)
         {
             return self.lost(block, r, reject.at);

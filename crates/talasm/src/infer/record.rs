@@ -231,9 +231,7 @@ fn walk<'s>(
     let mut reachable = true;
     for (n, (at, insn)) in code.insns.iter().enumerate() {
         engine.ip = function.addr + at;
-        let stop = |engine: &Engine<'_, Recorder<'_>>, reject| {
-            Failure::new(reject, engine.state.clone())
-        };
+        let stop = |engine: &Engine<'_, Recorder<'_>>, reject| Failure::new(reject, engine.state.clone());
         for ghost in code.steps(*at, true) {
             if let Err(r) = engine.ghost(ghost) {
                 return Err(stop(&engine, r));

@@ -3,6 +3,7 @@
 use super::Failure;
 use super::advice::{self, Scene};
 use super::origin::{Origin, Way};
+use super::reload::tested_before;
 use super::words::{Names, View};
 use crate::encode::Encoded;
 use crate::encode::image::Image;
@@ -101,13 +102,26 @@ pub(super) fn failure(
         for (way, known) in ways(origin) {
             let Some(span) = span_at(way.from) else { continue };
             let text = match (origin.reg, known) {
-                (Some(r), _) => format!("on this way {} is {}", register(module.arch, r.into()), word(way, r)),
+                (Some(r), _) => {
+                    format!("on this way {} is {}", register(module.arch, r.into()), word(way, r))
+                }
                 (None, true) => "on this way that is known".to_string(),
                 (None, false) => "on this way it is not".to_string(),
             };
             p = p.near(span, text);
         }
-        p = p.help(lost(origin, r, &of(signature, module.arch, &origin.state), label_at(origin.label).as_deref()));
+        p = p.help(lost(
+            origin,
+            r,
+            &of(signature, module.arch, &origin.state),
+            label_at(origin.label).as_deref(),
+        ));
+    }
+    let item = u32::try_from(r.at.wrapping_sub(start)).ok().and_then(|off| code.item_at(off));
+    if let Some(test) = item.and_then(|i| tested_before(&module.functions[f].body, i as usize, r.code)) {
+        p = p.near(test, "what is tested here is read again").help(
+            "others may write this memory, so each read is another number: load it into a register, test the register, and use that",
+        );
     }
     for note in goal(&scene).into_iter().chain(advice::variants(&scene)) {
         p = p.note(note);
@@ -137,11 +151,15 @@ fn lost(origin: &Origin, r: &Reject, names: &Names<'_>, label: Option<&str>) -> 
         );
     }
     if !origin.without.is_empty() {
-        return format!("`{label}` knows only what holds on all ways to it: test it behind the label, or on the way where it is not known");
+        return format!(
+            "`{label}` knows only what holds on all ways to it: test it behind the label, or on the way where it is not known"
+        );
     }
     match r.goal.as_ref().and_then(tighten).and_then(|goal| written(&goal, names)) {
         Some(text) => format!("it holds on all ways to `{label}`: write it there, `{label}: {{{text}}}`"),
-        None => format!("it holds on all ways to `{label}`, which does not keep it: test it behind the label"),
+        None => {
+            format!("it holds on all ways to `{label}`, which does not keep it: test it behind the label")
+        }
     }
 }
 
