@@ -64,6 +64,29 @@ static void put_byte(char byte)
         out[used++] = byte;
 }
 
+/* How a directive of -printf is put. */
+static struct {
+        size_t width, precision;
+        int left;
+} field;
+
+static void fill(size_t count, char byte)
+{
+        while (count--)
+                put_byte(byte);
+}
+
+static void put_field(const char *bytes, size_t count)
+{
+        if (count > field.precision)
+                count = field.precision;
+        if (!field.left && count < field.width)
+                fill(field.width - count, ' ');
+        put(bytes, count);
+        if (field.left && count < field.width)
+                fill(field.width - count, ' ');
+}
+
 static void put_number(uint64_t number, unsigned base)
 {
         char digits[24], *at = digits + sizeof digits;
@@ -71,7 +94,7 @@ static void put_number(uint64_t number, unsigned base)
         do
                 *--at = (char)('0' + number % base);
         while (number /= base);
-        put(at, (size_t)(digits + sizeof digits - at));
+        put_field(at, (size_t)(digits + sizeof digits - at));
 }
 
 static void fail(const char *what)
@@ -250,11 +273,11 @@ static void put_directive(char letter)
         if (!strchr("pfhPd%y", letter) && !ask())
                 return;
         switch (letter) {
-        case 'p': put(file.path, file.length); break;
-        case 'f': put(file.path + file.base, file.base_end - file.base); break;
-        case 'h': put(file.path, file.base ? file.base - 1 : 0); break;
-        case 'P': put(file.path + file.root + (file.length > file.root),
-                      file.length - file.root - (file.length > file.root)); break;
+        case 'p': put_field(file.path, file.length); break;
+        case 'f': put_field(file.path + file.base, file.base_end - file.base); break;
+        case 'h': put_field(file.base ? file.path : ".", file.base ? file.base - 1 : 1); break;
+        case 'P': put_field(file.path + file.root + (file.length > file.root),
+                            file.length - file.root - (file.length > file.root)); break;
         case 'd': put_number((uint64_t)file.depth, 10); break;
         case 's': put_number((uint64_t)s->st_size, 10); break;
         case 'm': put_number(s->st_mode & 07777, 8); break;
@@ -262,17 +285,48 @@ static void put_directive(char letter)
         case 'n': put_number(s->st_nlink, 10); break;
         case 'U': put_number(s->st_uid, 10); break;
         case 'G': put_number(s->st_gid, 10); break;
-        case 'y': put_byte("Upc-d-b-f-l-s---"[file.kind >> 12]); break;
+        case 'y': put_field(&"Upc-d-b-f-l-s---"[file.kind >> 12], 1); break;
         case '%': put_byte('%'); break;
         default: put_byte('%'); put_byte(letter);
         }
 }
 
+static size_t small_number(const char **format)
+{
+        size_t number = 0;
+
+        for (; **format >= '0' && **format <= '9'; ++*format)
+                number = number < 1000000 ? 10 * number + (size_t)(**format - '0') : number;
+        return number;
+}
+
+/* Reads what stands between a % and its letter. Returns where the letter is. */
+static const char *read_flags(const char *format)
+{
+        field.left = 0;
+        field.precision = SIZE_MAX;
+        for (;; format++) {
+                if (*format == '-')
+                        field.left = 1;
+                else if (!*format || !strchr("0+# ", *format))
+                        break;
+        }
+        field.width = small_number(&format);
+        if (*format == '.') {
+                format++;
+                field.precision = small_number(&format);
+        }
+        return format;
+}
+
 static void put_format(const char *format)
 {
         for (; *format; format++) {
-                if (*format == '%' && format[1]) {
-                        put_directive(*++format);
+                if (*format == '%') {
+                        format = read_flags(format + 1);
+                        if (!*format)
+                                return;
+                        put_directive(*format);
                 } else if (*format == '\\' && format[1]) {
                         format++;
                         put_byte(*format == 'n' ? '\n' : *format == 't' ? '\t' : *format == '0' ? 0 : *format);
@@ -572,7 +626,7 @@ static void give_up(long depth)
 }
 
 /* Reads all that is in a directory. Returns 0 or an errno. */
-static int fill(int fd, struct level *level)
+static int read_all(int fd, struct level *level)
 {
         static char scratch[ROOM];
         size_t room = FIRST;
@@ -606,7 +660,7 @@ static struct level *enter(struct level *outer)
         if (file.depth >= SHALLOW && file.known != KNOWN && fstat(fd, &file.status) == 0)
                 file.known = KNOWN;
         level = need(malloc(sizeof *level));
-        error = fill(fd, level);
+        error = read_all(fd, level);
         level->outer = outer;
         level->next = 0;
         level->length = file.length;
