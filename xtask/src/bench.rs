@@ -38,7 +38,7 @@ pub(crate) fn run(what: Bench, arch: Architecture, instructions: usize, runs: us
         Bench::Check => check::run(arch, instructions, runs),
         Bench::Link => link::run(arch, instructions, runs),
         Bench::Echod => echod::run(arch, runs),
-        Bench::Find => find::run(runs),
+        Bench::Find => find::run(arch, runs),
         Bench::Malloc => malloc::run(arch, runs),
         Bench::Programs => programs::run(arch, runs),
         Bench::Kernel => crate::kernel::bench::run(runs),
@@ -113,9 +113,10 @@ fn timed(command: &mut Command) -> Result<Duration, String> {
     Ok(start.elapsed())
 }
 
-/// Compiles a program in C for comparison, for the architecture if there is a C library for it. Answers what the table says of
-/// that.
+/// Compiles a program in C for comparison, for the architecture if there is a C library for it, and without a linker at its
+/// start, as ours, if that is possible. Answers what the table says of that.
 fn compile(arch: Architecture, source: &Path, program: &Path) -> Result<&'static str, String> {
+    const OTHER: &str = "C is for AMD64: there is no C library of 32 bits on this machine.\n";
     let compiler = ["cc", "gcc", "clang"].into_iter().find(|c| exists(c));
     let compiler = compiler.ok_or("there is no C compiler: install cc to compare with C")?;
     let command = |options: &[&str]| {
@@ -123,18 +124,17 @@ fn compile(arch: Architecture, source: &Path, program: &Path) -> Result<&'static
         command.args(options).args(["-O2", "-o"]).arg(program).arg(source);
         command
     };
-    if arch == Architecture::Ia32 {
+    let (first, last): (&[&[&str]], _) = match arch {
+        Architecture::Amd64 => (&[], ""),
+        Architecture::Ia32 => (&[&["-m32", "-static"], &["-m32"]], OTHER),
+    };
+    for (options, note) in first.iter().map(|o| (*o, "")).chain([(&["-static"][..], last)]) {
         // What it complains of is that there is no library: nobody needs to see it.
-        let made = command(&["-m32"]).stderr(Stdio::null()).status();
-        if made.is_ok_and(|status| status.success()) {
-            return Ok("");
+        if command(options).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+            return Ok(note);
         }
     }
-    tools::run(&mut command(&[]))?;
-    Ok(match arch {
-        Architecture::Amd64 => "",
-        Architecture::Ia32 => "C is for AMD64: there is no C library of 32 bits on this machine.\n",
-    })
+    tools::run(&mut command(&[])).map(|()| last)
 }
 
 /// Prints a table and keeps it in `target/bench`, that of IA-32 under a name of its own.

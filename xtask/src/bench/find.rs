@@ -3,9 +3,9 @@
 //! Beside the time, which a busy machine makes uncertain, stand two counts that it does not: the instructions that each
 //! executes in user mode, as valgrind counts them, and the system calls, as strace does.
 
-use super::{directory, publish, trees};
-use crate::tools::{self, Tools, exists, root, target};
-use crate::{Done, examples};
+use super::{compile, directory, publish, trees};
+use crate::tools::{self, Tools, root};
+use crate::{Architecture, Done, examples};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -43,8 +43,8 @@ struct Sample {
 }
 
 /// Runs all expressions on the made-up tree and on `/usr`.
-pub(crate) fn run(runs: usize) -> Done {
-    let programs = programs()?;
+pub(crate) fn run(arch: Architecture, runs: usize) -> Done {
+    let (programs, note) = programs(arch)?;
     let place = directory()?;
     trees::make(&place.join("tree"), ENTRIES)?;
     let reference = place.join("reference");
@@ -52,7 +52,7 @@ pub(crate) fn run(runs: usize) -> Done {
     let written = UNIX_EPOCH + Duration::from_secs(trees::YOUNGEST - trees::AGES / 2);
     file.set_modified(written).map_err(|e| format!("{}: {e}", reference.display()))?;
 
-    let mut table = String::new();
+    let mut table = String::from(note);
     for start in ["tree", "/usr"] {
         if !place.join(start).is_dir() {
             continue;
@@ -68,32 +68,23 @@ pub(crate) fn run(runs: usize) -> Done {
             table.push_str(&measure(&programs, &words, runs)?);
         }
     }
-    publish("find", crate::Architecture::Amd64, &table)
+    publish("find", arch, &table)
 }
 
-/// Ours, that in C, and GNU's if it is here.
-fn programs() -> Result<Vec<Program>, String> {
-    let compiler = ["cc", "gcc", "clang"].into_iter().find(|c| exists(c));
-    let compiler = compiler.ok_or("there is no C compiler: install cc to compare with C")?;
+/// Ours, that in C, and GNU's if it is here; and what the table says of that in C.
+fn programs(arch: Architecture) -> Result<(Vec<Program>, &'static str), String> {
     let tools = Tools::build()?;
-    examples::build(&tools)?;
-    let (ours, theirs) = (target().join("examples/find"), directory()?.join("find"));
-    let compile = |options: &[&str]| {
-        let mut command = Command::new(compiler);
-        command.args(["-O2"]).args(options).arg("-o").arg(&theirs).arg(root().join("bench/find.c"));
-        command
-    };
-    // Without a linker at its start, as ours, if there is such a library.
-    let quietly = compile(&["-static"]).stderr(Stdio::null()).status();
-    if !quietly.is_ok_and(|status| status.success()) {
-        tools::run(&mut compile(&[]))?;
-    }
+    let built = examples::build_for(&tools, arch.arch())?.programs();
+    let ours = built.into_iter().find(|p| p.ends_with("find"));
+    let ours = ours.ok_or("there is no `find` for this architecture among the examples")?;
+    let theirs = directory()?.join("find");
+    let note = compile(arch, &root().join("bench/find.c"), &theirs)?;
     let mut programs = vec![Program { name: "TAL", path: ours }, Program { name: "C", path: theirs }];
     let version = Command::new("find").arg("--version").stderr(Stdio::null()).output();
     if version.is_ok_and(|out| out.stdout.starts_with(b"find (GNU findutils)")) {
         programs.push(Program { name: "GNU", path: "find".into() });
     }
-    Ok(programs)
+    Ok((programs, note))
 }
 
 impl Program {
