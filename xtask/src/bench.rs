@@ -5,7 +5,7 @@
 
 mod asm;
 mod check;
-mod echod;
+pub(crate) mod echod;
 pub(crate) mod figures;
 mod find;
 mod gas;
@@ -16,6 +16,7 @@ mod programs;
 mod size;
 pub(crate) mod trees;
 
+use crate::kernel::bench::Experiment;
 use crate::tools::{self, cargo, exists, target};
 use crate::{Architecture, Bench, Done};
 use std::path::{Path, PathBuf};
@@ -23,8 +24,18 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Measures one thing and prints a table.
-pub(crate) fn run(what: Bench, arch: Architecture, instructions: usize, runs: usize) -> Done {
-    if cfg!(debug_assertions) {
+pub(crate) fn run(
+    what: Bench,
+    experiment: Option<Experiment>,
+    arch: Architecture,
+    instructions: usize,
+    runs: usize,
+) -> Done {
+    if experiment.is_some() && what != Bench::Kernel {
+        return Err("only `bench kernel` has programs to choose from".into());
+    }
+    // What the kernel's machine runs measures itself.
+    if cfg!(debug_assertions) && what != Bench::Kernel {
         // An unoptimised build would measure itself.
         let name =
             clap::ValueEnum::to_possible_value(&what).map_or_else(String::new, |v| v.get_name().into());
@@ -41,7 +52,7 @@ pub(crate) fn run(what: Bench, arch: Architecture, instructions: usize, runs: us
         Bench::Find => find::run(arch, runs),
         Bench::Malloc => malloc::run(arch, runs),
         Bench::Programs => programs::run(arch, runs),
-        Bench::Kernel => crate::kernel::bench::run(runs),
+        Bench::Kernel => crate::kernel::bench::run(experiment, runs),
         Bench::Size => size::run(arch),
         Bench::Figures => figures::run(runs),
     }

@@ -37,6 +37,8 @@ enum Task {
     Bench {
         /// What to measure
         what: Bench,
+        /// A program instead of single system calls; only with `kernel`
+        experiment: Option<kernel::bench::Experiment>,
         /// Instructions of the generated program
         #[arg(long, default_value_t = 1_000_000)]
         instructions: usize,
@@ -124,7 +126,8 @@ enum Bench {
     Find,
     /// The examples against the tools that they imitate, on the same text
     Programs,
-    /// System calls, processes and page faults in ring 0 against user mode, in the kernel of this project
+    /// System calls, processes and page faults in ring 0 against user mode, in the kernel of this project; or a
+    /// program: `find`, `echod`, `iozone`
     Kernel,
     /// Bytes of annotations against bytes of code and data, for each example
     Size,
@@ -142,8 +145,8 @@ fn main() -> ExitCode {
         Task::Examples => examples::run().map(ok),
         Task::Ci => ci::run().map(ok),
         Task::Tidy => tidy::run().map(ok),
-        Task::Bench { what, instructions, runs, arch } => {
-            bench::run(what, arch, instructions, runs.max(1)).map(ok)
+        Task::Bench { what, experiment, instructions, runs, arch } => {
+            bench::run(what, experiment, arch, instructions, runs.max(1)).map(ok)
         }
         Task::Kernel(what) => kernel::run(*what),
         Task::Fuzz { target, seconds, seed, round, arch } => {

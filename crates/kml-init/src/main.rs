@@ -2,8 +2,9 @@
 //!
 //! It mounts what programs expect, waits for requests on a serial port of the machine, and runs programs one after
 //! another; or, with `kml_shell` on the kernel's command line, it runs a shell on the console. As an ordinary process
-//! it measures how long executing a program takes.
+//! it measures how long executing a program takes, or runs a server and its client together.
 
+mod pair;
 mod serve;
 mod setup;
 mod shell;
@@ -13,7 +14,11 @@ use std::fs;
 
 fn main() {
     if std::process::id() != 1 {
-        std::process::exit(timing::run());
+        let words: Vec<String> = std::env::args().skip(1).collect();
+        std::process::exit(match words.split_first() {
+            Some((first, rest)) if first == "pair" => pair::run(rest),
+            _ => timing::run(&words),
+        });
     }
     let done = setup::mounts().and_then(|()| {
         let line = fs::read_to_string("/proc/cmdline").map_err(|e| format!("/proc/cmdline: {e}"))?;

@@ -158,7 +158,7 @@ fn start(payload: &[u8]) -> Result<Child, Failure> {
 }
 
 /// Lets the kernel run verified programs in kernel mode, or none.
-fn mode(user: bool) -> Result<(), Failure> {
+pub(crate) fn mode(user: bool) -> Result<(), Failure> {
     let wanted = if user { "0" } else { "1" };
     let missing = !std::path::Path::new(MODE).exists();
     match fs::write(MODE, wanted) {

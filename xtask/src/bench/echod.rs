@@ -28,16 +28,16 @@ const COLUMNS: [(&str, bool); 5] = [
     ("messages/s", false),
     ("server's us of CPU for one", true),
 ];
-type Sample = [f64; COLUMNS.len()];
+pub(crate) type Sample = [f64; COLUMNS.len()];
 
 /// A server that runs until it is dropped.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     port: String,
 }
 
 impl Server {
-    fn start(program: &Path, args: &[&str]) -> Result<Server, String> {
+    pub(crate) fn start(program: &Path, args: &[&str]) -> Result<Server, String> {
         let fail = |e: std::io::Error| format!("{}: {e}", program.display());
         let mut child = Command::new(program).args(args).stdout(Stdio::piped()).spawn().map_err(fail)?;
         let mut line = String::new();
@@ -57,7 +57,7 @@ impl Server {
     }
 
     /// Asks it as one of [`LOADS`] says.
-    fn ask(&self, client: &Path, load: (u32, u32, u32)) -> Result<Sample, String> {
+    pub(crate) fn ask(&self, client: &Path, load: (u32, u32, u32)) -> Result<Sample, String> {
         let (size, connections, messages) = load;
         let args = [size, connections, messages].map(|n| n.to_string());
         let before = self.cpu()?;

@@ -1,53 +1,47 @@
 //! `cargo xtask bench kernel`: ring 0 against user mode, on one kernel, in one boot.
 //!
-//! The same program runs in both modes in turns. It reads the clock of the kernel itself. In a machine whose clock
+//! The same program runs in both modes in turns. The clock is that of the kernel itself. In a machine whose clock
 //! counts instructions the results are exact numbers of instructions; in another one they are the time of an emulated
 //! processor, on which a change of privilege costs much less than on a real one.
 
+mod calls;
+mod echod;
+mod find;
+mod iozone;
 mod page;
 mod picture;
+mod tree;
 
+use super::Options;
+use super::cpio::Archive;
 use super::guest::Guest;
 use super::machine::Accel;
-use super::test::{self, outcome};
-use super::{Options, image};
-use crate::Done;
-use crate::examples;
-use crate::tools::{self, Tools, output, root, target};
-use std::path::PathBuf;
+use super::test::outcome;
+use crate::tools::{self, Tools, output, root};
+use crate::{Done, examples};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Something that is measured.
-struct Measure {
-    /// The letter by which the program knows it.
-    letter: &'static str,
-    name: &'static str,
-    /// How many in a round.
-    count: u32,
+/// A program that runs in both modes.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Experiment {
+    /// `find` over a large tree in memory
+    Find,
+    /// `echod` and `echo-bench`, in all combinations of modes
+    Echod,
+    /// `file-bench`: files that are written, written again, read and read again
+    Iozone,
 }
 
-const fn measure(letter: &'static str, name: &'static str, count: u32) -> Measure {
-    Measure { letter, name, count }
+/// Measures, prints, and writes a page and a picture of the documentation: of system calls, or of a program.
+pub(crate) fn run(what: Option<Experiment>, runs: usize) -> Done {
+    match what {
+        None => calls::run(runs),
+        Some(Experiment::Find) => find::run(runs),
+        Some(Experiment::Echod) => echod::run(runs),
+        Some(Experiment::Iozone) => iozone::run(runs),
+    }
 }
-
-const CALLS: &[Measure] = &[
-    measure("n", "null call", 10_000),
-    measure("g", "getpid", 10_000),
-    measure("r", "read 1 byte of /dev/zero", 5000),
-    measure("w", "write 1 byte to /dev/null", 5000),
-    measure("s", "stat of /", 2000),
-    measure("o", "open and close", 1000),
-    measure("e", "select of nothing", 5000),
-    measure("p", "1 byte through a pipe and back", 1000),
-    measure("f", "fork, exit, wait", 100),
-    measure("m", "page fault", 4000),
-];
-
-/// How often the letter `m` can measure in one process.
-const FAULTS: &str = "m";
-
-/// How many executions in a round.
-const EXECUTIONS: u32 = 20;
 
 /// Values of one measure, each for one operation, in nanoseconds or instructions.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,35 +61,24 @@ impl Spread {
         let (Some(median), Some(low), Some(high)) = all else { return Err("nothing was measured".into()) };
         Ok(Spread { median, low, high })
     }
-}
 
-/// A row of the results.
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) user: Spread,
-    pub(crate) ring0: Spread,
-}
-
-/// Executions of one small program.
-pub(crate) struct Execs {
-    /// Without notes, so never checked.
-    pub(crate) unmarked: Spread,
-    /// Verified, and known to the kernel.
-    pub(crate) cached: Spread,
-    /// Verified anew each time.
-    pub(crate) checked: Spread,
-}
-
-/// What one machine measured.
-pub(crate) struct Results {
-    pub(crate) rows: Vec<Row>,
-    pub(crate) execs: Execs,
+    /// The same in another unit.
+    fn scaled(&self, by: f64) -> Spread {
+        Spread { median: self.median * by, low: self.low * by, high: self.high * by }
+    }
 }
 
 /// What a real processor says, in nanoseconds: this computer's own kernel and its own system calls.
 pub(crate) struct Native {
     pub(crate) null: Spread,
     pub(crate) call: Spread,
+}
+
+impl Native {
+    /// Nanoseconds that ring 0 can save for each system call, at most.
+    fn most_saved(&self) -> f64 {
+        (self.null.median - self.call.median).max(0.0)
+    }
 }
 
 /// What else ran on this computer.
@@ -115,119 +98,109 @@ impl Load {
     }
 }
 
-/// Measures, prints, and writes the page and the picture of the documentation.
-pub(crate) fn run(runs: usize) -> Done {
-    let tools = Tools::build()?;
-    let program = build(&tools)?;
-    let small = examples::build_all(&tools)?.into_iter().find(|p| p.ends_with("hello"));
-    let small = small.ok_or("there is no example `hello` to execute")?;
-    let native = Native { null: native(&program, "n", runs)?, call: native(&program, "c", runs)? };
-    eprintln!("== instructions");
-    let instructions = in_machine(&program, &small, runs, true)?;
-    eprintln!("== time");
-    let time = in_machine(&program, &small, runs, false)?;
-    let text = page::text(&instructions, &time, &native, runs, Load::now());
-    print!("{text}");
-    tools::write(&root().join("docs/kernel-speed.md"), text)?;
-    tools::write(&root().join("docs/figures/kernel-speed.svg"), picture::bars(&instructions.rows))?;
-    println!("written to docs/kernel-speed.md and docs/figures/kernel-speed.svg");
-    Ok(())
+/// Values of both modes, taken in turns.
+#[derive(Clone, Debug, Default)]
+struct Pairs {
+    user: Vec<f64>,
+    ring0: Vec<f64>,
 }
 
-/// The program that measures, with what it needs of the examples' library.
-fn build(tools: &Tools) -> Result<PathBuf, String> {
-    examples::build_all(tools)?;
-    let directory = target().join("bench");
-    let (object, program) = (directory.join("calls.o"), directory.join("calls"));
-    std::fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
-    let built = target().join("examples");
-    let mut assemble = tools.tool("talasm");
-    assemble.arg("-I").arg(built.join("interfaces")).arg("-o").arg(&object);
-    tools::run(assemble.arg("xtask/src/kernel/bench/calls.tal"))?;
-    let library = tools::files(&built.join("objects/lib"), &|p| p.extension().is_some_and(|e| e == "o"))?;
-    tools::run(
-        tools.tool("tallink").arg("--gc-sections").arg("-o").arg(&program).arg(&object).args(library),
-    )?;
-    Ok(program)
+impl Pairs {
+    fn user(&self) -> Result<Spread, String> {
+        Spread::of(self.user.clone())
+    }
+
+    fn ring0(&self) -> Result<Spread, String> {
+        Spread::of(self.ring0.clone())
+    }
+
+    /// How much ring 0 saves of what user mode takes, in percent, pair by pair.
+    fn saved(&self) -> Result<Spread, String> {
+        let of = |(user, ring0): (&f64, &f64)| 100.0 * (1.0 - ring0 / user.max(1e-9));
+        Spread::of(self.user.iter().zip(&self.ring0).map(of).collect())
+    }
+
+    /// How much more ring 0 does in the same time, in percent, pair by pair.
+    fn gained(&self) -> Result<Spread, String> {
+        let of = |(user, ring0): (&f64, &f64)| 100.0 * (user / ring0.max(1e-9) - 1.0);
+        Spread::of(self.user.iter().zip(&self.ring0).map(of).collect())
+    }
+}
+
+/// The processor on which programs are measured. QEMU counts an instruction for each step of `rep movsb`, so that
+/// copying a page would count for 4096 of them. A kernel that does not know the processor to be fast at it copies eight
+/// bytes in a step.
+const PROCESSOR: &str = "max,erms=off,fsrm=off";
+
+/// A machine with these files, and examples in `/examples`.
+fn boot(tools: &Tools, mut files: Archive, names: &[&str], count: bool) -> Result<Guest, String> {
+    let options =
+        Options { accel: Accel::Tcg, cpu: PROCESSOR.into(), memory: 1024, count, ..Options::default() };
+    let machine = options.machine()?;
+    for path in programs(tools, names)? {
+        let name = path.file_name().unwrap_or_default();
+        files.file(&Path::new("/examples").join(name), 0o755, &read(&path)?);
+    }
+    Guest::boot(&machine, &files.finish()).map_err(|t| t.text())
+}
+
+/// Examples of these names, built.
+fn programs(tools: &Tools, names: &[&str]) -> Result<Vec<PathBuf>, String> {
+    let all = examples::build_all(tools)?;
+    let of = |name: &&str| {
+        let found = all.iter().find(|p| p.file_name().is_some_and(|n| n == *name));
+        found.cloned().ok_or_else(|| format!("there is no example `{name}`"))
+    };
+    names.iter().map(of).collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// One of the kernel's counters.
+fn counted(guest: &mut Guest, name: &str) -> u64 {
+    guest.counters().into_iter().find(|c| c.0 == name).map_or(0, |c| c.1)
+}
+
+/// System calls that were calls of functions while something was done.
+fn calls_of<T>(
+    guest: &mut Guest,
+    done: impl FnOnce(&mut Guest) -> Result<T, String>,
+) -> Result<(T, u64), String> {
+    let before = counted(guest, "direct_calls");
+    let result = done(guest)?;
+    Ok((result, counted(guest, "direct_calls") - before))
 }
 
 /// Numbers on lines.
-fn numbers(text: &[u8]) -> Vec<f64> {
-    String::from_utf8_lossy(text).lines().filter_map(|l| l.trim().parse().ok()).collect()
+fn numbers(text: &str) -> Vec<f64> {
+    text.lines().filter_map(|l| l.trim().parse().ok()).collect()
 }
 
-/// Measures on this computer, without a machine between.
-fn native(program: &PathBuf, letter: &str, runs: usize) -> Result<Spread, String> {
+/// Measures system calls and calls of functions on this computer, without a machine between.
+fn native(tools: &Tools, runs: usize) -> Result<Native, String> {
+    let program = calls::build(tools)?;
+    Ok(Native { null: native_of(&program, "n", runs)?, call: native_of(&program, "c", runs)? })
+}
+
+fn native_of(program: &Path, letter: &str, runs: usize) -> Result<Spread, String> {
     const COUNT: u32 = 1_000_000;
     let mut c = Command::new(program);
     c.args([letter, &COUNT.to_string(), &(runs + 1).to_string()]);
-    let values = numbers(&output(&mut c)?);
+    let values = numbers(&String::from_utf8_lossy(&output(&mut c)?));
     Spread::of(values.into_iter().skip(1).map(|v| v / f64::from(COUNT)).collect())
 }
 
-fn in_machine(program: &PathBuf, small: &PathBuf, runs: usize, count: bool) -> Result<Results, String> {
-    let options = Options { accel: Accel::Tcg, count, ..Options::default() };
-    let machine = options.machine()?;
-    let read = |p: &PathBuf| std::fs::read(p).map_err(|e| format!("{}: {e}", p.display()));
-    let mut guest = Guest::boot(&machine, &image::base()?.finish()).map_err(|t| t.text())?;
-    let small = read(small)?;
-    let mut unmarked = small.clone();
-    test::forget_notes(&mut unmarked);
-    for (path, content) in
-        [("/tmp/calls", &read(program)?), ("/tmp/marked", &small), ("/tmp/unmarked", &unmarked)]
-    {
-        guest.write(path, content).map_err(|t| t.text())?;
-    }
-    let mut rows = Vec::new();
-    for m in CALLS {
-        let (mut user, mut ring0) = (Vec::new(), Vec::new());
-        for _ in 0..runs {
-            user.extend(once(&mut guest, true, m)?);
-            ring0.extend(once(&mut guest, false, m)?);
-        }
-        rows.push(Row { name: m.name, user: Spread::of(user)?, ring0: Spread::of(ring0)? });
-        eprintln!("   {}", m.name);
-    }
-    let unmarked = executions(&mut guest, "/tmp/unmarked", 0, runs)?;
-    // Without room for it nothing is in the cache.
-    let checked =
-        executions(&mut guest, "/tmp/marked", EXECUTIONS * (u32::try_from(runs).unwrap_or(0) + 1), runs)?;
-    let execs = Execs { unmarked, cached: executions(&mut guest, "/tmp/marked", 1, runs)?, checked };
-    guest.off().map_err(|t| t.text())?;
-    Ok(Results { rows, execs })
-}
-
-/// One process that measures, after a round that only warms up.
-fn once(guest: &mut Guest, user: bool, m: &Measure) -> Result<Vec<f64>, String> {
-    // Pages fault once only.
-    let (rounds, warm) = if m.letter == FAULTS { ("1", 0) } else { ("4", 1) };
-    let count = m.count.to_string();
-    let values = run_in(guest, user, &["/tmp/calls", m.letter, &count, rounds])?;
-    Ok(values.into_iter().skip(warm).map(|v| v / f64::from(m.count)).collect())
-}
-
-/// Executes a program again and again, in kernel mode if it is verified. The kernel must check it so many times; if
-/// that is at most once it has a cache.
-fn executions(guest: &mut Guest, program: &str, checks: u32, runs: usize) -> Result<Spread, String> {
-    let size: &[u8] = if checks <= 1 { b"64" } else { b"0" };
-    guest.write("/proc/sys/kernel/kml/cache_size", size).map_err(|t| t.text())?;
-    let (count, rounds) = (EXECUTIONS.to_string(), (runs + 1).to_string());
-    let checked =
-        |guest: &mut Guest| guest.counters().into_iter().find(|c| c.0 == "checked").map_or(0, |c| c.1);
-    let before = checked(guest);
-    let values = run_in(guest, false, &["/init", &count, &rounds, program])?;
-    let done = checked(guest) - before;
-    if done != u64::from(checks) {
-        return Err(format!(
-            "{program} was checked {done} times, not {checks}: this measures something else"
-        ));
-    }
-    Spread::of(values.into_iter().skip(1).map(|v| v / f64::from(EXECUTIONS)).collect())
-}
-
+/// Runs a program of the guest, and returns the numbers that it prints, one on each line.
 fn run_in(guest: &mut Guest, user: bool, words: &[&str]) -> Result<Vec<f64>, String> {
+    text_of(guest, user, words).map(|text| numbers(&text))
+}
+
+/// Runs a program of the guest, which must succeed, and returns what it prints.
+fn text_of(guest: &mut Guest, user: bool, words: &[&str]) -> Result<String, String> {
     match outcome(guest, user, words, b"") {
-        Ok(done) if done.status == 0 => Ok(numbers(&done.output)),
+        Ok(done) if done.status == 0 => Ok(String::from_utf8_lossy(&done.output).into_owned()),
         Ok(done) => Err(format!(
             "{}: status {}: {}",
             words.join(" "),
@@ -239,6 +212,15 @@ fn run_in(guest: &mut Guest, user: bool, words: &[&str]) -> Result<Vec<f64>, Str
     }
 }
 
+/// Prints a page and writes it and its picture to the documentation.
+fn publish(name: &str, text: &str, picture: &str) -> Done {
+    print!("{text}");
+    tools::write(&root().join(format!("docs/{name}.md")), text)?;
+    tools::write(&root().join(format!("docs/figures/{name}.svg")), picture)?;
+    println!("written to docs/{name}.md and docs/figures/{name}.svg");
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,5 +230,14 @@ mod tests {
         let s = Spread::of(vec![5.0, 1.0, 3.0, 2.0, 4.0]).unwrap();
         assert_eq!(s, Spread { median: 3.0, low: 2.0, high: 4.0 });
         assert!(Spread::of(Vec::new()).is_err());
+        assert_eq!(s.scaled(0.5), Spread { median: 1.5, low: 1.0, high: 2.0 });
+    }
+
+    #[test]
+    fn savings_are_of_pairs() {
+        let pairs = Pairs { user: vec![100.0, 200.0, 400.0], ring0: vec![80.0, 160.0, 320.0] };
+        let close = |a: f64, b: f64| (a - b).abs() < 1e-9;
+        assert!(close(pairs.saved().unwrap().median, 20.0));
+        assert!(close(pairs.gained().unwrap().median, 25.0));
     }
 }

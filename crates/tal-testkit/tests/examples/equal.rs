@@ -25,6 +25,8 @@ const RUNS: &[(&str, &[&str], &[u8])] = &[
     ("echod", &["--help"], b""),
     ("echod", &["-p", "7", "-a", "1.2.3.4.5"], b""),
     ("fib", &[], b""),
+    ("file-bench", &["missing/file"], b""),
+    ("file-bench", &["-s", "10", "-r", "4", "file"], b""),
     ("find", &["."], b""),
     ("find", &[".", "(", "-type", "f", "-name", "[a-m]*", "-o", "-name", "missing", ")", "-print0"], b""),
     ("find", &["-L", ".", "missing", "-depth", "!", "-iname", "*E*"], b""),

@@ -15,6 +15,7 @@ mod echo_bench;
 mod echod;
 mod equal;
 mod figures;
+mod file_bench;
 mod find;
 mod freq;
 mod head;

@@ -1,67 +1,54 @@
-//! The page of the documentation with the results.
+//! What the pages of the documentation with results have in common.
 
-use super::{Execs, Load, Native, Results, Row, Spread};
+use super::{Load, Native, Pairs, Spread};
 use std::fmt::Write;
 
-/// The page.
-pub(crate) fn text(
-    instructions: &Results,
-    time: &Results,
-    native: &Native,
-    runs: usize,
-    load: Option<Load>,
-) -> String {
-    let mut out = format!(
-        "# What ring 0 costs and saves\n\n\
-         <!-- Written by `cargo xtask bench kernel`; do not edit. -->\n\n\
-         The same verified programs on the same kernel in one boot, in user mode (CPL 3, `syscall`) and in ring 0 (CPL 0, \
-         system calls are calls of functions). Medians of at least {runs} runs, in turns, with the quarters around them in \
-         brackets. The kernel is the minimal one, on one emulated processor (QEMU, TCG).\n\n\
-         ![Instructions for one operation, in both modes](figures/kernel-speed.svg)\n\n\
-         ## Instructions\n\n\
-         QEMU counts them (`-icount shift=0`), so these figures hold for any computer. They are all instructions from one \
-         operation to the next, those of the kernel and the three or four of the loop. What they do not show: on a real \
-         processor `syscall` and its way back cost much more time than other instructions.\n\n"
-    );
-    table(&mut out, &instructions.rows, "instructions");
+/// What instructions mean.
+pub(super) const COUNTED: &str = "QEMU counts them (`-icount shift=0`), so these figures hold for any computer. On a real \
+     processor `syscall` and its way back cost much more time than other instructions, which they do not show. The \
+     emulator counts each step of a copying instruction; the processor is said not to be fast at `rep movsb`, so that the kernel \
+     copies eight bytes in a step. A real one copies more at a time, so that what copying costs is overstated. ";
+
+/// A title, who wrote the page, what is measured, and how often.
+pub(super) fn begin(title: &str, experiment: &str, what: &str, runs: usize) -> String {
+    format!(
+        "# {title}\n\n<!-- Written by `cargo xtask bench kernel {experiment}`; do not edit. -->\n\n{what}\n\n\
+         Medians of {runs} runs with the quarters around them in brackets. The kernel is the minimal one, on one emulated \
+         processor (QEMU, TCG). [What ring 0 costs and saves](kernel-speed.md) has the same for single system calls.\n\n"
+    )
+}
+
+/// The heading of what was measured as time.
+pub(super) fn time(out: &mut String, load: Option<Load>) {
     out.push_str(
         "\n## Time under emulation\n\n\
-         Nanoseconds. An emulated processor changes its privilege nearly for free, so this understates what ring 0 saves \
-         on a real one.\n\n",
+         An emulated processor changes its privilege nearly for free, so this understates what ring 0 saves on a real one.\n\n",
     );
     if let Some(load) = load {
-        busy(&mut out, load);
+        busy(out, load);
     }
-    table(&mut out, &time.rows, "ns");
-    let (null, call) = (native.null.median, native.call.median);
+}
+
+/// What a projection to a real processor begins with.
+pub(super) fn on_real(out: &mut String, native: &Native) {
     let _ = write!(
         out,
         "\n## On a real processor\n\n\
-         The kernel above does not run on the computer that measured, but its processor and its own kernel can tell what \
-         the two ways of calling cost there: the null call in user mode takes {null:.1} ns ({:.1} to {:.1}), a call of an \
-         empty function {call:.2} ns ({:.2} to {:.2}), loop included: {:.0} to 1. **A projection, not a measurement:** \
-         what the kernel does for the null call besides entry and exit stays, and the rest of the difference is what ring 0 \
-         can save for each call.\n",
+         **A projection, not a measurement.** On the computer that measured a system call that does nothing takes {:.1} ns \
+         ({:.1} to {:.1}) in user mode, and a call of an empty function {:.2} ns ({:.2} to {:.2}). The difference, {:.0} ns, is \
+         the most that ring 0 can save for a call there; what the kernel does for such a call besides entry and exit stays. ",
+        native.null.median,
         native.null.low,
         native.null.high,
+        native.call.median,
         native.call.low,
         native.call.high,
-        null / call.max(1e-9)
+        native.most_saved()
     );
-    out.push_str(
-        "\n## Executing a program\n\n\
-         From starting a process to having seen its end, for the example `hello`: without notes, so that it is an ordinary \
-         process; verified, when the kernel has accepted it before; and verified anew each time, by the checker in a process of \
-         its own.\n\n\
-         | | without notes | verified, cached | | verified, checked | |\n| --- | ---: | ---: | ---: | ---: | ---: |\n",
-    );
-    execs(&mut out, "instructions", &instructions.execs);
-    execs(&mut out, "ns", &time.execs);
-    out.lines().map(wrapped).collect()
 }
 
 /// A warning, if the computer did other things while it measured time. The machine itself keeps one processor busy.
-fn busy(out: &mut String, load: Load) {
+pub(super) fn busy(out: &mut String, load: Load) {
     if load.running > load.processors as f64 {
         let _ = write!(
             out,
@@ -72,8 +59,13 @@ fn busy(out: &mut String, load: Load) {
     }
 }
 
+/// A page with its text in lines of usual length.
+pub(super) fn wrapped(page: &str) -> String {
+    page.lines().map(wrapped_line).collect()
+}
+
 /// A line of text in lines of usual length; other lines as they are.
-fn wrapped(line: &str) -> String {
+fn wrapped_line(line: &str) -> String {
     const LENGTH: usize = 116;
     let mut out = String::new();
     let mut length = 0;
@@ -91,27 +83,24 @@ fn wrapped(line: &str) -> String {
     out
 }
 
-fn table(out: &mut String, rows: &[Row], unit: &str) {
-    let _ =
-        writeln!(out, "| {unit} | user mode | ring 0 | ring 0 : user mode |\n| --- | ---: | ---: | ---: |");
-    for r in rows {
-        let ratio = percent(&r.ring0, &r.user);
-        let _ = writeln!(out, "| {} | {} | {} | {ratio} |", r.name, shown(&r.user), shown(&r.ring0));
-    }
-}
-
-fn execs(out: &mut String, unit: &str, e: &Execs) {
-    let (cached, checked) = (percent(&e.cached, &e.unmarked), percent(&e.checked, &e.unmarked));
-    let (a, b, c) = (shown(&e.unmarked), shown(&e.cached), shown(&e.checked));
-    let _ = writeln!(out, "| {unit} | {a} | {b} | {cached} | {c} | {checked} |");
-}
-
-fn percent(a: &Spread, b: &Spread) -> String {
+/// One median as a part of another.
+pub(super) fn percent(a: &Spread, b: &Spread) -> String {
     format!("{:.0} %", 100.0 * a.median / b.median.max(1e-9))
 }
 
-fn shown(s: &Spread) -> String {
+/// A median with the quarters around it.
+pub(super) fn shown(s: &Spread) -> String {
     format!("{:.0} ({:.0} to {:.0})", s.median, s.low, s.high)
+}
+
+/// The same with digits behind the point.
+pub(super) fn digits(s: &Spread, digits: usize) -> String {
+    format!("{:.digits$} ({:.digits$} to {:.digits$})", s.median, s.low, s.high)
+}
+
+/// How much of its time ring 0 saves, pair by pair.
+pub(super) fn saved(pairs: &Pairs) -> Result<String, String> {
+    Ok(format!("{} %", digits(&pairs.saved()?, 1)))
 }
 
 #[cfg(test)]
@@ -132,9 +121,9 @@ mod tests {
     #[test]
     fn long_lines_are_wrapped_and_tables_are_not() {
         let long = "word ".repeat(60);
-        assert!(wrapped(long.trim()).lines().all(|l| l.len() <= 116 && !l.is_empty()));
-        assert_eq!(wrapped("| a | b |"), "| a | b |\n");
-        assert_eq!(wrapped(""), "\n");
-        assert_eq!(wrapped(&"x".repeat(200)).lines().count(), 1);
+        assert!(wrapped_line(long.trim()).lines().all(|l| l.len() <= 116 && !l.is_empty()));
+        assert_eq!(wrapped_line("| a | b |"), "| a | b |\n");
+        assert_eq!(wrapped_line(""), "\n");
+        assert_eq!(wrapped_line(&"x".repeat(200)).lines().count(), 1);
     }
 }

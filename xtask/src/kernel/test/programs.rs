@@ -13,6 +13,7 @@ const CASES: &[(&str, &[&[&str]])] = &[
     ("echo", &[&[], &["-n", "words", "and words"], &["a", "", "b"]]),
     // A server runs until it is told to end: only what it says at once.
     ("echod", &[&["--help"], &["-p", "70000"], &["-a", "::1::"]]),
+    ("file-bench", &[&["--help"], &["/absent/file"], &["-s", "1000", "-r", "16", "/tmp/file"]]),
     (
         "find",
         &[&["/examples"], &["/", "-maxdepth", "1", "-type", "d", "-size", "-9"], &["/absent"], &["-name"]],
