@@ -115,6 +115,7 @@ fn assemble<'a>(
     let words = bases.first().map_or(0, |b: &TypeBase| b.words.0)..bases.last().map_or(0, |b| b.words.1);
     let United { first: codes, views } =
         unite_words(&mut types, note_bytes.saturating_mul(limits::UNITE_STEPS_PER_BYTE), words);
+    let owners = crate::program::owners(&types);
     let mut program = Program {
         arch,
         policy: Policy::default(),
@@ -131,6 +132,7 @@ fn assemble<'a>(
         shapes,
         codes,
         views,
+        owners,
         scopes: Vec::new(),
     };
     let mut roles = Roles::default();

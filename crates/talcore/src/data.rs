@@ -100,6 +100,11 @@ impl Data<'_> {
         }
         match program.types.layout(id) {
             Layout::Bytes(_) | Layout::Foreign(_) => Ok(()),
+            // A struct may be applied to any number, which says nothing of what lies there.
+            Layout::Of(..) => match self.engine.stands_for(id, env) {
+                Some(known) => self.layout(known, &Some([].into()), at, depth + 1),
+                None => self.fail(at, "initial memory whose layout is not known"),
+            },
             Layout::Cell(word) => {
                 let value = program.initial_word(at).unwrap_or(0);
                 self.word(*word, env, value, at)

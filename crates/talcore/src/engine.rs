@@ -458,7 +458,7 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// The form in which states have layouts of exclusive memory; see [`Program::canonical`].
     pub fn canonical(&mut self, lay: &Lay) -> Checked<Lay> {
-        let lay = self.term(self.program.canonical(lay))?;
+        let lay = self.term(self.program.canonical(&self.plain_lay(lay.clone())))?;
         self.spend(lay.parts() as u64)?;
         Ok(lay)
     }

@@ -169,6 +169,7 @@ fn outline(types: &Types, id: StructId) -> u64 {
             Layout::Num(w, r) => mix(w.bytes() as u64 ^ (r.lo as u64).wrapping_mul(31) ^ r.hi as u64),
             Layout::Exact(w, signed, _) => mix(w.bytes() as u64 ^ (19 + u64::from(*signed)) << 8),
             Layout::Foreign(n) => mix(23 ^ (n.konst() as u64) << 8),
+            Layout::Of(_, n) => mix(29 ^ (n.konst() as u64) << 8),
             Layout::Array(n, _) => mix(13 ^ n.konst() as u64),
             Layout::NullTerm(..) => mix(14),
             Layout::Struct(..) => mix(15),

@@ -235,6 +235,10 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         let types = &self.program.types;
         let bad = blame.shape;
+        let variable = |id: LayoutId| matches!(types.layout(id), Layout::Of(..));
+        if variable(pattern.0) || variable(actual.0) {
+            return self.same_by_code(s, pattern, actual, depth, blame);
+        }
         let term = |e: &Self, t: &Term, env: &Env| e.term(under(t, env));
         match (types.layout(pattern.0), types.layout(actual.0)) {
             (Layout::Bytes(p), Layout::Bytes(a)) => {

@@ -87,6 +87,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let (mut lay, mut off) = whole.clone();
         for _ in 0..=limits::NESTING {
             self.spend(2)?;
+            lay = self.plain_lay(lay);
             if let Some(size) = self.program.shapes.raw_size(lay.id) {
                 let size = self.term(under(size, &lay.env))?;
                 self.inside(&off, width, &size)?;
@@ -252,11 +253,25 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
     }
 
+    /// The same, as a layout and the offset in it.
+    pub(crate) fn field_at(
+        &mut self,
+        fields: &[LayoutId],
+        env: &Env,
+        off: &Term,
+    ) -> Checked<Option<(Lay, Term)>> {
+        Ok(match self.field(fields, env, off)? {
+            Part::Inside(lay, rest) => Some((lay, rest)),
+            Part::Leaf => None,
+        })
+    }
+
     /// The string that `lay` is at an offset, if it is one there: the index of its first NUL, and the offset in it.
     pub fn string_at(&mut self, spot: Spot<'_>, lay: &Lay) -> Checked<Option<(Term, Term)>> {
         let (mut lay, mut off) = (lay.clone(), spot.1.clone());
         for _ in 0..=limits::NESTING {
             self.spend(2)?;
+            lay = self.plain_lay(lay);
             match self.program.types.layout(lay.id) {
                 Layout::Cstr(Some(m)) => return Ok(Some((self.term(under(m, &lay.env))?, off))),
                 Layout::Struct(..) | Layout::Seq(_) => match self.inside_of(spot, &lay, &off)? {
@@ -273,6 +288,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub fn raw_region(&mut self, l: LocId, lay: &Lay, off: &Term, blame: Blame) -> Checked<(Term, Term)> {
         let (mut lay, mut rel) = (lay.clone(), off.clone());
         for _ in 0..=limits::NESTING {
+            lay = self.plain_lay(lay);
             if let Some(size) = self.program.shapes.raw_size(lay.id) {
                 let size = self.term(under(size, &lay.env))?;
                 return Ok((self.term(off.sub(&rel))?, size));
@@ -298,11 +314,16 @@ impl<'a, G: Guide> Engine<'a, G> {
         write: bool,
         blame: Blame,
     ) -> Checked {
+        if let Some(known) = self.wanted_by_code(s, want) {
+            return self.part_at(s, (known, &Some(Rc::from([]))), (l, at), write, blame);
+        }
         let (mut lay, mut off) = (self.loc(l)?.lay, at.clone());
         let program = self.program;
         let target = program.types.layout(want.0);
+        let open = matches!(target, Layout::Of(t, _) if under(t, want.1).and_then(|t| s.apply(&t)).is_none());
         for _ in 0..=limits::NESTING {
             self.spend(2)?;
+            lay = self.plain_lay(lay);
             let here = program.types.layout(lay.id);
             if let (Layout::Array(want_n, want_elem), Layout::Array(n, elem)) = (target, here) {
                 let elem_lay = Lay { id: *elem, env: lay.env.clone() };
@@ -319,7 +340,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                         return self.at_least(s, &want_n, &left, blame);
                     }
                 }
-            } else if off.as_const() == Some(0) && program.head(want.0) == program.head(lay.id) {
+            } else if off.as_const() == Some(0)
+                && (program.head(want.0) == program.head(lay.id)
+                    || open && matches!(here, Layout::Struct(..)))
+            {
                 return self.same_layout(s, want, (lay.id, &lay.env), 0, blame);
             } else if let Layout::Exists(e) = target
                 && off.as_const() == Some(0)

@@ -38,6 +38,7 @@
 //!        0x1a layout exact number: u8 twice the log2 of the width, plus 1 if it has a sign; term
 //!        0x1c layout exists: uleb first variable, uleb count, intervals, uleb count, facts, uleb layout
 //!        0x1e layout foreign: term
+//!        0x1f layout of a layout variable: term (the variable), term (its size)
 //!        0x20 sig: see below
 //!   for each struct but those of other modules: uleb facts, terms; for a union the uleb offset of its tag; uleb
 //!        fields or variants, uleb layouts

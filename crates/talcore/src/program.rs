@@ -132,8 +132,28 @@ pub struct Program<'a> {
     pub codes: Arc<[WordId]>,
     /// The words of notes, if those do not see the same of all types: the first one that is the same, and each, in order.
     pub views: Vec<(WordId, WordId)>,
+    /// Words that own a struct: which, and the word, in order.
+    pub owners: Vec<(StructId, WordId)>,
     /// What each note sees.
     pub scopes: Vec<Scope>,
+}
+
+/// The words of types that own a struct, in the order of [`Program::owners`].
+pub fn owners(types: &Types) -> Vec<(StructId, WordId)> {
+    let mut found: Vec<_> = types
+        .words
+        .iter()
+        .zip(0..)
+        .filter_map(|(word, id)| match word {
+            WordTy::Ptr(Mode::Own, l) => match types.layout(*l) {
+                Layout::Struct(s, _) => Some((*s, WordId(id))),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect();
+    found.sort_unstable();
+    found
 }
 
 impl<'a> Program<'a> {
@@ -197,6 +217,10 @@ impl<'a> Program<'a> {
             let size = under(size, &lay.env)?;
             return Some(Lay { id: self.shapes.foreign(), env: Some([size].into()) });
         }
+        if let Layout::Of(t, n) = self.types.layout(lay.id) {
+            let (t, n) = (under(t, &lay.env)?, under(n, &lay.env)?);
+            return Some(Lay { id: self.shapes.of_code(), env: Some([t, n].into()) });
+        }
         if self.zeros(lay.id) {
             let size = under(self.shapes.size(lay.id)?, &lay.env)?;
             return Some(Lay { id: self.shapes.zeros(), env: Some([size].into()) });
@@ -216,6 +240,7 @@ impl<'a> Program<'a> {
                     WordTy::Of(t, _) => Some(under(t, &lay.env)?),
                     _ => None,
                 },
+                Layout::Of(t, _) => Some(under(t, &lay.env)?),
                 _ => None,
             };
             return Some(Lay { id, env: Some(of.into_iter().chain([n]).collect()) });
@@ -255,6 +280,7 @@ impl<'a> Program<'a> {
             Layout::Exact(..) => (8, None),
             Layout::Foreign(_) => (10, None),
             Layout::Exists(_) => (9, None),
+            Layout::Of(..) => (11, None),
         }
     }
 }

@@ -39,6 +39,7 @@ pub struct Shapes {
     zeros: Option<LayoutId>,
     text: Option<LayoutId>,
     foreign: Option<LayoutId>,
+    of_code: Option<LayoutId>,
     maybe_string: Option<WordId>,
     block: Option<LayoutId>,
     longer: Vec<Option<LayoutId>>,
@@ -75,6 +76,8 @@ impl Shapes {
         types.layouts.push(Layout::Seq([cstr, LayoutId(text.0 - 1)].into()));
         let foreign = LayoutId(types.layouts.len() as u32);
         types.layouts.push(Layout::Foreign(Term::var(0)));
+        let of_code = LayoutId(types.layouts.len() as u32);
+        types.layouts.push(Layout::Of(Term::var(0), Term::var(1)));
         for (i, slot) in opened.iter_mut().enumerate() {
             match types.layouts[i] {
                 Layout::Cstr(None) => *slot = Some(cstr),
@@ -127,6 +130,7 @@ impl Shapes {
             zeros: Some(zeros),
             text: Some(text),
             foreign: Some(foreign),
+            of_code: Some(of_code),
             maybe_string: Some(maybe_string),
             block: Some(block),
             longer,
@@ -218,6 +222,11 @@ impl Shapes {
     /// `foreign(v0)`: memory that others change.
     pub fn foreign(&self) -> LayoutId {
         self.foreign.unwrap_or(LayoutId(0))
+    }
+
+    /// The layout with the code `v0`, of `v1` bytes.
+    pub fn of_code(&self) -> LayoutId {
+        self.of_code.unwrap_or(LayoutId(0))
     }
 
     /// A string of the length `v0` and bytes behind it, `v1` bytes in all: raw memory in which a 0 was found.

@@ -27,6 +27,11 @@ pub struct Lay {
 }
 
 impl Lay {
+    /// One more than the largest variable of the state that it mentions.
+    pub fn scope(&self) -> Var {
+        self.env.as_ref().map_or(Var::MAX, |env| env.iter().map(Term::scope).max().unwrap_or(0))
+    }
+
     /// How many terms and summands it consists of.
     pub fn parts(&self) -> usize {
         self.env.iter().flat_map(|env| env.iter()).map(|t| 1 + t.summands().len()).sum()
@@ -70,6 +75,9 @@ pub struct Loc {
     /// Words and numbers that it holds instead of what `lay` says: written by strong updates, or opened by loads. Only
     /// in [`Mode::Own`] and [`Mode::Uniq`]; they do not overlap.
     pub cells: Vec<Held>,
+    /// Memory of known layouts that was moved into raw bytes of it: see `rules::own::moved`. Only in [`Mode::Own`] and
+    /// [`Mode::Uniq`].
+    pub parts: Vec<Part>,
     /// Tags of unions that have been read in what `lay` says.
     pub tags: Vec<Tag>,
     /// Whether the memory may still be used. Nothing mentions a location that may not, but for one with a guard.
@@ -114,6 +122,15 @@ pub struct Held {
     pub word: Word,
 }
 
+/// Memory of a known layout in raw bytes that nobody else can reach.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Part {
+    /// The offset of its first byte from the location's start.
+    pub off: Term,
+    /// What it is.
+    pub lay: Lay,
+}
+
 /// What the tag of a union is, in what the layout of a location says: see `rules::unions`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tag {
@@ -131,6 +148,7 @@ impl Loc {
             lay,
             addr: None,
             cells: Vec::new(),
+            parts: Vec::new(),
             tags: Vec::new(),
             live: true,
             guard: None,
@@ -138,6 +156,12 @@ impl Loc {
             stretch: None,
             was: None,
         }
+    }
+
+    /// It holds what its layout says, and nothing else.
+    pub fn empty(&mut self) {
+        self.cells.clear();
+        self.parts.clear();
     }
 
     /// Whether its contents may differ from one program point to the next: nobody else can write it.
@@ -255,7 +279,9 @@ impl State {
     /// How many words, pieces, locations with their terms, variables and facts it consists of: what copying it costs.
     pub fn parts(&self) -> usize {
         let numbers = self.facts.var_count() + self.facts.list().len();
-        let held: usize = self.locs.iter().map(|l| l.cells.len() + l.tags.len() + l.lay.parts()).sum();
+        let parts = |l: &Loc| l.parts.iter().map(|p| 1 + p.lay.parts()).sum::<usize>();
+        let held: usize =
+            self.locs.iter().map(|l| l.cells.len() + l.tags.len() + l.lay.parts() + parts(l)).sum();
         let words = self.regs.len() + self.frame.len() + self.incoming.len();
         words + self.locs.len() + self.stretches.len() + held + self.static_tags.len() + numbers
     }
@@ -315,6 +341,7 @@ impl State {
             loc.addr = loc.addr.filter(|v| *v < vars);
             loc.guard = loc.guard.filter(|g| g.var < vars);
             loc.tags.retain(|t| t.off.scope() <= vars && t.value.scope() <= vars);
+            loc.parts.retain(|p| p.off.scope() <= vars && p.lay.scope() <= vars);
         }
         self.static_addrs.retain(|a| a.1 < vars);
         self.zero = self.zero.take().filter(|z| z.off.scope() <= vars);

@@ -161,6 +161,9 @@ pub enum Layout {
     Struct(StructId, Box<[Term]>),
     /// One after the other, no padding.
     Seq(Box<[LayoutId]>),
+    /// A layout variable `L: size n`: the layout of what words own whose type has the first term as its [code](code), if
+    /// that is `own` of a layout of just as many bytes as the second term says; else those bytes. See `rules::own::moved`.
+    Of(Term, Term),
     /// `exists x.. {facts}. L`: memory of a layout `L` for some values of the variables, which its size does not mention.
     Exists(Box<Exists<LayoutId>>),
 }

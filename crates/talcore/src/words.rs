@@ -312,7 +312,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         };
         self.becomes(l, Lay { id, env: Some(args.into()) });
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
-            loc.cells.clear();
+            loc.empty();
         }
         Ok(true)
     }
@@ -333,6 +333,9 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// it.
     pub fn opened(&mut self, mode: Mode, id: LayoutId, env: &Env) -> Checked<Lay> {
         let program = self.program;
+        if let Some(id) = self.stands_for(id, env) {
+            return self.opened(mode, id, &Some(Rc::from([]))); // which is no variable
+        }
         let per = match program.types.layout(id) {
             Layout::Cstr(None) => 1,
             Layout::NullTerm(None, _) => i128::from(self.word()),

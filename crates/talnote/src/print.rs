@@ -512,6 +512,7 @@ impl Writer<'_> {
                     self.range(i);
                 }
             }
+            Some(Layout::Of(t, _)) => self.term(t),
             Some(Layout::Foreign(n)) => self.applied("foreign", std::slice::from_ref(n)),
             Some(Layout::Exact(width, signed, t)) => {
                 let _ = write!(self.out, "{}{}(", if *signed { 'i' } else { 'u' }, width.bits());

@@ -476,6 +476,11 @@ impl Nodes<'_> {
                 self.out.push(0x1e);
                 term(self.out, n);
             }
+            Layout::Of(t, n) => {
+                self.out.push(0x1f);
+                term(self.out, t);
+                term(self.out, n);
+            }
             Layout::Exact(width, signed, t) => {
                 self.out.extend([0x1a, 2 * *width as u8 + u8::from(*signed)]);
                 term(self.out, t);

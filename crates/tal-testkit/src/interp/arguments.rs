@@ -229,7 +229,8 @@ impl Machine<'_> {
                 let x = self.choose(*range, true) as u64;
                 out.extend(&x.to_le_bytes()[..width.bytes() as usize]);
             }
-            Layout::Foreign(n) => {
+            // The number that stands for the type is the code of nothing, so it is raw bytes.
+            Layout::Foreign(n) | Layout::Of(_, n) => {
                 for _ in 0..size(n)? {
                     out.push(self.rng.u8(..));
                 }

@@ -162,6 +162,8 @@ pub(super) enum Bound {
     Word(ExprId),
     /// `a: own`: a type that may own memory.
     Own,
+    /// `L: size n`: what lies in memory of this size.
+    Size(ExprId),
     Range(ExprId, ExprId),
 }
 
@@ -336,6 +338,8 @@ pub(super) enum Formal {
     Own,
     /// `type`: a type.
     Type,
+    /// `size n`: what lies in memory of this size.
+    Size(ExprId),
 }
 
 impl Members {
@@ -354,12 +358,14 @@ impl Members {
 #[allow(missing_docs)]
 pub(super) enum DeclKind {
     Const(ExprId),
-    /// `moved`: parameters that stand for types which may own memory; `copied`: that are said to stand for types.
+    /// `moved`: parameters that stand for types which may own memory; `copied`: that are said to stand for types; `sized`:
+    /// those that stand for what lies in memory of a size.
     /// `sealed`: it is abstract, so that other modules do not see what it consists of.
     Struct {
         params: Vec<Ident>,
         moved: Vec<Name>,
         copied: Vec<Name>,
+        sized: Vec<(Name, ExprId)>,
         sealed: bool,
         facts: Vec<Fact>,
         members: Members,

@@ -3,7 +3,7 @@
 use super::ast::{Ast, Body, DeclKind, ExprKind, MemTerm, OperandKind, Stmt, StmtKind};
 use super::ast::{Operand as AstOperand, Size, WORD};
 use super::consts::Value;
-use super::cx::{Binding, Cx, Found, Vars};
+use super::cx::{Binding, Cx, Found, TypeVar, Vars};
 use super::names::{Name, suggest};
 use super::sigs::register_name;
 use crate::ir::{
@@ -316,11 +316,14 @@ impl Cx<'_> {
 
     /// The type variables of the function's own signature.
     fn own_types(&mut self, function: &Function, vars: &mut Vars) {
-        for (v, moved) in self.type_vars.get(&SigId(function.sig)).cloned().unwrap_or_default() {
+        for (v, kind) in self.type_vars.get(&SigId(function.sig)).cloned().unwrap_or_default() {
             let Some(name) = function.var_names.get(v as usize) else { continue };
             let name = self.names.intern(name);
-            let word = self.table.word(WordTy::Of(Term::var(v), moved));
-            vars.list.push((name, Binding::Word(word)));
+            let binding = match kind {
+                TypeVar::Word(moved) => Binding::Word(self.table.word(WordTy::Of(Term::var(v), moved))),
+                TypeVar::Layout(l) => Binding::Layout(l),
+            };
+            vars.list.push((name, binding));
         }
     }
 
@@ -345,9 +348,19 @@ impl Cx<'_> {
             );
             return None;
         }
-        for (ty, (v, moved)) in types.iter().zip(wanted) {
-            let word = self.word(f.ast, *ty, &f.vars)?;
-            self.code_of(word, f.ast.ty(*ty).span, moved)?;
+        for (ty, (v, kind)) in types.iter().zip(wanted) {
+            let span = f.ast.ty(*ty).span;
+            let word = match kind {
+                TypeVar::Word(moved) => {
+                    let word = self.word(f.ast, *ty, &f.vars)?;
+                    self.code_of(word, span, moved)?;
+                    word
+                }
+                TypeVar::Layout(_) => {
+                    let layout = self.layout(f.ast, *ty, &f.vars)?;
+                    self.owner_of(layout, span)?
+                }
+            };
             f.chosen.push(Item::Ghost(Ghost::Choose(v, word), span));
         }
         Some(Operand::Func(sym, span))

@@ -2,7 +2,7 @@
 
 use super::ast::*;
 use super::diag::Diags;
-use super::names::Name;
+use super::names::{Name, known};
 use crate::ir::{Prefix, Span};
 
 /// How deep expressions, types and initial values may nest.
@@ -66,6 +66,17 @@ impl Builder {
         let depth = if matches!(kind, ExprKind::Error) { 0 } else { inner + 1 };
         self.ast.exprs.push(Expr { kind, span, depth });
         ExprId(self.ast.exprs.len() as u32 - 1)
+    }
+
+    /// `size n`, where the word is an identifier like others.
+    pub(super) fn sized(&mut self, word: Ident, n: ExprId) -> ExprId {
+        if word.name != known::SIZE {
+            self.diags
+                .error(1006, "this is no range of a variable")
+                .at(word.span, "`size` is meant, perhaps")
+                .help("`name: size n` stands for what lies in memory of `n` bytes");
+        }
+        n
     }
 
     /// A type.
@@ -171,8 +182,13 @@ impl Builder {
         let said = |formal| formals.iter().filter(|f| f.1 == formal).map(|f| f.0.name).collect();
         let (moved, copied) = (said(Formal::Own), said(Formal::Type));
         let params = formals.iter().map(|f| f.0).collect();
+        let size = |f: &(Ident, Formal)| match f.1 {
+            Formal::Size(n) => Some((f.0.name, n)),
+            _ => None,
+        };
+        let sized = formals.iter().filter_map(size).collect();
         let facts = facts.unwrap_or_default();
-        Box::new((ident, DeclKind::Struct { params, moved, copied, sealed: false, facts, members }))
+        Box::new((ident, DeclKind::Struct { params, moved, copied, sized, sealed: false, facts, members }))
     }
 
     /// An abstract type of another module.

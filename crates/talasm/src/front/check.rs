@@ -85,9 +85,12 @@ impl Cx<'_> {
                 Some(at == 0 && !matches!(self.table.types.word(w), WordTy::Int(_) | WordTy::Range(_)))
             }
             Layout::NullTerm(..) => Some(at % self.word_bytes() as i128 == 0),
-            Layout::Bytes(_) | Layout::Cstr(_) | Layout::Num(..) | Layout::Exact(..) | Layout::Foreign(_) => {
-                Some(false)
-            }
+            Layout::Bytes(_)
+            | Layout::Cstr(_)
+            | Layout::Num(..)
+            | Layout::Exact(..)
+            | Layout::Foreign(_)
+            | Layout::Of(..) => Some(false),
             Layout::Array(_, l) => {
                 let each = self.size_of_layout(l)?.subst(env)?.as_const()?;
                 self.pointer_at(l, env, at % each.max(1))
@@ -131,7 +134,8 @@ impl Cx<'_> {
 
     fn check_layout(&mut self, data: &mut Data, layout: LayoutId, env: &Env, at: usize) -> Option<()> {
         match self.table.types.layout(layout).clone() {
-            Layout::Bytes(_) | Layout::Foreign(_) => Some(()),
+            // What a layout variable stands for is for the engine to see.
+            Layout::Bytes(_) | Layout::Foreign(_) | Layout::Of(..) => Some(()),
             Layout::Cstr(m) => {
                 let m = m?.subst(env)?.as_const()? as usize;
                 if data.zero {

@@ -142,9 +142,9 @@ impl Cx<'_> {
             Some(Binding::Index(t)) => return Some(Value::Term(t.clone())),
             Some(Binding::Table(s)) => return Some(Value::Addr(*s, 0)),
             Some(Binding::Broken) => return None,
-            Some(Binding::Word(_)) => {
+            Some(Binding::Word(_) | Binding::Layout(_)) => {
                 let text = self.name(name);
-                self.error(1108, format!("`{text}` is a word type here, not a number"))
+                self.error(1108, format!("`{text}` is a type here, not a number"))
                     .at(span, "a number is needed");
                 return None;
             }

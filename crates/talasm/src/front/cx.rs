@@ -48,10 +48,21 @@ pub(super) enum Binding {
     Index(Term),
     /// A word type.
     Word(WordId),
+    /// What lies in memory: a layout variable.
+    Layout(LayoutId),
     /// A jump table of the function.
     Table(SymId),
     /// Something that was already complained about.
     Broken,
+}
+
+/// What a variable of a signature stands for that is a type.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum TypeVar {
+    /// Words. `true`: they may own memory.
+    Word(bool),
+    /// What lies in memory: this layout.
+    Layout(LayoutId),
 }
 
 /// The names that are bound around an expression or a type.
@@ -167,7 +178,7 @@ pub(super) struct Cx<'o> {
     pub asking: u32,
     /// The type variables of each signature that stand for words in memory too: their numbers, and whether the words
     /// are moved.
-    pub type_vars: HashMap<SigId, Vec<(u32, bool)>>,
+    pub type_vars: HashMap<SigId, Vec<(u32, TypeVar)>>,
     pub guessed: bool,
     nesting: u32,
     expansion: u32,

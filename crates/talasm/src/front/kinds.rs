@@ -106,9 +106,13 @@ impl Cx<'_> {
         let mut out = self.names_in_body(ast, e, file);
         out.retain(|u| e.binders.iter().all(|b| b.ident.name != u.0));
         for b in &e.binders {
-            if let Bound::Range(a, z) = b.bound {
-                in_expr(ast, a, &mut out);
-                in_expr(ast, z, &mut out);
+            match b.bound {
+                Bound::Range(a, z) => {
+                    in_expr(ast, a, &mut out);
+                    in_expr(ast, z, &mut out);
+                }
+                Bound::Size(n) => in_expr(ast, n, &mut out),
+                _ => {}
             }
         }
         out
@@ -193,9 +197,15 @@ impl Cx<'_> {
         }
         self.asking -= 1;
         let moved = |p: Name| match &d.kind {
-            DeclKind::Struct { moved, copied, .. } => moved.contains(&p) || copied.contains(&p),
+            DeclKind::Struct { moved, copied, sized, .. } => {
+                moved.contains(&p) || copied.contains(&p) || sized.iter().any(|s| s.0 == p)
+            }
             _ => false,
         };
+        if let DeclKind::Struct { sized, .. } = &d.kind {
+            let ast = Rc::clone(&self.ast);
+            sized.iter().for_each(|(_, n)| in_expr(&ast, *n, &mut used));
+        }
         used.extend(params.iter().filter(|p| moved(p.name)).map(|p| (p.name, p.span, Use::Type)));
         let seen: Rc<[Option<Use>]> =
             params.iter().map(|p| used.iter().find(|u| u.0 == p.name).map(|u| u.2)).collect();

@@ -57,7 +57,7 @@ impl Cx<'_> {
     pub(super) fn size_of_layout(&mut self, id: LayoutId) -> Option<Term> {
         let word = self.word_bytes() as i128;
         match self.table.types.layout(id).clone() {
-            Layout::Bytes(n) | Layout::Foreign(n) => Some(n),
+            Layout::Bytes(n) | Layout::Foreign(n) | Layout::Of(_, n) => Some(n),
             Layout::Cstr(m) => m?.offset(1),
             Layout::Cell(_) => Some(Term::from(word)),
             Layout::Num(w, _) | Layout::Exact(w, ..) => Some(Term::from(w.bytes() as i128)),
@@ -89,7 +89,8 @@ impl Cx<'_> {
     pub(super) fn align_of_layout(&mut self, id: LayoutId) -> u32 {
         match self.table.types.layout(id).clone() {
             Layout::Bytes(_) | Layout::Cstr(_) | Layout::Foreign(_) => 1,
-            Layout::Cell(_) | Layout::NullTerm(..) => self.word_bytes(),
+            // What a variable stands for may have words.
+            Layout::Cell(_) | Layout::NullTerm(..) | Layout::Of(..) => self.word_bytes(),
             // Eight-byte numbers are aligned as words on machines with smaller ones.
             Layout::Num(w, _) | Layout::Exact(w, ..) => w.bytes().min(self.word_bytes()),
             Layout::Array(_, l) => self.align_of_layout(l),
@@ -107,9 +108,12 @@ impl Cx<'_> {
     pub(super) fn needs_stable(&mut self, id: LayoutId) -> bool {
         match self.table.types.layout(id).clone() {
             Layout::Cstr(_) | Layout::NullTerm(..) => true,
-            Layout::Bytes(_) | Layout::Cell(_) | Layout::Num(..) | Layout::Exact(..) | Layout::Foreign(_) => {
-                false
-            }
+            Layout::Bytes(_)
+            | Layout::Cell(_)
+            | Layout::Num(..)
+            | Layout::Exact(..)
+            | Layout::Foreign(_)
+            | Layout::Of(..) => false,
             Layout::Array(_, l) => self.needs_stable(l),
             Layout::Struct(s, _) => {
                 let decl = self.struct_decls[s.index()];

@@ -312,7 +312,8 @@ impl Cx<'_> {
     /// Makes a declaration visible in a file.
     fn declare(&mut self, file: usize, id: DeclId, own: bool) {
         let d = self.decls[id as usize].ident;
-        if own && known::ALL.contains(&d.name) && ![known::ANY, known::STRETCH].contains(&d.name) {
+        if own && known::ALL.contains(&d.name) && ![known::ANY, known::STRETCH, known::SIZE].contains(&d.name)
+        {
             let text = self.name(d.name);
             self.error(1107, format!("`{text}` is a type of the language"))
                 .at(d.span, "cannot be declared")

@@ -36,7 +36,7 @@ pub(super) mod known {
         };
     }
     known! {
-        ANY "any" STRETCH "stretch" INT "int" BYTES "bytes" CSTR "cstr" START "start"
+        ANY "any" STRETCH "stretch" SIZE "size" INT "int" BYTES "bytes" CSTR "cstr" START "start"
         U8 "u8" U16 "u16" U32 "u32" U64 "u64" I8 "i8" I16 "i16" I32 "i32" I64 "i64"
     }
 }

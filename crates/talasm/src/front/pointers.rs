@@ -180,6 +180,7 @@ impl Cx<'_> {
         let scopes = outer.filter_map(|u| match vars.get(u.0)? {
             Binding::Index(t) => Some(t.scope()),
             Binding::Word(w) => Some(self.outer_of_word(*w, u32::MAX)),
+            Binding::Layout(l) => Some(self.outer_of_layout(*l, u32::MAX)),
             Binding::Table(_) | Binding::Broken => None,
         });
         // What is bound has the first numbers that the rest leaves free: so one and the same existential is one
@@ -266,6 +267,10 @@ impl Cx<'_> {
         let mut inner = vars.clone();
         for (b, v) in e.binders.iter().zip(first..) {
             let binding = match used.iter().find(|u| u.0 == b.ident.name) {
+                Some(_) if let Bound::Size(n) = b.bound => {
+                    let n = self.eval_term(ast, n, &inner)?;
+                    Binding::Layout(self.table.layout(Layout::Of(Term::var(v), n)))
+                }
                 Some(u) if u.2 == Use::Type => {
                     let moved = matches!(b.bound, Bound::Own);
                     Binding::Word(self.table.word(WordTy::Of(Term::var(v), moved)))
@@ -340,6 +345,7 @@ impl Cx<'_> {
             Layout::Cell(w) => self.outer_of_word(*w, below),
             Layout::Num(..) => 0,
             Layout::Exact(_, _, t) | Layout::Foreign(t) => outer_of_term(t, below),
+            Layout::Of(t, n) => outer_of_term(t, below).max(outer_of_term(n, below)),
             Layout::Array(n, l) => outer_of_term(n, below).max(self.outer_of_layout(*l, below)),
             Layout::NullTerm(n, w) => most(n.as_slice()).max(self.outer_of_word(*w, below)),
             Layout::Struct(_, args) => most(args),
@@ -356,6 +362,7 @@ impl Cx<'_> {
     pub(super) fn owns(&mut self, layout: LayoutId) -> bool {
         match self.table.types.layout(layout).clone() {
             Layout::Cell(w) => self.table.types.linear(w),
+            Layout::Of(..) => true,
             Layout::Array(_, l) => self.owns(l),
             Layout::Seq(parts) => parts.iter().any(|l| self.owns(*l)),
             Layout::Exists(e) => self.owns(e.body),
@@ -424,6 +431,7 @@ impl Cx<'_> {
             | Layout::NullTerm(..)
             | Layout::Exact(..)
             | Layout::Foreign(_)
+            | Layout::Of(..)
             | Layout::Exists(_) => false,
         }
     }

@@ -85,6 +85,11 @@ impl Cx<'_> {
         let formals = params.iter().enumerate().map(|(i, p)| {
             let is_type = kinds.as_ref().is_some_and(|k| k.get(i) == Some(&Use::Type));
             let name = self.name(p.name);
+            if let DeclKind::Struct { sized, .. } = &self.decls[id as usize].kind
+                && let Some((_, n)) = sized.iter().find(|s| s.0 == p.name)
+            {
+                return format!("{name}: size ({})", self.text(self.ast.expr(*n).span));
+            }
             match (self.moved(id, p.name), is_type) {
                 (true, _) => format!("{name}: own"),
                 (false, true) => format!("{name}: type"),

@@ -1,7 +1,7 @@
 //! Lowers signatures and facts.
 
 use super::ast::{Ast, Binder, Bound, Decl, ExprKind, FnSig, Keeps, Modifier, Sig, Slot, TypeId, TypeKind};
-use super::cx::{Binding, Cx, Found, Vars};
+use super::cx::{Binding, Cx, Found, TypeVar, Vars};
 use super::kinds::{Use, Used};
 use super::names::{Name, known};
 use super::ranges;
@@ -104,7 +104,11 @@ impl Cx<'_> {
         let id = self.table.sig(out);
         let of = |b: &(Name, Binding)| match &b.1 {
             Binding::Word(w) => match self.table.types.word(*w) {
-                WordTy::Of(t, moved) => Some((t.as_var()?, *moved)),
+                WordTy::Of(t, moved) => Some((t.as_var()?, TypeVar::Word(*moved))),
+                _ => None,
+            },
+            Binding::Layout(l) => match self.table.types.layout(*l) {
+                Layout::Of(t, _) => Some((t.as_var()?, TypeVar::Layout(*l))),
                 _ => None,
             },
             _ => None,
@@ -184,6 +188,11 @@ impl Cx<'_> {
         let mut used: Vec<Used> = in_params.iter().chain(in_results).copied().collect();
         super::kinds::in_facts(ast, &sig.result_facts, &mut used);
         for b in &sig.binders {
+            if let Bound::Size(n) = b.bound {
+                super::kinds::in_expr(ast, n, &mut used);
+            }
+        }
+        for b in &sig.binders {
             let (name, span) = (b.ident.name, b.ident.span);
             if !self.one_kind(name, span, &used) {
                 vars.list.push((name, Binding::Broken));
@@ -214,6 +223,17 @@ impl Cx<'_> {
                     out.vars.push(range);
                     names.push(self.name(name));
                     Binding::Index(Term::var(v))
+                }
+                Use::Type if let Bound::Size(n) = b.bound => {
+                    let Some(n) = self.eval_term(ast, n, vars) else {
+                        vars.list.push((name, Binding::Broken));
+                        good = false;
+                        continue;
+                    };
+                    out.vars.push(Interval::ALL);
+                    names.push(self.name(name));
+                    let t = Term::var(out.vars.len() as u32 - 1);
+                    Binding::Layout(self.table.layout(Layout::Of(t, n)))
                 }
                 Use::Type => {
                     let moved = matches!(b.bound, Bound::Own);
@@ -252,7 +272,7 @@ impl Cx<'_> {
     /// The interval of a quantified variable.
     pub(super) fn bound(&mut self, ast: &Ast, b: &Binder, vars: &Vars) -> Option<Interval> {
         match b.bound {
-            Bound::Own => {
+            Bound::Own | Bound::Size(_) => {
                 self.error(1210, "a number owns no memory")
                     .at(b.ident.span, "used as a number")
                     .help("`name: own` is for variables that stand for types");

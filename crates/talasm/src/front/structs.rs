@@ -85,7 +85,7 @@ impl Cx<'_> {
     fn lay_out(&mut self, decl: DeclId, id: StructId) -> Option<Rc<StructInfo>> {
         let decls = Rc::clone(&self.decls);
         let d = &decls[decl as usize];
-        let DeclKind::Struct { params, moved, facts, members, .. } = &d.kind else { return None };
+        let DeclKind::Struct { params, moved, sized, facts, members, .. } = &d.kind else { return None };
         let kinds = self.param_kinds(decl);
         let ast = Rc::clone(&self.ast);
         if params.len() > limits::BINDERS || members.types().len() > limits::FIELDS {
@@ -99,7 +99,12 @@ impl Cx<'_> {
         self.bound_once(params)?;
         for (i, p) in params.iter().enumerate() {
             let t = Term::var(i as u32);
+            let size = sized.iter().find(|s| s.0 == p.name);
             let binding = match kinds.as_ref().and_then(|k| k.get(i)) {
+                Some(Use::Type) if let Some((_, n)) = size => {
+                    let n = self.eval_term(&ast, *n, &vars)?;
+                    Binding::Layout(self.table.layout(Layout::Of(t, n)))
+                }
                 Some(Use::Type) => Binding::Word(self.table.word(WordTy::Of(t, moved.contains(&p.name)))),
                 _ => Binding::Index(t),
             };

@@ -173,6 +173,7 @@ impl Cx<'_> {
             let closed = match binding {
                 Binding::Index(t) => t.as_const().is_some(),
                 Binding::Word(w) => self.closed_word(*w),
+                Binding::Layout(_) => false,
                 Binding::Table(_) | Binding::Broken => true,
             };
             if closed {
@@ -190,9 +191,26 @@ impl Cx<'_> {
         let mut used = self.names_in_params(ast, sig, vars.file);
         used.extend(self.names_in_results(ast, sig, vars.file));
         super::kinds::in_facts(ast, &sig.result_facts, &mut used);
-        let mut given = Vec::new();
+        // The size of what a layout variable stands for.
+        let sizes: Vec<u32> = vars
+            .list
+            .iter()
+            .filter(|(name, _)| used.iter().any(|u| u.0 == *name))
+            .filter_map(|(_, binding)| match binding {
+                Binding::Layout(l) => match self.table.types.layout(*l) {
+                    Layout::Of(_, n) => Some(n.summands().iter().map(|s| s.0).collect::<Vec<_>>()),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        let sized =
+            |b: &Binding| matches!(b, Binding::Index(t) if t.as_var().is_some_and(|v| sizes.contains(&v)));
+        let mut given: Vec<Term> = Vec::new();
         for (name, binding) in &vars.list {
-            if sig.binders.iter().any(|b| b.ident.name == *name) || used.iter().all(|u| u.0 != *name) {
+            let hidden = sig.binders.iter().any(|b| b.ident.name == *name);
+            if hidden || !sized(binding) && used.iter().all(|u| u.0 != *name) {
                 continue;
             }
             let var = Term::var(given.len() as u32);
@@ -200,6 +218,22 @@ impl Cx<'_> {
                 Binding::Index(t) if t.as_const().is_none() => (t.clone(), Binding::Index(var)),
                 Binding::Word(w) => match self.table.types.word(*w).clone() {
                     WordTy::Of(t, moved) => (t, Binding::Word(self.table.word(WordTy::Of(var, moved)))),
+                    _ => continue,
+                },
+                Binding::Layout(l) => match self.table.types.layout(*l).clone() {
+                    Layout::Of(t, n) => {
+                        let inside = |v: u32| given.iter().position(|t| t.as_var() == Some(v));
+                        let mut size = Term::from(n.konst());
+                        let known = n.summands().iter().all(|&(v, c)| {
+                            let term = inside(v).map(|i| Term::var(i as u32));
+                            let sum = term.and_then(|t| size.add_scaled(&t, c.into()));
+                            sum.map(|sum| size = sum).is_some()
+                        });
+                        if !known {
+                            continue;
+                        }
+                        (t, Binding::Layout(self.table.layout(Layout::Of(var, size))))
+                    }
                     _ => continue,
                 },
                 _ => continue,
@@ -234,6 +268,7 @@ impl Cx<'_> {
             Layout::Cell(w) => self.closed_word(*w),
             Layout::Num(..) => true,
             Layout::Exact(_, _, t) | Layout::Foreign(t) => t.as_const().is_some(),
+            Layout::Of(..) => false,
             Layout::Array(n, l) => n.as_const().is_some() && self.closed_layout(*l),
             Layout::NullTerm(n, w) => constant(n) && self.closed_word(*w),
             Layout::Struct(_, args) => args.iter().all(|t| t.as_const().is_some()),
@@ -317,6 +352,10 @@ impl Cx<'_> {
                 let w = *w;
                 return self.no_args(id, args).map(|_| Lowered::Word(w));
             }
+            Some(Binding::Layout(l)) => {
+                let l = *l;
+                return self.no_args(id, args).map(|_| Lowered::Layout(l));
+            }
             Some(Binding::Broken) => return None,
             Some(_) => {
                 let text = self.name(id.name);
@@ -369,12 +408,21 @@ impl Cx<'_> {
         let decls = Rc::clone(&self.decls);
         let d = &decls[decl as usize];
         match &d.kind {
-            DeclKind::Struct { params, moved, .. } => {
+            DeclKind::Struct { params, moved, sized, .. } => {
                 self.count_args(id, args, params.len(), d.ident.span)?;
                 let kinds = if args.is_empty() { None } else { self.param_kinds(decl) };
-                let mut terms = Vec::with_capacity(args.len());
+                let mut terms: Vec<Term> = Vec::with_capacity(args.len());
                 for (i, (arg, p)) in args.iter().zip(params).enumerate() {
+                    let size = sized.iter().find(|s| s.0 == p.name);
                     terms.push(match kinds.as_ref().and_then(|k| k.get(i)) {
+                        Some(Use::Type) if let Some((_, size)) = size => {
+                            let mut inner = Vars::of(d.span.file);
+                            for (p, t) in params.iter().zip(&terms) {
+                                inner.list.push((p.name, Binding::Index(t.clone())));
+                            }
+                            let wanted = self.eval_term(&Rc::clone(&self.ast), *size, &inner)?;
+                            self.layout_arg(ast, arg, vars, &wanted)?
+                        }
                         Some(Use::Type) => self.coded_arg(ast, arg, vars, moved.contains(&p.name))?,
                         _ => self.index_arg(ast, arg, vars, id)?,
                     });
@@ -401,7 +449,10 @@ impl Cx<'_> {
                 for ((arg, kind), p) in args.iter().zip(kinds.iter()).zip(params) {
                     let binding = match kind {
                         Use::Index => Binding::Index(self.index_arg(ast, arg, vars, id)?),
-                        Use::Type => Binding::Word(self.type_arg(ast, arg, vars)?),
+                        Use::Type => match self.type_or_layout(ast, arg, vars)? {
+                            Lowered::Word(w) => Binding::Word(w),
+                            Lowered::Layout(l) => Binding::Layout(l),
+                        },
                     };
                     inner.list.push((p.name, binding));
                 }
@@ -468,6 +519,53 @@ impl Cx<'_> {
         self.code_of(w, span, moved)
     }
 
+    /// The code of what lies in memory of this size, which is passed to a struct.
+    fn layout_arg(&mut self, ast: &Ast, arg: &Arg, vars: &Vars, size: &Term) -> Option<Term> {
+        let span = match arg {
+            Arg::Expr(e) | Arg::Range(e, _) => ast.expr(*e).span,
+            Arg::Type(t) => ast.ty(*t).span,
+        };
+        let layout = match self.type_or_layout(ast, arg, vars)? {
+            Lowered::Layout(l) => l,
+            Lowered::Word(w) => self.cell(w, span)?,
+        };
+        let word = self.owner_of(layout, span)?;
+        let has = self.size_of_layout(layout);
+        if let (Some(has), Some(size)) = (has.and_then(|t| t.as_const()), size.as_const())
+            && has != size
+        {
+            self.error(1205, format!("memory of {size} bytes is needed here"))
+                .at(span, format!("has {has} bytes"));
+            return None;
+        }
+        match self.table.types.word(word) {
+            WordTy::Of(t, _) => Some(t.clone()),
+            _ => Some(code(word)),
+        }
+    }
+
+    /// The type of words that own memory which a layout variable stands for, whose code the variable is.
+    pub(super) fn owner_of(&mut self, layout: LayoutId, span: Span) -> Option<WordId> {
+        if let Layout::Of(t, _) = self.table.types.layout(layout) {
+            let t = t.clone();
+            return Some(self.table.word(WordTy::Of(t, true)));
+        }
+        let word = self.table.word(WordTy::Ptr(Mode::Own, layout));
+        let text = self.text(span).to_string();
+        if !self.closed_word(word) {
+            self.error(1211, "a type that is passed on mentions no variables")
+                .at(span, format!("`{text}` does"))
+                .help("hide them with `exists`, or put them into a struct of its own");
+            return None;
+        }
+        if matches!(self.table.types.layout(layout), Layout::Foreign(_) | Layout::Cstr(None)) {
+            self.error(1212, "what is moved has a size, and belongs to one function")
+                .at(span, format!("`{text}` does not"));
+            return None;
+        }
+        Some(word)
+    }
+
     /// The code of a type that a variable stands for.
     pub(super) fn code_of(&mut self, w: WordId, span: Span, moved: bool) -> Option<Term> {
         let text = self.text(span).to_string();
@@ -505,6 +603,17 @@ impl Cx<'_> {
             return None;
         }
         Some(code(w))
+    }
+
+    /// A type that is passed: of words, or of memory.
+    fn type_or_layout(&mut self, ast: &Ast, arg: &Arg, vars: &Vars) -> Option<Lowered> {
+        match arg {
+            Arg::Type(t) => self.lower(ast, *t, vars),
+            Arg::Expr(e) if let super::ast::ExprKind::Name(name) = ast.expr(*e).kind => {
+                self.named(ast, Ident { name, span: ast.expr(*e).span }, &[], vars)
+            }
+            _ => self.type_arg(ast, arg, vars).map(Lowered::Word),
+        }
     }
 
     fn type_arg(&mut self, ast: &Ast, arg: &Arg, vars: &Vars) -> Option<WordId> {

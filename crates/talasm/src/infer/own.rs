@@ -396,7 +396,7 @@ impl Join<'_, '_> {
             (size(&lay.env)? == size(&loc.lay.env)?).then_some(())?;
             at = size(&lay.env).and_then(|n| off.add(&n));
         }
-        (seen == loc.cells.len()).then(|| Loc { lay, cells: Vec::new(), ..loc.clone() })
+        (seen == loc.cells.len()).then(|| Loc { lay, cells: Vec::new(), parts: Vec::new(), ..loc.clone() })
     }
 
     /// The layout that both can be packed to.
@@ -573,7 +573,7 @@ impl Frame<'_> {
             (Layout::Struct(a, _), Layout::Struct(b, _)) => a == b,
             (Layout::Bytes(_), _) if self.program.zeros(loc.lay.id) => true,
             (Layout::Cstr(None), Layout::Cstr(_)) => true,
-            (Layout::Foreign(_), Layout::Foreign(_)) => true,
+            (Layout::Foreign(_), Layout::Foreign(_)) | (Layout::Of(..), Layout::Of(..)) => true,
             (Layout::Array(..), _) if self.program.shapes.array(*id) == Some(loc.lay.id) => true,
             (Layout::Seq(_), _) if self.program.shapes.tail(*id) == Some(loc.lay.id) => true,
             (a, b) => *id == loc.lay.id || matches!((a, b), (Layout::Bytes(_), Layout::Bytes(_))),

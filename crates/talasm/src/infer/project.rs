@@ -190,7 +190,7 @@ impl<'a, 'p> Projection<'a, 'p> {
             .entry
             .locs
             .iter()
-            .map(|l| Loc { addr: None, cells: Vec::new(), tags: Vec::new(), ..l.clone() })
+            .map(|l| Loc { addr: None, cells: Vec::new(), parts: Vec::new(), tags: Vec::new(), ..l.clone() })
             .collect();
         let mut state =
             State { depth: from.depth, touched: from.touched.max(from.depth), locs, ..State::default() };

@@ -212,6 +212,11 @@ impl Parser<'_, '_> {
                 (Layout::Exact(width, kind % 2 == 1, self.any_term()?), 0)
             }
             0x1e => (Layout::Foreign(self.any_term()?), 0),
+            0x1f => {
+                let t = self.any_term()?;
+                t.as_var()?;
+                (Layout::Of(t, self.any_term()?), 0)
+            }
             0x1c => {
                 let Exists { first, vars, facts, .. } = self.binders()?;
                 let body = self.layout_id()?;

@@ -186,7 +186,10 @@ impl<'a, G: Guide> Engine<'a, G> {
         let types = &self.program.types;
         let wanted = |ty: WordId| match types.word(ty) {
             WordTy::Of(t, _) => t.as_var(),
-            _ => None,
+            _ => match types.layout(types.pointer(ty)?.1) {
+                Layout::Of(t, _) => t.as_var(),
+                _ => None,
+            },
         };
         let mut open: Vec<u32> = Vec::new();
         for ty in sig.params.iter().map(|p| p.1).chain(sig.stack.iter().copied()) {
@@ -325,7 +328,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         for (l, layout) in core::mem::take(&mut self.unique) {
             let lay = self.canonical(&Lay { id: layout, env: s.env() })?;
             if let Some(loc) = self.state.locs.get_mut(l as usize) {
-                loc.cells.clear();
+                loc.empty();
                 loc.lay = lay;
             }
             self.state.forget_tags(l);

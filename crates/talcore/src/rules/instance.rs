@@ -357,6 +357,10 @@ impl<'a, G: Guide> Engine<'a, G> {
             | (Layout::Exact(_, _, p), Layout::Exact(_, _, a)) => {
                 Self::instance_of_term(of, (p, pb), (a, ab));
             }
+            (Layout::Of(p, n), Layout::Of(a, m)) => {
+                Self::instance_of_term(of, (p, pb), (a, ab));
+                Self::instance_of_term(of, (n, pb), (m, ab));
+            }
             (Layout::Cell(p), Layout::Cell(a)) => {
                 return self.instance_of_word(of, (*p, pb), (*a, ab), depth + 1);
             }

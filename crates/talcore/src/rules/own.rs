@@ -7,6 +7,8 @@
 mod foreign;
 mod hidden;
 mod kept;
+mod layout;
+mod moved;
 mod number;
 mod pack;
 mod part;
@@ -47,7 +49,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let addr = if mentioned { self.addr(l)? } else { Term::zero() };
         let Some(loc) = self.state.locs.get_mut(l as usize) else { return Ok(()) };
         loc.live = false;
-        loc.cells.clear();
+        loc.empty();
         self.state.forget_tags(l);
         for w in self.state.words_mut() {
             if let Word::Ptr(k, e) = w
@@ -92,7 +94,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.addr(l)?;
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
             loc.live = false;
-            loc.cells.clear();
+            loc.empty();
         }
         self.state.forget_tags(l);
         Ok(())
@@ -326,6 +328,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     pub fn becomes(&mut self, l: LocId, lay: Lay) -> Lay {
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
             loc.lay = lay.clone();
+            loc.parts.clear();
         }
         self.state.forget_tags(l);
         lay
@@ -349,7 +352,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 i += 1;
             }
         }
-        Ok(())
+        self.forget_parts(l, access)
     }
 
     /// Makes exclusive memory hold what its own layout says, so that it can be lent.

@@ -67,7 +67,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             self.pack(&mut Subst::identity(), (lay.id, &lay.env), l, &[], blame)?;
             let lay = self.canonical(&lay)?;
             if let Some(loc) = self.state.locs.get_mut(l as usize) {
-                loc.cells.clear();
+                loc.empty();
                 loc.lay = lay;
             }
             self.state.forget_tags(l);

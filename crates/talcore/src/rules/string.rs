@@ -13,6 +13,7 @@ use crate::term::Term;
 use crate::types::Mode;
 use crate::verdict::Code;
 use crate::x86::insn::{Arg, Insn, Op, Reg, Rep};
+use alloc::vec::Vec;
 
 impl<'a, G: Guide> Engine<'a, G> {
     /// `movs`, `stos`, `lods`, `cmps`, `scas`.
@@ -34,7 +35,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         let (si, di) = (self.get(Reg::SI), self.get(Reg::DI));
         let source = matches!(i.op, Op::Movs | Op::Lods | Op::Cmps);
         let dest = matches!(i.op, Op::Movs | Op::Stos | Op::Cmps | Op::Scas);
-        let moved = i.op == Op::Movs && self.move_object(&si, &di, &size)?;
+        let moved =
+            i.op == Op::Movs && (self.move_object(&si, &di, &size)? || self.move_part(&si, &di, &size)?);
         if source && !moved {
             self.readable(&si, &size)?;
         }
@@ -120,14 +122,17 @@ impl<'a, G: Guide> Engine<'a, G> {
             };
             Lay { id: longer, env: Some(args.iter().cloned().chain([behind]).collect()) }
         };
+        // A part has one place.
+        let linear = self.program.shapes.linear(from.lay.id);
+        let parts = if linear { from.parts } else { Vec::new() };
         if let Some(loc) = self.state.locs.get_mut(*k as usize) {
-            (loc.lay, loc.cells) = (lay, from.cells);
+            (loc.lay, loc.cells, loc.parts) = (lay, from.cells, parts);
         }
         self.state.forget_tags(*k);
-        if self.program.shapes.linear(from.lay.id) {
+        if linear {
             self.becomes(*l, Lay { id: self.program.shapes.bytes(), env: Some([have].into()) });
             if let Some(loc) = self.state.locs.get_mut(*l as usize) {
-                loc.cells.clear();
+                loc.empty();
             }
         }
         Ok(true)

@@ -119,6 +119,7 @@ pub(super) fn arrays(types: &mut Types) -> Vec<Option<LayoutId>> {
     let mut found = vec![None; types.layouts.len()];
     let mut known: BTreeMap<LayoutId, LayoutId> = BTreeMap::new();
     let mut of: [Option<LayoutId>; 2] = [None; 2];
+    let mut sized: BTreeMap<i128, LayoutId> = BTreeMap::new();
     let push = |types: &mut Types, layout| {
         types.layouts.push(layout);
         LayoutId(types.layouts.len() as u32 - 1)
@@ -126,6 +127,17 @@ pub(super) fn arrays(types: &mut Types) -> Vec<Option<LayoutId>> {
     for (i, slot) in found.iter_mut().enumerate() {
         let Layout::Array(_, elem) = types.layouts[i] else { continue };
         let word = match types.layout(elem) {
+            // Of elements whose layout is a variable the size is known.
+            Layout::Of(_, n) => {
+                if let Some(n) = n.as_const() {
+                    let new = || {
+                        let elem = push(types, Layout::Of(Term::var(0), Term::from(n)));
+                        push(types, Layout::Array(Term::var(1), elem))
+                    };
+                    *slot = Some(*sized.entry(n).or_insert_with(new));
+                }
+                continue;
+            }
             Layout::Cell(word) => types.word(*word).clone(),
             Layout::Num(..) => WordTy::Range(Interval::ALL),
             Layout::Struct(_, args) if args.is_empty() => WordTy::Range(Interval::ALL),

@@ -126,6 +126,10 @@ impl<'t> Measure<'t> {
                 let size = Some(Term::from(i128::from(w.bytes())));
                 Info { size, raw: any(bits, range), linear: false, hides: false, cells: 1 }
             }
+            // What a variable stands for may own memory, and hide sizes.
+            Layout::Of(_, n) => {
+                Info { size: Some(n.clone()), raw: false, linear: true, hides: true, cells: 1 }
+            }
             Layout::Foreign(n) => {
                 Info { size: Some(n.clone()), raw: false, linear: false, hides: false, cells: 1 }
             }
@@ -321,6 +325,7 @@ impl<'t> Measure<'t> {
             Layout::Cstr(t) => t.as_ref().map_or(0, Term::scope),
             Layout::Cell(w) => self.word_scope(*w, depth + 1)?,
             Layout::Num(..) => 0,
+            Layout::Of(t, n) => t.scope().max(n.scope()),
             Layout::Exact(_, _, t) | Layout::Foreign(t) => t.scope(),
             Layout::Array(n, l) => n.scope().max(self.layout_scope(*l, depth + 1)?),
             Layout::NullTerm(k, w) => k.as_ref().map_or(0, Term::scope).max(self.word_scope(*w, depth + 1)?),

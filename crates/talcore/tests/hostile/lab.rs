@@ -169,6 +169,7 @@ impl Lab {
         let mut program = Program {
             arch,
             policy: talcore::Policy::default(),
+            owners: talcore::program::owners(&self.types),
             segments: vec![
                 Segment { size: code.len() as u64, ..exec(CODE, code) },
                 exec(OTHERS, &ZEROS),

@@ -12,6 +12,7 @@ mod hidden;
 mod instances;
 mod kept;
 mod lab;
+mod layouts;
 mod numbers;
 mod owners;
 mod statics;

@@ -298,6 +298,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let (mut lay, mut rest) = (lay.clone(), off.clone());
         for _ in 0..=limits::NESTING {
             self.spend(2)?;
+            lay = self.plain_lay(lay);
             if !program.shapes.hides(lay.id) {
                 break;
             }
@@ -334,6 +335,9 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         if depth > limits::NESTING || out.len() >= limits::HELD {
             return Ok(false);
+        }
+        if let Some(known) = self.stands_for(id, env) {
+            return self.hidden_cells(known, &Some(Rc::from([])), at, depth + 1, out);
         }
         let fields = match program.types.layout(id) {
             Layout::Cell(ty) => {
@@ -483,7 +487,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         })?;
         self.becomes(l, Lay { id, env: Some(Rc::from(found)) });
         if let Some(loc) = self.state.locs.get_mut(l as usize) {
-            loc.cells.clear();
+            loc.empty();
         }
         Ok(true)
     }

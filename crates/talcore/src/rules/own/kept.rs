@@ -28,6 +28,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             match (var, self.state.locs.get_mut(l as usize)) {
                 (Some(var), Some(loc)) => {
                     loc.lay = lay;
+                    loc.empty();
                     loc.tags.clear();
                     loc.guard = Some(Guard { var, range: kept.range });
                     self.untested = true;

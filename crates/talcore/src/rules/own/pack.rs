@@ -72,6 +72,9 @@ impl<'a, G: Guide> Engine<'a, G> {
         blame: Blame,
     ) -> Checked {
         self.unfold(l)?;
+        if matches!(self.program.types.layout(want.0), Layout::Of(..)) {
+            return self.pack_by_code(s, want, l, but, blame);
+        }
         if self.begins_with_text(want.0) {
             self.becomes_text(l)?;
         }
@@ -313,6 +316,9 @@ impl<'a, G: Guide> Engine<'a, G> {
         let (program, bytes) = (self.program, i128::from(width.bytes()));
         for _ in 0..=limits::NESTING {
             self.spend(2)?;
+            if let Some(known) = self.wanted_by_code(s, (id, &env)) {
+                (id, env) = (known, Some([].into()));
+            }
             if program.shapes.raw_size(id).is_some() {
                 return Ok(Wanted::Raw);
             }
@@ -414,6 +420,12 @@ impl<'a, G: Guide> Engine<'a, G> {
         let program = self.program;
         if program.shapes.raw_size(want.0).is_some() {
             return Ok(()); // every content may be forgotten
+        }
+        if self.rest_is_part(s, want, at, is)? {
+            return Ok(());
+        }
+        if let Some(known) = self.wanted_by_code(s, want) {
+            return self.rest(s, (known, &Some([].into())), at, depth + 1, is);
         }
         let fields = match program.types.layout(want.0) {
             Layout::Cell(_) if is.knows(at, self.word_width()) => return Ok(()),
@@ -604,6 +616,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let (mut lay, mut off) = (have.clone(), at.clone());
         for _ in 0..=limits::NESTING {
             self.spend(2)?;
+            lay = self.plain_lay(lay);
             if off.as_const() == Some(0) && self.program.head(lay.id) == self.program.head(want) {
                 return Ok(Some(lay));
             }

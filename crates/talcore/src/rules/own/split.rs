@@ -106,7 +106,7 @@ impl<'a, G: Guide> Engine<'a, G> {
         let lay = Lay { id, env: Some(Rc::from(vec![both.clone()])) };
         let lay = if foreign { self.foreign_bytes(both) } else { lay };
         if foreign && let Some(loc) = self.state.locs.get_mut(l as usize) {
-            loc.cells.clear();
+            loc.empty();
         }
         self.becomes(l, lay);
         self.spend(self.state.parts() as u64)?;
