@@ -13,6 +13,7 @@ mod integer;
 mod label;
 mod own;
 mod place;
+mod seen;
 mod stack;
 mod statics;
 mod stretch;

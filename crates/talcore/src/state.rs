@@ -224,6 +224,8 @@ pub struct State {
     pub static_addrs: Vec<(u32, Var)>,
     /// Tags of unions that have been read in static objects.
     pub static_tags: Vec<(LocId, Tag)>,
+    /// Words that lie in memory which nobody writes, of parts that hide sizes: see `rules::seen`. None at labels.
+    pub seen: Vec<(LocId, Held)>,
     /// Index variables and facts.
     pub facts: Facts,
     /// What the flags say.
@@ -245,6 +247,7 @@ impl State {
         self.stretches.clear();
         self.static_addrs.clear();
         self.static_tags.clear();
+        self.seen.clear();
         self.facts.clear();
         self.flags = crate::arith::Flags::default();
         (self.depth, self.touched) = (0, 0);
@@ -271,6 +274,7 @@ impl State {
         self.stretches.clone_from(&other.stretches);
         self.static_addrs.clone_from(&other.static_addrs);
         self.static_tags.clone_from(&other.static_tags);
+        self.seen.clone_from(&other.seen);
         self.facts.copy_from(&other.facts);
         self.flags.forget();
         (self.depth, self.touched) = (other.depth, other.touched);
@@ -283,10 +287,16 @@ impl State {
         let held: usize =
             self.locs.iter().map(|l| l.cells.len() + l.tags.len() + l.lay.parts() + parts(l)).sum();
         let words = self.regs.len() + self.frame.len() + self.incoming.len();
-        words + self.locs.len() + self.stretches.len() + held + self.static_tags.len() + numbers
+        words
+            + self.locs.len()
+            + self.stretches.len()
+            + held
+            + self.static_tags.len()
+            + self.seen.len()
+            + numbers
     }
 
-    /// All words: in registers, in the frame, of the caller's arguments, and held by locations.
+    /// All words: in registers, in the frame, of the caller's arguments, held by locations, and seen in unchanging memory.
     pub fn words(&self) -> impl Iterator<Item = &Word> {
         let held = self.locs.iter().flat_map(|l| l.cells.iter().map(|c| &c.word));
         self.regs
@@ -294,13 +304,15 @@ impl State {
             .chain(self.frame.iter().filter_map(|s| s.word.as_ref()))
             .chain(&self.incoming)
             .chain(held)
+            .chain(self.seen.iter().map(|s| &s.1.word))
     }
 
     /// The same, to be changed.
     pub fn words_mut(&mut self) -> impl Iterator<Item = &mut Word> {
         let held = self.locs.iter_mut().flat_map(|l| l.cells.iter_mut().map(|c| &mut c.word));
         let frame = self.frame.iter_mut().filter_map(|s| s.word.as_mut());
-        self.regs.iter_mut().chain(frame).chain(&mut self.incoming).chain(held)
+        let seen = self.seen.iter_mut().map(|s| &mut s.1.word);
+        self.regs.iter_mut().chain(frame).chain(&mut self.incoming).chain(held).chain(seen)
     }
 
     /// Those in registers, in the frame, and of the caller's arguments.

@@ -54,6 +54,10 @@ impl<'a, G: Guide> Engine<'a, G> {
                 }
             }
             loc = self.loc(l)?;
+        } else if loc.mode.stable()
+            && let Some(word) = self.load_seen((l, off), &loc.lay, width)?
+        {
+            return Ok(word);
         }
         if self.program.zeros(loc.lay.id) {
             let size = self.size_of(&loc.lay).unwrap_or_default();

@@ -4,6 +4,7 @@
 //! for the *held* words and numbers, which stores have put there or loads have opened. When the memory is given away, the
 //! held words are packed: each must have the type of the cell that the wanted layout has at its place.
 
+mod arrays;
 mod foreign;
 mod hidden;
 mod kept;

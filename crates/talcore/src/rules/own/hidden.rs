@@ -288,7 +288,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// The outermost existential part of a layout around an offset: where it begins, and what it is.
-    fn hidden_at(
+    pub(in crate::rules) fn hidden_at(
         &mut self,
         l: LocId,
         lay: &Lay,

@@ -1,4 +1,4 @@
-//! `split` and `join`: raw owned memory in two pieces, and back in one.
+//! `split` and `join`: owned memory in two pieces, and back in one. Arrays stay arrays: see `arrays`.
 
 use crate::engine::{Checked, Engine};
 use crate::guide::Guide;
@@ -12,22 +12,38 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 impl<'a, G: Guide> Engine<'a, G> {
-    /// The object that a register points to, which must be owned, and the offset.
-    fn owned(&self, r: Reg) -> Checked<(LocId, Term)> {
+    /// The object that a register points to, which must be owned or an exclusive borrow, and the offset.
+    fn cuttable(&self, r: Reg) -> Checked<(LocId, Term)> {
         match self.get(r) {
-            Word::Ptr(l, e) if l < STATIC && self.loc(l)?.mode == Mode::Own => Ok((l, e)),
-            _ => Err(self.fail(Code::Ghost, "the register does not point to owned memory").reg(r.0)),
+            Word::Ptr(l, e) if l < STATIC => {
+                let loc = self.loc(l)?;
+                if loc.exclusive() && loc.hole.is_none() {
+                    return Ok((l, e));
+                }
+            }
+            _ => {}
         }
+        Err(self.not_owned(r))
+    }
+
+    fn not_owned(&self, r: Reg) -> alloc::boxed::Box<crate::verdict::Reject> {
+        self.fail(Code::Ghost, "the register does not point to owned memory").reg(r.0)
     }
 
     /// `split r`: raw owned memory is cut in two where `r` points. `r` and its copies point to the start of the
     /// second object then, all other pointers into the first.
     pub fn split_memory(&mut self, r: Reg) -> Checked {
-        let (l, k) = self.owned(r)?;
+        let (l, k) = self.cuttable(r)?;
+        let mode = self.loc(l)?.mode;
         let foreign = self.is_foreign(l);
         // A word that lies across the cut would be lost, and not be 0.
         let zeros = self.program.zeros(self.loc(l)?.lay.id) && self.held(l) == 0;
-        let lay = if foreign { self.loc(l)?.lay } else { self.forget(l)? };
+        let array = self.cut_array(l, &k)?;
+        // What is borrowed stays an array, so that it can be put together again; until then it cannot be given back.
+        if mode != Mode::Own && array.is_none() {
+            return Err(self.not_owned(r));
+        }
+        let lay = if foreign || array.is_some() { self.loc(l)?.lay } else { self.forget(l)? };
         let size = self.size_of(&lay).unwrap_or_default();
         let left = self.term(size.sub(&k))?;
         self.require(&k, Code::Ghost, "the cut may lie before the object")?;
@@ -39,9 +55,9 @@ impl<'a, G: Guide> Engine<'a, G> {
             (false, false) => shapes.bytes(),
         };
         let bytes = |n: &Term| Lay { id, env: Some(Rc::from(vec![n.clone()])) };
-        let (low, high) = (bytes(&k), bytes(&left));
+        let (low, high) = array.unwrap_or_else(|| (bytes(&k), bytes(&left)));
         let from = self.addr(l)?;
-        let second = self.open(Mode::Own, high)?;
+        let second = self.open(mode, high)?;
         self.becomes(l, low);
         let at = self.addr(second)?;
         self.assume_equal(&at, &self.term(from.add(&k))?)?;
@@ -71,7 +87,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// `join a, b`: two raw owned objects of which the second starts where the first ends become one. Pointers into
     /// the second point into the first then.
     pub fn join_memory(&mut self, a: Reg, b: Reg) -> Checked {
-        let ((l, _), (k, _)) = (self.owned(a)?, self.owned(b)?);
+        let ((l, _), (k, _)) = (self.cuttable(a)?, self.cuttable(b)?);
         if l == k {
             return self.reject(Code::Ghost, "an object cannot be joined with itself");
         }
@@ -81,9 +97,14 @@ impl<'a, G: Guide> Engine<'a, G> {
             )
         };
         let zeros = zeros(self, l)? && zeros(self, k)?;
+        let array = self.joined_array(l, k)?;
+        let modes = (self.loc(l)?.mode, self.loc(k)?.mode);
+        if modes.0 != modes.1 || modes.0 != Mode::Own && array.is_none() {
+            return Err(self.not_owned(if modes.0 == Mode::Own { b } else { a }));
+        }
         // What others change in one part they change in the whole.
         let foreign = self.is_foreign(l) || self.is_foreign(k);
-        let (first, second) = match foreign {
+        let (first, second) = match foreign || array.is_some() {
             true => (self.loc(l)?.lay, self.loc(k)?.lay),
             false => (self.forget(l)?, self.forget(k)?),
         };
@@ -104,7 +125,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         let shapes = &self.program.shapes;
         let id = if zeros { shapes.zeros() } else { shapes.bytes() };
         let lay = Lay { id, env: Some(Rc::from(vec![both.clone()])) };
-        let lay = if foreign { self.foreign_bytes(both) } else { lay };
+        let lay = match array {
+            Some(array) => array,
+            None if foreign => self.foreign_bytes(both),
+            None => lay,
+        };
         if foreign && let Some(loc) = self.state.locs.get_mut(l as usize) {
             loc.empty();
         }
