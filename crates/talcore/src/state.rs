@@ -200,6 +200,17 @@ pub struct Zero {
     pub hi: i64,
 }
 
+/// A byte that was loaded from raw memory which nobody else can write.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Byte {
+    /// Which memory.
+    pub loc: LocId,
+    /// Where, from the location's start.
+    pub off: Term,
+    /// What it was, and still is.
+    pub value: Var,
+}
+
 /// Registers, frame, memory and facts at one program point.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -224,6 +235,8 @@ pub struct State {
     pub static_addrs: Vec<(u32, Var)>,
     /// Tags of unions that have been read in static objects.
     pub static_tags: Vec<(LocId, Tag)>,
+    /// The last byte that was loaded from raw memory of this function: a test may find that it is 0. None at labels.
+    pub byte: Option<Byte>,
     /// Words that lie in memory which nobody writes, of parts that hide sizes: see `rules::seen`. None at labels.
     pub seen: Vec<(LocId, Held)>,
     /// Index variables and facts.
@@ -248,6 +261,7 @@ impl State {
         self.static_addrs.clear();
         self.static_tags.clear();
         self.seen.clear();
+        self.byte = None;
         self.facts.clear();
         self.flags = crate::arith::Flags::default();
         (self.depth, self.touched) = (0, 0);
@@ -275,6 +289,7 @@ impl State {
         self.static_addrs.clone_from(&other.static_addrs);
         self.static_tags.clone_from(&other.static_tags);
         self.seen.clone_from(&other.seen);
+        self.byte.clone_from(&other.byte);
         self.facts.copy_from(&other.facts);
         self.flags.forget();
         (self.depth, self.touched) = (other.depth, other.touched);
@@ -349,6 +364,7 @@ impl State {
     /// back to an earlier mark: their numbers will mean something else.
     pub fn forget_addresses(&mut self) {
         let vars = self.facts.var_count() as Var;
+        self.byte = self.byte.take().filter(|b| b.off.scope() <= vars && b.value < vars);
         for loc in &mut self.locs {
             loc.addr = loc.addr.filter(|v| *v < vars);
             loc.guard = loc.guard.filter(|g| g.var < vars);
@@ -382,6 +398,11 @@ impl State {
             }
             loc.tags.push(tag);
         }
+    }
+
+    /// Forgets the byte that was loaded from a location: it may be written from here on, or is another one.
+    pub fn forget_byte(&mut self, l: LocId) {
+        self.byte = self.byte.take().filter(|b| b.loc != l);
     }
 
     /// Forgets what is known of the tags of unions in a location, whose contents are others from here on. (Those of

@@ -75,7 +75,14 @@ impl<'a, G: Guide> Engine<'a, G> {
             };
         }
         match self.leaf(l, &loc.lay, off, width, false)? {
-            Leaf::Raw => Ok(held.unwrap_or_else(|_| self.raw_value(width))),
+            Leaf::Raw => Ok(match held {
+                Ok(word) => word,
+                Err(_) => {
+                    let word = self.raw_value(width);
+                    self.loaded_byte((l, off), &loc, width, &word);
+                    word
+                }
+            }),
             Leaf::Cell(..) | Leaf::Tag(_) if held.is_ok() => Ok(held.unwrap_or_default()),
             // Perhaps it is another word that was put there: a number, whatever it is.
             Leaf::Cell(..) | Leaf::Tag(_) if held == Err(false) => Ok(self.raw_value(width)),

@@ -340,6 +340,8 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Registers that a call may change hold nothing known afterwards.
     pub fn clobber(&mut self, set: RegSet) {
+        // Who was called may have written what he was lent.
+        self.state.byte = None;
         self.state.flags = Flags::unknown();
         for r in 0..16 {
             if set >> r & 1 == 1 {

@@ -331,6 +331,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             loc.lay = lay.clone();
             loc.parts.clear();
         }
+        self.state.forget_byte(l);
         self.state.forget_tags(l);
         lay
     }
@@ -340,6 +341,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// cells stay: an access to raw parts does not reach them, and without them the cells would seem to hold again
     /// what they held before.
     pub fn forget_words(&mut self, l: LocId, lay: &Lay, access: Option<(&Term, &Term)>) -> Checked {
+        self.state.forget_byte(l);
         let mut i = 0;
         while let Some(held) = self.held_word(l, i) {
             self.spend(2)?;

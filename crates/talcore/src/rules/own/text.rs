@@ -2,7 +2,8 @@
 //!
 //! Where a byte is known to be 0, memory up to there is a string, whose length is a number that nobody has counted: at
 //! most the distance to the 0. It stays one as long as nobody writes, so it is one only in memory that nobody else can
-//! write, and only until the function itself does. `text(m, n)` is what states call raw memory of `n` bytes of which
+//! write, and only until the function itself does. Known to be 0 is what the function has stored there, and a byte that it
+//! has loaded and tested since it wrote last. `text(m, n)` is what states call raw memory of `n` bytes of which
 //! the first 0 is at `m`. What is held there as well is known too; none of it replaces what the layout says, and every
 //! write makes raw memory of it.
 
@@ -12,7 +13,7 @@ use crate::guide::Guide;
 use crate::matching::{Blame, Subst};
 use crate::memory::Spot;
 use crate::rules::Lent;
-use crate::state::{Env, Lay, LocId, Word};
+use crate::state::{Byte, Env, Lay, Loc, LocId, Word};
 use crate::term::Term;
 use crate::types::{Layout, LayoutId, Mode};
 use crate::x86::insn::Width;
@@ -20,8 +21,27 @@ use alloc::rc::Rc;
 use alloc::vec;
 
 impl<'a, G: Guide> Engine<'a, G> {
+    /// A byte was loaded from raw memory: if a test finds that it is 0, a string ends there, as long as nobody writes. Whoever
+    /// writes to raw memory, or gives it another layout, forgets it.
+    pub fn loaded_byte(&mut self, (l, off): Spot<'_>, loc: &Loc, width: Width, word: &Word) {
+        let raw = self.program.shapes.raw_size(loc.lay.id).is_some();
+        if let (Word::Int(t), Width::B1, true) = (word, width, raw && loc.exclusive())
+            && let Some(value) = t.as_var()
+        {
+            self.state.byte = Some(Byte { loc: l, off: off.clone(), value });
+        }
+    }
+
     /// Where from `e` on a byte of exclusive memory is known to be 0.
     fn zero_behind(&mut self, l: LocId, e: &Term) -> Checked<Option<Term>> {
+        if let Some(byte) = self.state.byte.clone().filter(|b| b.loc == l)
+            && self.state.facts.interval(byte.value) == crate::shapes::ZERO
+        {
+            let left = self.term(byte.off.sub(e))?;
+            if self.try_prove(&left) {
+                return Ok(Some(byte.off));
+            }
+        }
         for i in 0..self.held(l) {
             self.spend(2)?;
             let Some(held) = self.held_word(l, i) else { break };
