@@ -153,6 +153,22 @@ impl<'a, G: Guide> Engine<'a, G> {
         Ok(self.try_prove(&behind) || self.try_prove(&before))
     }
 
+    /// Forgets held numbers that may lie in a range and are what the layout says there: those that were read.
+    fn settle_numbers(&mut self, l: LocId, at: &Term, size: &Term) -> Checked {
+        let lay = self.loc(l)?.lay;
+        let mut i = 0;
+        while let Some(held) = self.held_word(l, i) {
+            self.spend(2)?;
+            let number = matches!(held.word, Word::Int(_)) && !self.apart(at, size, &held)?;
+            if number && self.has_its_type(l, &lay, &held)? {
+                self.drop_held(l, i);
+            } else {
+                i += 1;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether all held words are proved to lie outside of a range.
     fn holds_nothing(&mut self, l: LocId, at: &Term, size: &Term) -> Checked<bool> {
         for i in 0..self.held(l) {
@@ -187,6 +203,7 @@ impl<'a, G: Guide> Engine<'a, G> {
                 None => return Ok(None),
             }
         }
+        self.settle_numbers(l, e, size)?;
         Ok(self.holds_nothing(l, e, size)?.then_some((Source::Declared, lay)))
     }
 

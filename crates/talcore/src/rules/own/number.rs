@@ -15,6 +15,7 @@ use crate::matching::{Blame, Subst};
 use crate::memory::Leaf;
 use crate::state::{Held, Lay, LocId, Word};
 use crate::term::Term;
+use crate::types::WordTy;
 use crate::verdict::Code;
 use crate::x86::insn::Width;
 
@@ -108,12 +109,16 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// Whether a held number is one that the cell at its place may hold by its declared type.
-    fn has_its_type(&mut self, l: LocId, lay: &Lay, held: &Held) -> Checked<bool> {
+    pub(super) fn has_its_type(&mut self, l: LocId, lay: &Lay, held: &Held) -> Checked<bool> {
         Ok(match self.leaf(l, lay, &held.off, held.width, true)? {
             Leaf::Num(w, range) => {
                 let t = self.narrow(w, range.lo < 0, &held.word)?;
                 self.lies_in(&t, range)?
             }
+            Leaf::Cell(ty, _) => match (self.program.types.word(ty), &held.word) {
+                (WordTy::Range(range), Word::Int(t)) => self.lies_in(t, *range)?,
+                _ => false,
+            },
             _ => false,
         })
     }
