@@ -63,6 +63,20 @@ pub enum Word {
     Restorer,
 }
 
+impl Word {
+    /// One more than the largest variable that it mentions.
+    pub fn scope(&self) -> Var {
+        match self {
+            Word::Int(t) | Word::Ptr(_, t) | Word::Sp(t) => t.scope(),
+            Word::Opt(v, _, env) => {
+                let env = env.as_ref().map_or(Var::MAX, |env| env.iter().map(Term::scope).max().unwrap_or(0));
+                env.max(v.saturating_add(1))
+            }
+            Word::Any | Word::Fn(_) | Word::Entry(_) | Word::Var(_) | Word::Restorer => 0,
+        }
+    }
+}
+
 /// A location's entry in `H`: what may be done with the object, and what it holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Loc {
@@ -365,6 +379,7 @@ impl State {
     pub fn forget_addresses(&mut self) {
         let vars = self.facts.var_count() as Var;
         self.byte = self.byte.take().filter(|b| b.off.scope() <= vars && b.value < vars);
+        self.seen.retain(|(_, s)| s.off.scope() <= vars && s.word.scope() <= vars);
         for loc in &mut self.locs {
             loc.addr = loc.addr.filter(|v| *v < vars);
             loc.guard = loc.guard.filter(|g| g.var < vars);

@@ -358,8 +358,11 @@ impl<'a, G: Guide> Engine<'a, G> {
         self.forget_parts(l, access)
     }
 
-    /// Makes exclusive memory hold what its own layout says, so that it can be lent.
+    /// Makes exclusive memory hold what its own layout says, so that it can be lent: whoever borrows it may write the raw
+    /// bytes that something was moved into.
     pub fn fold(&mut self, l: LocId, blame: Blame) -> Checked {
+        self.forget_parts(l, None)?;
+        self.state.forget_byte(l);
         self.unfold(l)?;
         if self.held(l) == 0 {
             return Ok(());

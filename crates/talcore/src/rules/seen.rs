@@ -8,7 +8,8 @@
 //!
 //! A word that owns memory is not looked at this way: through a borrow it is seen as something else, or as a number.
 //! A location that may not be used any more is never asked; no location gets the number of another one, but at labels,
-//! where nothing is remembered.
+//! where nothing is remembered. Memory that was lent for a stretch may be written when that ends, so everything is
+//! forgotten then.
 
 use crate::engine::{Checked, Engine};
 use crate::guide::Guide;

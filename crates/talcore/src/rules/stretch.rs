@@ -212,6 +212,8 @@ impl<'a, G: Guide> Engine<'a, G> {
                 *w = addr.add(e).map_or(Word::Any, Word::Int);
             }
         }
+        // What was lent may be written from here on, and be lent again.
+        self.state.seen.clear();
         for loc in &mut self.state.locs {
             if !loc.stretch.is_some_and(&of) {
                 continue;

@@ -129,6 +129,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             (loc.lay, loc.cells, loc.parts) = (lay, from.cells, parts);
         }
         self.state.forget_tags(*k);
+        self.state.forget_byte(*k);
         if linear {
             self.becomes(*l, Lay { id: self.program.shapes.bytes(), env: Some([have].into()) });
             if let Some(loc) = self.state.locs.get_mut(*l as usize) {

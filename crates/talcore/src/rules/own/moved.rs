@@ -99,6 +99,8 @@ impl<'a, G: Guide> Engine<'a, G> {
         }
         self.state.forget_tags(k);
         if !raw {
+            // Bytes of it may have been raw.
+            self.forget_parts(k, Some((f, size)))?;
             return Ok(true);
         }
         let have = self.loc(k)?.lay;
