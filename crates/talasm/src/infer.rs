@@ -173,17 +173,22 @@ fn function(
     let places = pin::places(module, encoded, f, entry_label).map_err(Trouble::Source)?;
     let code =
         Code::read(program, function, entry_label, places.keys().copied(), &encoded.functions[f].ghosts)?;
-    let start = Engine::new(program, function, NoGuide, u64::MAX)?;
     let names = &module.functions[f].var_names;
     let names = &names[..names.len().min(program.types.sig(function.sig).vars.len())];
+    let entry = Engine::new(program, function, NoGuide, u64::MAX)?.entry.facts.var_count() as u32;
     let mut pins = Pins::new();
     for (at, annotation) in places {
-        let pin = pin::resolve(annotation, names, start.entry.facts.var_count() as u32);
+        let pin = pin::resolve(annotation, names, entry);
         pins.insert(at, Rc::new(pin.map_err(Trouble::Source)?));
     }
-    let mut solution = fix::solve(start, &code, &addresses, &pins)?;
-    let stream = record::record(program, function, &code, &mut solution, &addresses)?;
-    Ok(Done { stream, labels: solution.labels })
+    let attempt = |flags: bool| -> Result<Done, Trouble> {
+        let start = Engine::new(program, function, NoGuide, u64::MAX)?;
+        let mut solution = fix::solve(start, &code, &addresses, &pins, flags)?;
+        let stream = record::record(program, function, &code, &mut solution, &addresses)?;
+        Ok(Done { stream, labels: solution.labels })
+    };
+    // More facts are more to prove on each edge: where that fails, fewer may do.
+    attempt(true).or_else(|e| attempt(false).map_err(|_| e))
 }
 
 /// Constants of instructions that are addresses: those with a relocation.

@@ -91,12 +91,13 @@ pub(super) struct Solution {
     pub entry: Rc<State>,
 }
 
-/// Finds the states of all labels that some path reaches. `start`: at the function's entry.
+/// Finds the states of all labels that some path reaches. `start`: at the function's entry; `flags`: see [`Frame`].
 pub(super) fn solve(
     start: Engine<'_, NoGuide>,
     code: &Code,
     addresses: &Addresses,
     pins: &Pins,
+    flags: bool,
 ) -> Result<Solution, Failure> {
     let (program, function, entry) = (start.program, start.function, start.entry.clone());
     if code.labels.is_empty() {
@@ -108,6 +109,7 @@ pub(super) fn solve(
         landmarks: landmarks(program, code, &entry),
         kept: kept(program, function, &entry),
         optional: optional(program, function),
+        flags,
     };
     let some = Rc::new(State::default());
     let mut engine = start.guided_by(Scout { wanted: code, addresses, edges: Vec::new(), some });

@@ -31,6 +31,8 @@ pub(super) struct General {
     pub(super) is: Term,
     /// The variable is a counter: the word was `was`, is `was + step * var`.
     pub(super) counter: bool,
+    /// The word is a constant, here or there, only because a test found that.
+    pub(super) tested: bool,
 }
 
 /// One edge being joined.
@@ -183,6 +185,7 @@ impl<'a, 'p> Join<'a, 'p> {
                     was: p,
                     is: a.clone(),
                     counter: true,
+                    tested: self.tested,
                 };
                 self.general.push(g);
                 return term;
@@ -203,7 +206,15 @@ impl<'a, 'p> Join<'a, 'p> {
             let z = self.variable(label, range, is);
             if let Some(term) = p.add_scaled(&Term::var(z), unit) {
                 let at = Term::zero();
-                let g = General { var: z, at, term: term.clone(), was: p, is: a.clone(), counter: false };
+                let g = General {
+                    var: z,
+                    at,
+                    term: term.clone(),
+                    was: p,
+                    is: a.clone(),
+                    counter: false,
+                    tested: self.tested,
+                };
                 self.general.push(g);
                 return term;
             }
@@ -218,7 +229,15 @@ impl<'a, 'p> Join<'a, 'p> {
         );
         let z = self.variable(label, range, is);
         let term = Term::var(z).scale(unit).unwrap_or_else(|| Term::var(z));
-        let g = General { var: z, at, term: term.clone(), was: p, is: a.clone(), counter: false };
+        let g = General {
+            var: z,
+            at,
+            term: term.clone(),
+            was: p,
+            is: a.clone(),
+            counter: false,
+            tested: self.tested,
+        };
         self.general.push(g);
         term
     }

@@ -36,6 +36,8 @@ pub(super) struct Frame<'p> {
     pub(super) kept: Vec<LocId>,
     /// The types `opt tau` of its results and arguments.
     pub(super) optional: Vec<WordId>,
+    /// Whether facts are tried that hold on one of two ways, together with what tells the ways apart.
+    pub(super) flags: bool,
 }
 
 impl Frame<'_> {

@@ -12,6 +12,39 @@ use talcore::term::{Term, Var};
 /// The greatest amount by which a word may move beside a counter.
 const MOST_PACE: i128 = 1 << 20;
 
+/// Facts that are true on one of two ways and are tried together with a word that tells the ways apart.
+const MOST_FLAGGED: usize = 24;
+/// By how much such a fact may be false on the other way.
+const GAPS: [i128; 7] = [1, 2, 4, 8, 16, 64, 256];
+
+/// A word that is one constant in the label and another one on the edge: it tells the ways apart.
+struct Flag {
+    /// 0 in the label, `width` on the edge.
+    moved: Term,
+    width: i128,
+}
+
+impl Flag {
+    /// `vars`: how many variables the label has.
+    fn new(g: &General, vars: usize) -> Option<Flag> {
+        // What is a constant only by a test is none for the rules.
+        let (was, is) = (g.was.as_const().filter(|_| !g.tested)?, g.is.as_const()?);
+        let width = is.checked_sub(was).filter(|d| (1..=256).contains(&d.abs()))?;
+        let moved = g.term.offset(-was)?.scale(width.signum())?;
+        (moved.scope() as usize <= vars).then_some(Flag { moved, width: width.abs() })
+    }
+
+    /// A fact that holds where the word has one of its values, and lacks `gap` where it has the other: of all values between
+    /// them, and so of both, it says this. `before`: it holds in the label, not on the edge.
+    fn told(&self, fact: &Term, gap: i128, before: bool) -> Option<Term> {
+        let away = match before {
+            true => self.moved.clone(),
+            false => Term::from(self.width).sub(&self.moved)?,
+        };
+        fact.scale(self.width)?.add_scaled(&away, gap)
+    }
+}
+
 impl Label {
     /// Proposes facts about the words that were just generalised.
     pub(super) fn propose(&mut self, j: &mut Join<'_, '_>, old: &Label) {
@@ -31,6 +64,9 @@ impl Label {
                 if low != NEG_INF {
                     offer(z.offset(-low));
                 }
+            }
+            if range.hi != POS_INF {
+                offer(z.neg().and_then(|t| t.offset(range.hi)));
             }
             for &u in others.iter().filter(|u| g.term.coefficient(**u) == 0) {
                 let u = Term::var(u);
@@ -94,10 +130,15 @@ impl Label {
         for fact in eliminate(&j.s.facts, own_facts(&j.f.entry, &j.s.facts), kept) {
             offer(rename(&fact, &names, j.f.vars()));
         }
+        let flag = general.iter().filter(|_| j.f.flags).find_map(|g| Flag::new(g, self.vars.len()));
+        if flag.is_some() {
+            self.bounds_on_one_way(j, old, &mut candidates);
+        }
+        let mut spent = 0;
         let mut models: Option<Models> = None;
         for c in candidates {
             let Some(c) = tighten(&c) else { continue };
-            if c.summands().len() < 2 || self.facts.contains(&c) {
+            if c.summands().len() < usize::from(flag.is_none()) + 1 || self.facts.contains(&c) {
                 continue;
             }
             let then = general.iter().try_fold(c.clone(), |t, g| replace(&t, g.var, &g.at));
@@ -105,9 +146,34 @@ impl Label {
             let facts = &old.state.facts;
             let models = models.get_or_insert_with(|| Models::whole(facts, POINTS));
             let held =
-                !models.refute(&then) && (facts.evident(&then) || prove(facts, &then, BUDGET).is_some());
-            if held && j.proves(&c) {
-                self.facts.push(c);
+                |t: &Term| !models.refute(t) && (facts.evident(t) || prove(facts, t, BUDGET).is_some());
+            let (before, now) = (held(&then), j.proves(&c));
+            if before && now {
+                self.facts.extend(Some(c).filter(|c| c.summands().len() > 1));
+            } else if let Some(flag) = flag.as_ref().filter(|_| before != now && spent < MOST_FLAGGED) {
+                spent += 1;
+                let gap = GAPS.into_iter().find(|w| match before {
+                    true => c.offset(*w).is_some_and(|t| j.proves(&t)),
+                    false => then.offset(*w).is_some_and(|t| held(&t)),
+                });
+                self.facts.extend(gap.and_then(|w| flag.told(&c, w, before)));
+            }
+        }
+    }
+
+    /// Bounds of variables before, and on the edge.
+    fn bounds_on_one_way(&self, j: &Join<'_, '_>, old: &Label, candidates: &mut Vec<Term>) {
+        for v in 0..old.vars.len().min(self.vars.len()) as Var {
+            let Some(t) = j.apply(&Term::var(v)) else { continue };
+            let (was, is) = (old.vars[v as usize], j.s.facts.range(&t));
+            for range in [was, is].iter().filter(|_| was != is) {
+                let v = Term::var(v);
+                if range.lo > was.lo.min(is.lo) {
+                    candidates.extend(v.offset(-range.lo));
+                }
+                if range.hi < was.hi.max(is.hi) {
+                    candidates.extend(v.neg().and_then(|t| t.offset(range.hi)));
+                }
             }
         }
     }

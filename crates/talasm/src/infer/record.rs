@@ -216,6 +216,7 @@ fn walk<'s>(
         landmarks: Landmarks::default(),
         kept: super::fix::kept(program, function, &solution.entry),
         optional: Vec::new(),
+        flags: false,
     };
     let recorder = Recorder {
         solution,
