@@ -27,7 +27,9 @@ mod kernel;
 mod memory;
 mod network;
 mod sigs;
+mod status;
 mod step;
+mod vector;
 
 pub use claims::Claims;
 pub use host::Host;
@@ -96,6 +98,8 @@ pub struct Machine<'p> {
     pub(crate) bits: u32,
     pub(crate) memory: Memory,
     pub(crate) regs: [u64; 16],
+    /// Vector registers.
+    pub(crate) vectors: [u128; 16],
     pub(crate) flags: Flags,
     pub(crate) rip: u64,
     pub(crate) function: usize,
@@ -138,6 +142,7 @@ impl<'p> Machine<'p> {
             bits,
             memory,
             regs,
+            vectors: std::array::from_fn(|_| rng.u128(..)),
             flags: Flags::default(),
             rip,
             function,

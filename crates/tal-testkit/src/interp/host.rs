@@ -3,12 +3,14 @@
 
 use super::memory::Holds;
 use super::network::{Network, Socket};
+use super::status::{stat, stat64, statx};
 use super::{Machine, Watched};
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirEntryExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirEntryExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use talcore::arch::Arch;
 use talcore::types::Mode;
 
@@ -20,6 +22,7 @@ const ENOTDIR: i64 = 20;
 /// The directory in which a program was started, in place of a descriptor.
 const AT_FDCWD: i32 = -100;
 const AT_SYMLINK_NOFOLLOW: u64 = 0x100;
+const AT_EMPTY_PATH: u64 = 0x1000;
 const O_ACCMODE: u64 = 3;
 const O_WRONLY: u64 = 1;
 const O_CREAT: u64 = 0x40;
@@ -232,60 +235,6 @@ fn listed(path: &Path) -> io::Result<Vec<Listed>> {
     Ok(all)
 }
 
-/// `struct stat` of AMD64.
-fn stat(m: &Metadata) -> Vec<u8> {
-    let words = [
-        m.dev(),
-        m.ino(),
-        m.nlink(),
-        u64::from(m.mode()) | u64::from(m.uid()) << 32,
-        m.gid().into(),
-        m.rdev(),
-        m.size(),
-        m.blksize(),
-        m.blocks(),
-        m.atime() as u64,
-        m.atime_nsec() as u64,
-        m.mtime() as u64,
-        m.mtime_nsec() as u64,
-        m.ctime() as u64,
-        m.ctime_nsec() as u64,
-        0,
-        0,
-        0,
-    ];
-    words.iter().flat_map(|w| w.to_le_bytes()).collect()
-}
-
-/// `struct stat64` of IA-32, of a `struct stat` of AMD64.
-fn stat64(of: &[u8]) -> Vec<u8> {
-    // Where a field lies, where it comes from, and how many bytes it has.
-    const FIELDS: [(usize, usize, usize); 17] = [
-        (0, 0, 8),   // st_dev
-        (12, 8, 4),  // the lower half of st_ino
-        (16, 24, 4), // st_mode
-        (20, 16, 4), // st_nlink
-        (24, 28, 4), // st_uid
-        (28, 32, 4), // st_gid
-        (32, 40, 8), // st_rdev
-        (44, 48, 8), // st_size
-        (52, 56, 4), // st_blksize
-        (56, 64, 8), // st_blocks
-        (64, 72, 4), // st_atime, and so on
-        (68, 80, 4),
-        (72, 88, 4),
-        (76, 96, 4),
-        (80, 104, 4),
-        (84, 112, 4),
-        (88, 8, 8), // st_ino
-    ];
-    let mut bytes = vec![0; 96];
-    for (to, from, size) in FIELDS {
-        bytes[to..to + size].copy_from_slice(&of[from..from + size]);
-    }
-    bytes
-}
-
 impl Machine<'_> {
     /// Gives the program a world around it, in which nothing happens but what it does.
     #[must_use]
@@ -342,6 +291,21 @@ impl Machine<'_> {
                 let look = if d & AT_SYMLINK_NOFOLLOW != 0 { fs::symlink_metadata } else { fs::metadata };
                 let about = host.path(a, &path).and_then(|p| look(p).map_err(|e| number(&e)));
                 about.and_then(|m| self.fill_in(c, &layout(stat(&m))).map(|_| 0))
+            }
+            "statx" => {
+                let path = self.string_at(b)?;
+                let look = if c & AT_SYMLINK_NOFOLLOW != 0 { fs::symlink_metadata } else { fs::metadata };
+                let about = match path.is_empty() && c & AT_EMPTY_PATH != 0 {
+                    true => host.about(a),
+                    false => host.path(a, &path).and_then(|p| Ok(stat(&look(p).map_err(|e| number(&e))?))),
+                };
+                about.and_then(|s| self.fill_in(e, &statx(&s)).map(|_| 0))
+            }
+            "clock_gettime" | "clock_gettime64" => {
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                let words = [now.as_secs(), now.subsec_nanos().into()];
+                let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+                self.fill_in(b, &bytes).map(|_| 0)
             }
             "getdents64" => host.entries(a, c as usize).and_then(|bytes| self.fill_in(b, &bytes)),
             "mmap" | "mmap2" => Ok(self.memory.allocate(vec![0; b as usize], Mode::Own, Holds::Hidden)),

@@ -2,14 +2,12 @@
 
 use super::alu::{self, cut, signed};
 use super::{Frame, Machine, RSP, Stop, Watched};
-use iced_x86::{
-    Code, ConditionCode, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
-};
+use iced_x86::{ConditionCode, Instruction, Mnemonic, OpKind, Register};
 use talcore::limits;
 
 /// A register or memory of a width in bits.
 #[derive(Clone, Copy)]
-enum Place {
+pub(super) enum Place {
     Reg(usize, u32),
     /// Bits 8 to 15 of a register.
     High(usize),
@@ -133,7 +131,7 @@ impl Machine<'_> {
 
     // ---- operands
 
-    fn register(r: Register) -> Option<Place> {
+    pub(super) fn register(r: Register) -> Option<Place> {
         if !r.is_gpr() {
             return None;
         }
@@ -146,7 +144,7 @@ impl Machine<'_> {
         })
     }
 
-    fn address(&self, i: &Instruction) -> u64 {
+    pub(super) fn address(&self, i: &Instruction) -> u64 {
         let value = |r: Register| match r {
             Register::None | Register::RIP => 0,
             r => self.regs[r.full_register().number()],
@@ -184,7 +182,7 @@ impl Machine<'_> {
         }
     }
 
-    fn put(&mut self, place: Place, x: u64) -> Watched<()> {
+    pub(super) fn put(&mut self, place: Place, x: u64) -> Watched<()> {
         match place {
             Place::Reg(r, 64) => self.regs[r] = x,
             Place::Reg(r, 32) => self.regs[r] = cut(x, 32),
@@ -671,37 +669,5 @@ impl Machine<'_> {
                 return Ok(());
             }
         }
-    }
-
-    /// Vector instructions: what they do to memory and to general registers; vectors hold anything.
-    fn other(&mut self, i: &Instruction) -> Watched<()> {
-        let known = matches!(i.code(), Code::INVALID) || i.is_stack_instruction() || i.is_privileged();
-        let vector = (0..i.op_count()).any(|n| i.op_kind(n) == OpKind::Register && i.op_register(n).is_xmm());
-        if known || !vector {
-            return Err(format!("the interpreter does not know {:?}", i.code()));
-        }
-        let mut factory = InstructionInfoFactory::new();
-        let info = factory.info(i);
-        for m in info.used_memory() {
-            let addr = self.address(i);
-            let size = m.memory_size().size() as u64;
-            let write = !matches!(m.access(), OpAccess::Read | OpAccess::CondRead);
-            self.memory.allowed(self.program, self.regs[RSP], addr, size, write)?;
-            for at in (0..size).filter(|_| write) {
-                let byte = self.rng.u8(..);
-                self.memory.write(addr + at, 1, byte.into())?;
-            }
-        }
-        for r in info.used_registers() {
-            let written = matches!(r.access(), OpAccess::Write | OpAccess::ReadWrite);
-            if let (true, Some(to)) = (written, Self::register(r.register())) {
-                let any = match i.mnemonic() {
-                    Mnemonic::Pmovmskb => self.rng.u16(..).into(),
-                    _ => self.rng.u64(..),
-                };
-                self.put(to, any)?;
-            }
-        }
-        Ok(())
     }
 }

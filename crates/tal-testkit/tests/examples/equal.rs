@@ -31,6 +31,8 @@ const RUNS: &[(&str, &[&str], &[u8])] = &[
     ("find", &[".", "(", "-type", "f", "-name", "[a-m]*", "-o", "-name", "missing", ")", "-print0"], b""),
     ("find", &["-L", ".", "missing", "-depth", "!", "-iname", "*E*"], b""),
     ("find", &[".", "-name", "x", "-o"], b""),
+    ("find", &[".", "-size", "-3", "-mtime", "-1", "-printf", "%f %s %T@ %TY %i %D %M\\n"], b""),
+    ("find", &["text", ".", "-newer", "text", "-perm", "-u+r", "!", "-samefile", "text", "-links", "1"], b""),
     ("freq", &[], WORDS),
     ("head", &["-n", "2"], WORDS),
     ("head", &["-c", "7", "-"], WORDS),

@@ -11,6 +11,7 @@ use std::process::Command;
 mod changing;
 mod deep;
 mod fuzz;
+mod numbers;
 mod table;
 
 /// A tree in the directory `tree`: names that are hard, links that lead nowhere and around, files of all kinds and sizes.
