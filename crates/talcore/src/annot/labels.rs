@@ -77,6 +77,22 @@ impl Scope {
     }
 }
 
+/// Nobody asks how large memory was that is gone, but for what a cursor is in. So its layout need not be written down again where
+/// the variables are gone that it mentions: from there on it has none that it could be looked at by.
+fn forget_layouts(s: &mut State, scope: Scope) {
+    for l in 0..s.locs.len() {
+        let gone =
+            s.locs.get(l).is_some_and(|loc| !loc.live && loc.guard.is_none() && !scope.env(&loc.lay.env));
+        let root = |loc: &crate::state::Loc| loc.hole.is_some_and(|hole| hole.root as usize == l);
+        if gone
+            && !s.locs.iter().any(root)
+            && let Some(loc) = s.locs.get_mut(l)
+        {
+            loc.lay.env = Some(Rc::from([]));
+        }
+    }
+}
+
 impl Labels<'_, '_> {
     /// Reads all labels, in the memory of old ones; their number.
     pub(super) fn all(&mut self, mut labels: Vec<Label>) -> Option<(Vec<Label>, usize)> {
@@ -149,6 +165,7 @@ impl Labels<'_, '_> {
         let scope = Scope::of(s);
         // What was kept may speak of something that was not.
         if scope.vars < before.vars || scope.locs < before.locs {
+            forget_layouts(s, scope);
             scope.state(s).then_some(())?;
         }
         self.room = self.room?.checked_sub(s.parts());
