@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 /// Files of large sizes, and with times far from now. What the file system does not take becomes another time.
 fn plant(at: &Path) {
-    let dir = at.join("large");
+    let dir = at.join("numbers");
     fs::create_dir(&dir).expect("a directory can be made");
     for size in [
         (1u64 << 31) - 1,
@@ -69,26 +69,26 @@ fn more_than_32_bits() {
     for end in ends {
         for sign in ["", "+", "-"] {
             for unit in ["c", "w", "", "k", "M", "G"] {
-                find.same(&["large", "-size", &format!("{sign}{end}{unit}")]);
+                find.same(&["numbers", "-size", &format!("{sign}{end}{unit}")]);
             }
             for test in ["-inum", "-links", "-uid", "-gid"] {
-                find.same(&["large", test, &format!("{sign}{end}")]);
+                find.same(&["numbers", test, &format!("{sign}{end}")]);
             }
         }
     }
     for size in ["+4194304k", "4194305k", "-4194305k", "+2097152b", "8388609b", "+4G", "4G", "-5G", "1025G"] {
-        find.same(&["large", "-size", size]);
+        find.same(&["numbers", "-size", size]);
     }
     for name in ["before", "early", "first", "second", "last", "wrapped", "unsigned", "later", "far"] {
-        find.same(&["large", "-newer", &format!("large/{name}")]);
-        find.same(&["large", "!", "-newer", &format!("large/{name}")]);
-        find.same(&["large", "-samefile", &format!("large/{name}")]);
+        find.same(&["numbers", "-newer", &format!("numbers/{name}")]);
+        find.same(&["numbers", "!", "-newer", &format!("numbers/{name}")]);
+        find.same(&["numbers", "-samefile", &format!("numbers/{name}")]);
     }
     for days in ["-1", "+0", "0", "+10000", "-10000", "+24855", "-24856", "+30000", "+49710", "+1000000"] {
-        find.same(&["large", "-mtime", days]);
+        find.same(&["numbers", "-mtime", days]);
     }
     for minutes in ["-1", "+1", "+35791394", "+71582788", "-71582789", "+100000000", "+30000000.5"] {
-        find.same(&["large", "-mmin", minutes]);
+        find.same(&["numbers", "-mmin", minutes]);
     }
 }
 
@@ -97,9 +97,9 @@ fn far_times_and_large_sizes_are_told() {
     let Some(find) = Tool::find("find") else { return };
     plant(find.dir.path());
     for format in ["%s %b %k %i %D %n\\n", "%p %t|%TY-%Tm-%Td\\n", "[%20s|%-20s|%5b]\\n"] {
-        find.same(&["large", "-printf", format]);
+        find.same(&["numbers", "-printf", format]);
     }
     for letter in "@YmdHMSTX+FDxyjeklIpabhwRZcs".chars() {
-        find.same(&["large", "-type", "f", "-printf", &format!("%p %T{letter}\\n")]);
+        find.same(&["numbers", "-type", "f", "-printf", &format!("%p %T{letter}\\n")]);
     }
 }
