@@ -12,6 +12,7 @@ mod bounds;
 mod cells;
 mod code;
 mod cursor;
+mod fits;
 mod fix;
 mod join;
 mod label;
