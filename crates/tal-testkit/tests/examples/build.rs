@@ -250,3 +250,12 @@ fn assemble(name: &str, path: &Path, arch: Arch) -> Result<Vec<u8>, String> {
         }
     }
 }
+
+#[test]
+fn everything_is_there_for_both_architectures() {
+    let there = |arch| {
+        let of = |folder: &str| sources(&examples().join(folder), arch).into_iter().map(|s| s.0);
+        (names(arch), of("lib").collect::<Vec<_>>())
+    };
+    assert_eq!(there(Arch::Ia32), there(Arch::Amd64));
+}
