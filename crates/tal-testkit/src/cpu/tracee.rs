@@ -8,9 +8,9 @@ use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use talcore::arch::Arch;
@@ -62,8 +62,7 @@ impl Tracee {
     pub(super) fn start(arch: Arch) -> io::Result<Tracee> {
         let name = format!("tal-cpu-{}-{}", std::process::id(), fastrand::u64(..));
         let path = std::env::temp_dir().join(name);
-        fs::write(&path, executable(arch))?;
-        fs::set_permissions(&path, Permissions::from_mode(0o700))?;
+        crate::executable::write(&path, &executable(arch))?;
         let child = Command::new(&path).stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         let pid = Pid::from_raw(child.id() as i32);
         ptrace::attach(pid)?;
