@@ -288,6 +288,11 @@ impl<'a, G: Guide> Engine<'a, G> {
                     continue;
                 }
                 Lies::Apart => {}
+                // One of several elements: a number that was only read there is still one of its type.
+                Lies::Perhaps if self.has_its_type(l, &lay, &held)? => {
+                    self.drop_held(l, i);
+                    continue;
+                }
                 Lies::Perhaps => {
                     return self.reject(Code::Straddle, "it is not known which element is overwritten");
                 }
