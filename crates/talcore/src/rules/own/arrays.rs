@@ -7,7 +7,7 @@
 
 use crate::engine::{Checked, Engine};
 use crate::guide::Guide;
-use crate::state::{Lay, LocId};
+use crate::state::{Lay, Loc, LocId};
 use crate::term::Term;
 use crate::types::{Layout, LayoutId};
 use alloc::rc::Rc;
@@ -65,15 +65,23 @@ impl<'a, G: Guide> Engine<'a, G> {
         Ok(size.map(|size| (lay, size)))
     }
 
-    /// Whether nothing but its layout says what an object holds.
-    fn plain_contents(&self, l: LocId) -> bool {
-        self.state.locs.get(l as usize).is_some_and(|loc| loc.cells.is_empty() && loc.parts.is_empty())
+    /// Whether nothing but its layout says what an object holds; numbers that were only read are forgotten first.
+    fn plain_contents(&mut self, l: LocId) -> Checked<bool> {
+        let lay = self.loc(l)?.lay;
+        if let Some(size) = self.size_of(&lay) {
+            self.settle_numbers(l, &Term::zero(), &size)?;
+        }
+        let plain = |loc: &Loc| loc.cells.is_empty() && loc.parts.is_empty();
+        Ok(self.state.locs.get(l as usize).is_some_and(plain))
     }
 
     /// What an array is below and above of a cut at an offset, if that lies between two elements or behind them.
     pub(super) fn cut_array(&mut self, l: LocId, at: &Term) -> Checked<Option<(Lay, Lay)>> {
         let lay = self.loc(l)?.lay;
-        let (Some(row), true) = (self.row(&lay), self.plain_contents(l)) else { return Ok(None) };
+        let Some(row) = self.row(&lay) else { return Ok(None) };
+        if !self.plain_contents(l)? {
+            return Ok(None);
+        }
         let Some((_, size)) = self.element(&row)? else { return Ok(None) };
         self.spend(lay.parts() as u64)?;
         let (index, rest) = self.split_offset(at, size)?;
@@ -98,7 +106,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// What two objects are together, if the first one is an array, or one element of what the second one is.
     pub(super) fn joined_array(&mut self, l: LocId, k: LocId) -> Checked<Option<Lay>> {
         let (first, second) = (self.loc(l)?.lay, self.loc(k)?.lay);
-        if !self.plain_contents(l) || !self.plain_contents(k) {
+        if !self.plain_contents(l)? || !self.plain_contents(k)? {
             return Ok(None);
         }
         self.spend((first.parts() + second.parts()) as u64)?;

@@ -156,7 +156,7 @@ impl<'a, G: Guide> Engine<'a, G> {
     }
 
     /// Forgets held numbers that may lie in a range and are what the layout says there: those that were read.
-    fn settle_numbers(&mut self, l: LocId, at: &Term, size: &Term) -> Checked {
+    pub(super) fn settle_numbers(&mut self, l: LocId, at: &Term, size: &Term) -> Checked {
         let lay = self.loc(l)?.lay;
         let mut i = 0;
         while let Some(held) = self.held_word(l, i) {
