@@ -35,6 +35,10 @@
 //!            term (its offset), term (its value); else those of the previous label]
 //!           [addresses: uleb their number, for each: uleb location, uleb variable]
 //!           [stack arguments: a word for each that the function has]
+//! layout:   0 a string whose hidden length has a name: cstr(v0); 1 bytes(v0); 2 zero(v0); 3 raw memory with a string
+//!           in it; 4 foreign(v0); 5 the layout with the code v0, of v1 bytes; then the note's layouts; then those that
+//!           opening a hidden length of each of them makes, then its structs with bytes behind them, then its arrays as
+//!           states have them, then these with bytes behind them
 //! word:     1 nothing known; 2 int: term; 3 pointer: uleb location, term; 4 pointer: uleb static, term;
 //!           5 frame address: term; 6 opt: uleb variable, uleb word, uleb count, terms; 7 fn: uleb sig;
 //!           8 word variable: uleb; 9 and 10 a word of the type whose code is a term, copied or moved:

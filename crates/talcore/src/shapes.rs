@@ -257,6 +257,11 @@ impl Shapes {
         self.tails.get(id.index()).copied().flatten()
     }
 
+    /// Those that every note may name at its labels, in the order of their numbers there.
+    pub fn common(&self) -> [LayoutId; 6] {
+        [self.string(), self.bytes(), self.zeros(), self.text(), self.foreign(), self.of_code()]
+    }
+
     /// `bytes(v0)`: memory whose contents have been forgotten.
     pub fn bytes(&self) -> LayoutId {
         self.bytes.unwrap_or(LayoutId(0))

@@ -376,41 +376,31 @@ impl Writer<'_> {
 
     fn layout(&self, id: LayoutId) -> Option<u32> {
         let (lo, hi) = self.function.types.layouts;
-        if id == self.program.shapes.string() {
-            return Some(0);
+        let common = self.program.shapes.common();
+        if let Some(n) = common.iter().position(|known| *known == id) {
+            return Some(n as u32);
         }
-        if id == self.program.shapes.bytes() {
-            return Some(1);
-        }
-        if id == self.program.shapes.zeros() {
-            return Some(2);
-        }
-        if id == self.program.shapes.text() {
-            return Some(3);
-        }
-        if id == self.program.shapes.foreign() {
-            return Some(4);
-        }
+        let first = common.len() as u32;
         if (lo..hi).contains(&id.0) {
-            return Some(5 + id.0 - lo);
+            return Some(first + id.0 - lo);
         }
         // The same struct in this note.
         let types = &self.program.types;
         if let Some(Layout::Struct(s, args)) = types.layouts.get(id.index()) {
             let same = |l: &u32| matches!(types.layout(LayoutId(*l)), Layout::Struct(t, other) if (t, other) == (s, args));
-            return Some(5 + (lo..hi).find(same)? - lo);
+            return Some(first + (lo..hi).find(same)? - lo);
         }
         if let Some(l) = (lo..hi).find(|l| self.program.shapes.longer(LayoutId(*l)) == Some(id)) {
-            return Some(5 + 2 * (hi - lo) + (l - lo));
+            return Some(first + 2 * (hi - lo) + (l - lo));
         }
         if let Some(l) = (lo..hi).find(|l| self.program.shapes.array(LayoutId(*l)) == Some(id)) {
-            return Some(5 + 3 * (hi - lo) + (l - lo));
+            return Some(first + 3 * (hi - lo) + (l - lo));
         }
         if let Some(l) = (lo..hi).find(|l| self.program.shapes.tail(LayoutId(*l)) == Some(id)) {
-            return Some(5 + 4 * (hi - lo) + (l - lo));
+            return Some(first + 4 * (hi - lo) + (l - lo));
         }
         let hidden = (lo..hi).find(|l| self.program.shapes.opened(LayoutId(*l)) == Some(id))?;
-        Some(5 + (hi - lo) + (hidden - lo))
+        Some(first + (hi - lo) + (hidden - lo))
     }
 
     /// Whether the word type is that of a variable, and then whether its words may own memory.

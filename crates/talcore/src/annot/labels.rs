@@ -383,19 +383,16 @@ impl Labels<'_, '_> {
     }
 
     /// 0: a string whose hidden length has a name; 1: forgotten memory; 2: memory of zeros; 3: raw memory with a string in
-    /// it; 4: foreign memory; then the note's layouts; then those
+    /// it; 4: foreign memory; 5: memory whose layout is the one with a code; then the note's layouts; then those
     /// that opening a hidden length of the note's layouts makes; then the note's structs with bytes behind them; then its
     /// arrays as states have them; then those with bytes behind them.
     fn layout(&mut self) -> Option<u32> {
         let id: u32 = self.r.num()?;
-        let Some(id) = id.checked_sub(5) else {
-            let shapes = &self.program.shapes;
-            return Some(
-                [shapes.string(), shapes.bytes(), shapes.zeros(), shapes.text(), shapes.foreign()]
-                    .get(id as usize)?
-                    .0,
-            );
-        };
+        let common = self.program.shapes.common();
+        if let Some(id) = common.get(id as usize) {
+            return Some(id.0);
+        }
+        let id = id.checked_sub(common.len() as u32)?;
         let (lo, hi) = self.function.types.layouts;
         in_base((lo, hi), id).or_else(|| {
             let behind = id.checked_sub(hi.checked_sub(lo)?)?;
