@@ -25,6 +25,7 @@ mod when;
 use iced_x86::code_asm::*;
 use lab::{Lab, Label, accepted, code, rejected};
 use talcore::facts::Interval;
+use talcore::shapes::Shapes;
 use talcore::state::{Loc, Slot, State, Word};
 use talcore::term::Term;
 use talcore::types::{Layout, Mode, Sig, Struct, StructId, WordId, WordTy};
@@ -308,14 +309,14 @@ fn arguments_of_structs_count_as_parts_of_labels() {
         s.extend([0, 0]);
         leb(&mut s, locations);
         for _ in 0..locations {
-            s.extend([0, many.0 as u8 + 5, 1, 8, 0]);
+            s.extend([0, (many.index() + Shapes::default().common().len()) as u8, 1, 8, 0]);
             s.extend((0..8).flat_map(|v| [v, 1]));
         }
         s.extend([0, 0]);
         lab.check_stream(Sig::default(), &[0xc3], &s).map_err(|r| r.why)
     };
     assert_eq!(verdict(200), Err("the states of the labels are too large together"));
-    assert_eq!(verdict(20), Err("nothing says what an index variable stands for")); // read;
+    assert_eq!(verdict(20), Err("nothing says what an index variable stands for")); // read
 }
 
 /// A step without machine code is taken, or the stream is wrong: not inside an instruction, and where code is reached.
