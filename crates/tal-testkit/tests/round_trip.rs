@@ -3,6 +3,7 @@
 use fastrand::Rng;
 use std::rc::Rc;
 use tal_testkit::fuzz::Corpus;
+use tal_testkit::rounds;
 use talcore::annot::{Label, Reading};
 use talcore::check::fuel_for;
 use talcore::engine::Engine;
@@ -84,7 +85,8 @@ fn copy(program: &Program<'_>, function: &Function, bytes: &[u8]) -> Option<Copy
 
 #[test]
 fn streams_come_back() {
-    let mut rng = Rng::with_seed(3);
+    let (rounds, seed) = rounds(4, 3);
+    let mut rng = Rng::with_seed(seed);
     let (mut same, mut mutants, mut good) = (0, 0, 0);
     for seed in Corpus::tests(1).and(Corpus::examples(&[])).seeds {
         for image in &seed.images {
@@ -96,13 +98,14 @@ fn streams_come_back() {
                 assert!(first.accepted, "{}", place());
                 assert_eq!(first.bytes.as_deref(), Some(bytes), "{}", place());
                 same += 1;
-                for _ in 0..if bytes.len() > 2 { 4 } else { 0 } {
+                for _ in 0..if bytes.len() > 2 { rounds } else { 0 } {
                     let mut damaged = bytes.to_vec();
                     let at = rng.usize(..damaged.len());
                     damaged[at] = if rng.bool() { rng.u8(..) } else { damaged[at].wrapping_add(1) };
                     let Some(read) = copy(&program, function, &damaged) else { continue };
                     mutants += 1;
-                    let written = read.bytes.unwrap_or_else(|| panic!("{}: cannot be written", place()));
+                    let written =
+                        read.bytes.unwrap_or_else(|| panic!("{}: {damaged:x?} cannot be written", place()));
                     let again = copy(&program, function, &written).expect("what was written can be read");
                     assert_eq!(read.labels, again.labels, "{}", place());
                     if read.accepted {

@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use tal_testkit::rounds;
 
 /// A name of few letters, so that patterns fit now and then.
 fn name(rng: &mut Rng) -> String {
@@ -154,16 +155,10 @@ fn expression(rng: &mut Rng, made: &[PathBuf], depth: usize, out: &mut Vec<Strin
     }
 }
 
-/// How many trees, and where the random numbers begin: `TAL_ROUNDS` and `TAL_SEED` try more, and others.
-fn rounds() -> (usize, u64) {
-    let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
-    (number("TAL_ROUNDS").unwrap_or(8) as usize, number("TAL_SEED").unwrap_or(6))
-}
-
 #[test]
 fn random_expressions() {
     let Some(find) = Tool::find("find") else { return };
-    let (rounds, seed) = rounds();
+    let (rounds, seed) = rounds(8, 6);
     let mut rng = Rng::with_seed(seed);
     for round in 0..rounds {
         let dir = find.dir.path().join(format!("tree{round}"));
@@ -260,12 +255,12 @@ fn random_words() {
         "nobody",
     ];
     let Some(find) = Tool::find("find") else { return };
-    let mut rng = Rng::with_seed(rounds().1);
+    let mut rng = Rng::with_seed(rounds(8, 6).1);
     let mut made = Vec::new();
     let tree = find.dir.path().join("tree");
     fs::create_dir(&tree).expect("a directory can be made");
     grow(&mut rng, &tree, 2, &mut made);
-    for _ in 0..40 * rounds().0 {
+    for _ in 0..40 * rounds(8, 6).0 {
         let mut line = vec!["tree"];
         line.extend((0..rng.usize(1..8)).map(|_| rng.choice(words).unwrap_or("x")));
         // GNU's hands a file to the shell that is no program.
