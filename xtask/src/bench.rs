@@ -16,7 +16,7 @@ mod programs;
 mod size;
 pub(crate) mod trees;
 
-use crate::kernel::bench::Experiment;
+use crate::kernel::bench::{Experiment, Load, page};
 use crate::tools::{self, cargo, exists, target};
 use crate::{Architecture, Bench, Done};
 use std::path::{Path, PathBuf};
@@ -154,6 +154,24 @@ fn publish(name: &str, arch: Architecture, table: &str) -> Done {
     let of = if arch == Architecture::Ia32 { "-ia32" } else { "" };
     let path = directory()?.join(format!("{name}{of}.txt"));
     tools::write(&path, table)?;
-    println!("written to {}", path.strip_prefix(tools::root()).unwrap_or(&path).display());
+    written(&path)
+}
+
+/// Also writes the page of the documentation that shows the table, which is about AMD64.
+fn publish_page(name: &str, arch: Architecture, title: &str, about: &str, table: &str) -> Done {
+    publish(name, arch, table)?;
+    if arch == Architecture::Ia32 {
+        return Ok(());
+    }
+    let busy = Load::now().and_then(Load::warning).unwrap_or_default();
+    let text = page::wrapped(&format!("{about}\n\n{busy}"));
+    let path = tools::root().join(format!("docs/{name}-speed.md"));
+    let by = format!("<!-- Written by `cargo xtask bench {name}`; do not edit. -->");
+    tools::write(&path, format!("# {title}\n\n{by}\n\n{text}```text\n{table}```\n"))?;
+    written(&path)
+}
+
+fn written(path: &Path) -> Done {
+    println!("written to {}", path.strip_prefix(tools::root()).unwrap_or(path).display());
     Ok(())
 }

@@ -21,7 +21,7 @@
 //!            layout, uleb count, terms (its environment), or 7: a cursor's cell, uleb location of the
 //!            object that it began in, uleb layout; or 8, frozen for a stretch, 9, the same, and owned again
 //!            behind it, 10, the same, and frozen for the call: uleb variable, uleb layout, uleb count, terms]
-//!           [contents: uleb locations; for each: uleb location (one of exclusive memory), u8 0: it may not be
+//!           [contents: uleb locations; for each: uleb location (increasing; one of exclusive memory), u8 0: it may not be
 //!            used any more; 1: uleb layout, uleb count, terms (its environment); uleb held words, for each
 //!            term (its offset), word; or 12, 13, 14 as in the frame; 2, lent for a stretch: uleb variable, uleb
 //!            layout, uleb count, terms. Of an argument that is frozen for the call only 1, or 2 and variable]

@@ -1,6 +1,6 @@
 //! The echo server of the examples against the same server in C (`bench/echod.c`): both are asked by `echo-bench`.
 
-use super::{compile, directory, publish};
+use super::{compile, directory, publish_page};
 use crate::tools::{self, Tools, root};
 use crate::{Architecture, Done, examples};
 use std::fmt::Write as _;
@@ -19,6 +19,13 @@ const LOADS: &[(u32, u32, u32)] = &[
     (16_384, 100, 20_000),
     (64, 1000, 50_000),
 ];
+
+/// What the page says of the table.
+const ABOUT: &str = "[echod](../examples/echod/) and the same server in C ([bench/echod.c](../bench/echod.c)), which makes the \
+    same system calls, are asked by [echo-bench](../examples/echo-bench/) over the loopback interface, in turns. Each \
+    connection has one message on its way at a time; a time is from the first byte sent to the last one received, and p50 is \
+    what half of the messages took at most. The figures are medians; those of the ratios, pair by pair, have the least and the \
+    largest behind them. Most of each time is the kernel's, and differs from run to run by what else the processors do.";
 
 /// What is measured of a run: the name, and whether less is better.
 const COLUMNS: [(&str, bool); 5] = [
@@ -96,6 +103,7 @@ pub(crate) fn run(arch: Architecture, runs: usize) -> Done {
     let _ = writeln!(table, "{:<36} {:>10} {:>10} {:>9}", "", "TAL", "C", "TAL : C");
     for &load in LOADS {
         let (size, connections, _) = load;
+        eprintln!("{size} bytes, connections: {connections}");
         let _ = writeln!(table, "{size} bytes, connections: {connections}");
         ours.ask(&client, load)?;
         theirs.ask(&client, load)?;
@@ -117,7 +125,7 @@ pub(crate) fn run(arch: Architecture, runs: usize) -> Done {
             let _ = writeln!(table, "  {}{note}", row(name, &column));
         }
     }
-    publish("echod", arch, &table)
+    publish_page("echod", arch, "echod against C", ABOUT, &table)
 }
 
 /// The medians of both sides, and the median, least and largest of the ratios.

@@ -8,7 +8,7 @@ mod calls;
 mod echod;
 mod find;
 mod iozone;
-mod page;
+pub(crate) mod page;
 mod picture;
 mod tree;
 
@@ -90,11 +90,22 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    fn now() -> Option<Load> {
+    pub(crate) fn now() -> Option<Load> {
         let text = std::fs::read_to_string("/proc/loadavg").ok()?;
         // The averages over one minute, over five, and over fifteen.
         let running = text.split_whitespace().nth(1)?.parse().ok()?;
         Some(Load { running, processors: std::thread::available_parallelism().ok()?.get() })
+    }
+
+    /// What a page says if the computer did other things while it measured time.
+    pub(crate) fn warning(self) -> Option<String> {
+        (self.running > self.processors as f64).then(|| {
+            format!(
+                "**The computer was busy** when it measured: {:.0} processes wanted its {} processors, so all times on this \
+                 page say little. Instructions do not depend on that.\n\n",
+                self.running, self.processors
+            )
+        })
     }
 }
 

@@ -247,11 +247,13 @@ impl Labels<'_, '_> {
         Some(())
     }
 
-    /// What exclusive memory holds: it may change from label to label.
+    /// What exclusive memory holds: it may change from label to label. Each location is told of once.
     fn contents(&mut self, s: &mut State) -> Option<()> {
         let scope = Scope::of(s);
+        let mut first = 0;
         for _ in 0..self.r.count(limits::LOCATIONS)? {
-            let l: usize = self.r.num()?;
+            let l: usize = self.r.num().filter(|l| *l >= first)?;
+            first = l.checked_add(1)?;
             let old = s.locs.get(l)?;
             let was = old.was.unwrap_or(old.mode);
             // Arguments that are frozen for the call may be lent too, and hold what they hold.

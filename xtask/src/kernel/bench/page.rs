@@ -24,9 +24,7 @@ pub(super) fn time(out: &mut String, load: Option<Load>) {
         "\n## Time under emulation\n\n\
          An emulated processor changes its privilege nearly for free, so this understates what ring 0 saves on a real one.\n\n",
     );
-    if let Some(load) = load {
-        busy(out, load);
-    }
+    out.push_str(&load.and_then(Load::warning).unwrap_or_default());
 }
 
 /// What a projection to a real processor begins with.
@@ -47,20 +45,8 @@ pub(super) fn on_real(out: &mut String, native: &Native) {
     );
 }
 
-/// A warning, if the computer did other things while it measured time. The machine itself keeps one processor busy.
-pub(super) fn busy(out: &mut String, load: Load) {
-    if load.running > load.processors as f64 {
-        let _ = write!(
-            out,
-            "**The computer was busy** when it measured: {:.0} processes wanted its {} processors, so all times on this page say \
-             little. Instructions do not depend on that.\n\n",
-            load.running, load.processors
-        );
-    }
-}
-
 /// A page with its text in lines of usual length.
-pub(super) fn wrapped(page: &str) -> String {
+pub(crate) fn wrapped(page: &str) -> String {
     page.lines().map(wrapped_line).collect()
 }
 

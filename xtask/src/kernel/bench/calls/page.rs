@@ -31,9 +31,7 @@ pub(crate) fn text(
          Nanoseconds. An emulated processor changes its privilege nearly for free, so this understates what ring 0 saves \
          on a real one.\n\n",
     );
-    if let Some(load) = load {
-        page::busy(&mut out, load);
-    }
+    out.push_str(&load.and_then(Load::warning).unwrap_or_default());
     table(&mut out, &time.rows, "ns");
     let (null, call) = (native.null.median, native.call.median);
     let _ = write!(
