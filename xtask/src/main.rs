@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod classes;
 mod demo;
 mod examples;
 mod fuzz;
@@ -33,6 +34,11 @@ enum Task {
     Ci,
     /// Checks the habits that no other tool checks
     Tidy,
+    /// Lists the tests of the attacks in docs/security.md
+    Classes {
+        /// One class, such as C1; all if left out
+        class: Option<String>,
+    },
     /// Measures the tools against others, in paired runs
     Bench {
         /// What to measure
@@ -145,6 +151,7 @@ fn main() -> ExitCode {
         Task::Examples => examples::run().map(ok),
         Task::Ci => ci::run().map(ok),
         Task::Tidy => tidy::run().map(ok),
+        Task::Classes { class } => classes::run(class.as_deref()).map(ok),
         Task::Bench { what, experiment, instructions, runs, arch } => {
             bench::run(what, experiment, arch, instructions, runs.max(1)).map(ok)
         }

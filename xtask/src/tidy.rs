@@ -5,7 +5,7 @@ mod errors;
 
 use crate::source::code_only;
 use crate::tools::{files, read, root};
-use crate::{Done, bench};
+use crate::{Done, bench, classes};
 use std::path::Path;
 
 /// A file longer than this must say why.
@@ -40,6 +40,7 @@ pub(crate) fn run() -> Done {
     errors::used(&root, &all, &mut problems)?;
     kernel_patch(&root, &mut problems)?;
     figures(&root, &mut problems)?;
+    classes::tidy(&root, &mut problems)?;
     for problem in &problems {
         eprintln!("{problem}");
     }

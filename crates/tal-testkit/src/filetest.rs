@@ -14,6 +14,8 @@
 //! - `run/*.tal` is verified and run: `; args: a b`, `; stdin: text`, `; stdout: text`, `; exit: 1`. Texts are
 //!   written as in Rust, without quotes; several lines of one kind are put together.
 //!
+//! `; class: C1 on amd64, ia32` says of which classes of attacks a test is, for `cargo xtask classes`.
+//!
 //! A file that says `arch amd64, ia32` is a test for each of them.
 
 use crate::executable;

@@ -49,6 +49,7 @@ fn doubled(types: &mut TypeTable, first: LayoutId, n: usize) -> LayoutId {
 }
 
 /// J1: `x = (x', x')`, n times.
+/// class: J1 on amd64
 #[test]
 fn doubling() {
     for n in [20, 60, 63, 64, 200] {
@@ -64,6 +65,7 @@ fn doubling() {
 }
 
 /// J1: structs, each of which contains the one before twice.
+/// class: J1 on amd64
 #[test]
 fn doubling_structs() {
     for n in [62, 1000] {
@@ -80,6 +82,7 @@ fn doubling_structs() {
 }
 
 /// G3: structs that contain themselves, also in a circle.
+/// class: G3 on amd64
 #[test]
 fn endless_structs() {
     for n in [1, 2, 5000] {
@@ -94,6 +97,7 @@ fn endless_structs() {
 }
 
 /// J2: word types, layouts and signatures that nest 100 000 deep.
+/// class: J2 on amd64
 #[test]
 fn nesting() {
     const DEEP: usize = 100_000;
@@ -126,6 +130,7 @@ fn hiding(types: &mut TypeTable, body: LayoutId) -> LayoutId {
 }
 
 /// J2: layouts that hide sizes and consist of one another twice, so that they have 2^30 cells.
+/// class: J2 on amd64
 #[test]
 fn doubled_layouts() {
     refused(&[Code::IllFormedType], |types, _, _| {
@@ -175,6 +180,7 @@ fn import(note: &mut NoteBuilder, words: &mut Vec<u64>, sig: SigId) {
     words.push(words[0] + note.functions[1].offset);
 }
 
+/// class: J2 on amd64
 #[test]
 fn nested_signatures() {
     refused(&[Code::Note, Code::IllFormedType], |types, _, _| {
@@ -224,6 +230,7 @@ fn pointers(types: &mut TypeTable, n: usize) -> LayoutId {
     })
 }
 
+/// class: J1 on amd64
 #[test]
 fn paths_through_pointers() {
     refused(&[Code::Note, Code::IllFormedType], |types, _, _| {
@@ -250,6 +257,7 @@ fn paths_through_pointers() {
 }
 
 /// J4: facts and sizes with the largest coefficients.
+/// class: J4 on amd64
 #[test]
 fn large_coefficients() {
     let term = |c: i128, k: i64| Term::from_parts(c, &[(0, k)]).expect("a term");
@@ -270,9 +278,21 @@ fn large_coefficients() {
             },
         );
     }
+    // A small one is accepted: `fn g[v: any](rdi: int(v))`.
+    let accepted = judge(PROGRAM, |types, note, _| {
+        let int = types.word(WordTy::Int(term(0, 1)));
+        let sig = Sig {
+            vars: vec![Interval::ALL],
+            params: vec![(7, int)],
+            ..types.types.sig(note.functions[1].sig).clone()
+        };
+        note.functions[1].sig = types.sig(sig);
+    });
+    accepted.unwrap_or_else(|r| panic!("{}", r.text));
 }
 
 /// J3: more of everything than a state can hold.
+/// class: J3 on amd64
 #[test]
 fn crowded_states() {
     // Each stack argument is a location.
@@ -302,6 +322,7 @@ fn crowded_states() {
 }
 
 /// The frame has an end.
+/// class: E4, J3 on amd64
 #[test]
 fn large_frames() {
     let page = "        sub     rsp, 65536\n        mov     qword [rsp], 0\n";

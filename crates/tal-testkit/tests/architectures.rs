@@ -48,6 +48,7 @@ fn refused(file: &[u8], code: Code, words: &str) {
 const EM_386: u8 = 3;
 const EM_X86_64: u8 = 62;
 
+/// class: H7 on amd64, ia32
 #[test]
 fn class_and_machine() {
     let with = |text, class, machine| {
@@ -144,6 +145,7 @@ fn note_architectures(file: &[u8]) -> Vec<usize> {
     notes.map(|at| at + 5).collect()
 }
 
+/// class: H7 on amd64, ia32
 #[test]
 fn one_presented_as_the_other() {
     for (text, from, to, words) in [
@@ -174,6 +176,7 @@ fn not_linked(objects: Vec<InputFile>, words: &str) {
     assert!(refusal.text.contains(words), "{}", refusal.text);
 }
 
+/// class: H7 on amd64, ia32
 #[test]
 fn mixed_links() {
     let caller = |text: &str| {
@@ -201,6 +204,7 @@ fn mixed_links() {
 }
 
 /// `talcheck a.o` and `tallink` read the same headers.
+/// class: H7 on amd64, ia32
 #[test]
 fn objects_with_another_class_or_machine() {
     for (text, class, machine, words) in [

@@ -23,6 +23,13 @@ fn accept(hex: &str) -> Insn {
     accept_on(Amd64, hex)
 }
 
+/// The same instruction in both modes; as AMD64 has it.
+fn accept_both(hex: &str) -> Insn {
+    let insn = accept(hex);
+    assert_eq!(accept_on(Ia32, hex).op, insn.op, "{hex}");
+    insn
+}
+
 /// Rejected for this reason, whatever follows.
 fn reject_on(arch: Arch, hex: &str, error: DecodeError) {
     for fill in [0x00, 0xC0, 0xFF, 0x24] {
@@ -43,21 +50,34 @@ fn reject_both(hex: &str, error: DecodeError) {
 
 use DecodeError::*;
 
+/// class: A3 on amd64, ia32
 #[test]
 fn a3_truncated() {
     for hex in ["", "48", "66", "f3", "0f", "48 8b", "8b 04", "8b 80 00 00 00", "e8 00 00 00", "c2 00", "b8"]
     {
         assert_eq!(decode(Amd64, &bytes(hex), IP), Err(Truncated), "{hex}");
     }
-    accept("8b 80 00 00 00 00");
+    for hex in ["", "66", "f3", "0f", "8b 04", "8b 80 00 00 00", "e8 00 00 00", "c2 00", "b8"] {
+        assert_eq!(decode(Ia32, &bytes(hex), IP), Err(Truncated), "{hex}");
+    }
+    accept_both("8b 80 00 00 00 00");
 }
 
+/// class: A5 on amd64, ia32
 #[test]
 fn a5_long_immediates_belong_to_the_instruction() {
     let insn = accept("48 b8 0f 05 0f 05 0f 05 0f 05");
     assert_eq!((insn.op, insn.imm), (Op::Mov, 0x050f_050f_050f_050f));
+    let insn = accept_on(Ia32, "b8 cd 80 cd 80");
+    assert_eq!((insn.op, insn.imm), (Op::Mov, -0x7f32_7f33));
+    // From its third byte on it would be `cli`, which is not allowed.
+    accept("48 b8 fa f4 fa f4 fa f4 fa f4");
+    reject("fa f4 fa f4 fa f4 fa f4", Opcode);
+    accept_on(Ia32, "b8 fa f4 fa f4");
+    reject_on(Ia32, "fa f4 fa f4", Opcode);
 }
 
+/// class: A6 on amd64, ia32
 #[test]
 fn a6_repeated_prefixes() {
     reject_both("66 66 8b c0", DuplicatePrefix);
@@ -73,13 +93,14 @@ fn a6_repeated_prefixes() {
         reject_both(&format!("{prefix} ff e0"), Segment);
         reject_both(&format!("{prefix} a4"), Segment);
     }
-    assert_eq!(accept("66 8b c0").width, Width::B2);
-    assert_eq!(accept("f3 a4").rep, Rep::Rep);
-    assert_eq!(accept("f2 a6").rep, Rep::Repne);
-    assert_eq!(accept("f3 66 a5").width, Width::B2);
-    assert_eq!(accept("66 f3 a5").width, Width::B2);
+    assert_eq!(accept_both("66 8b c0").width, Width::B2);
+    assert_eq!(accept_both("f3 a4").rep, Rep::Rep);
+    assert_eq!(accept_both("f2 a6").rep, Rep::Repne);
+    assert_eq!(accept_both("f3 66 a5").width, Width::B2);
+    assert_eq!(accept_both("66 f3 a5").width, Width::B2);
 }
 
+/// class: A7, B3 on amd64, ia32
 #[test]
 fn a7_sixteen_bit_forms_say_so() {
     for (hex, op) in [
@@ -89,7 +110,7 @@ fn a7_sixteen_bit_forms_say_so() {
         ("66 0f b6 c3", Op::Movzx),
         ("66 0f af c3", Op::Imul),
     ] {
-        let insn = accept(hex);
+        let insn = accept_both(hex);
         assert_eq!((insn.op, insn.width), (op, Width::B2), "{hex}");
     }
     // `movzx ax, bx` is a move; no assembler emits it.
@@ -97,6 +118,7 @@ fn a7_sixteen_bit_forms_say_so() {
     reject("66 0f bf c3", OperandSize);
 }
 
+/// class: A8 on amd64, ia32
 #[test]
 fn a8_no_operand_size_on_branches_and_stack() {
     for hex in [
@@ -125,11 +147,12 @@ fn a8_no_operand_size_on_branches_and_stack() {
         reject_both(hex, Repeat);
     }
     reject_both("3e ff e0", Segment);
-    accept("e8 00 00 00 00");
-    accept("c3");
-    accept("ff e0");
+    accept_both("e8 00 00 00 00");
+    accept_both("c3");
+    accept_both("ff e0");
 }
 
+/// class: A9 on amd64, ia32
 #[test]
 fn a9_no_address_size() {
     for hex in
@@ -140,8 +163,12 @@ fn a9_no_address_size() {
     for opcode in ["a0", "a1", "a2", "a3", "e0 00", "e1 00", "e2 00"] {
         reject_both(opcode, Opcode);
     }
+    for hex in ["8b 00", "8d 00", "a4", "e3 00"] {
+        accept_both(hex);
+    }
 }
 
+/// class: A10 on amd64, ia32
 #[test]
 fn a10_rex() {
     reject("48 66 8b 00", RexOrder);
@@ -189,15 +216,16 @@ fn a10_rex() {
     assert_eq!(accept_on(Ia32, "4f").args[0], Arg::Reg(Reg::DI));
 }
 
+/// class: A11, A20 on amd64, ia32
 #[test]
 fn a11_mandatory_prefixes() {
     // Older processors execute these as `bsf` and `bsr`.
     reject_both("f3 0f bc c0", Repeat);
     reject_both("f3 0f bd c0", Repeat);
     reject_both("66 f3 0f bc c0", Repeat);
-    assert_eq!(accept("0f bc c0").op, Op::Bsf);
-    assert_eq!(accept("f3 0f b8 c0").op, Op::Popcnt);
-    assert_eq!(accept("f3 90").op, Op::Pause);
+    assert_eq!(accept_both("0f bc c0").op, Op::Bsf);
+    assert_eq!(accept_both("f3 0f b8 c0").op, Op::Popcnt);
+    assert_eq!(accept_both("f3 90").op, Op::Pause);
     reject_both("f2 90", Repeat);
     reject("f3 41 90", Rex);
     reject_both("0f b8", Opcode);
@@ -211,6 +239,7 @@ fn a11_mandatory_prefixes() {
     reject_both("0f ef c0", Opcode);
 }
 
+/// class: A12 on amd64, ia32
 #[test]
 fn a12_aliases_and_reserved() {
     for hex in
@@ -238,13 +267,17 @@ fn a12_aliases_and_reserved() {
     assert_eq!(accept_on(Ia32, "f3 0f 1e fb").op, Op::Endbr);
 }
 
+/// class: A13 on amd64, ia32
 #[test]
 fn a13_vex_evex_and_new_prefixes() {
     for hex in ["c4 e1 78", "c5 f8 28 c0", "62 f1 7c 48", "d5 00", "8f e8 78", "c5 00", "c4 00", "62 00"] {
         reject_both(hex, Opcode);
     }
+    // What `c5 f8 28 c0` is for wider registers.
+    assert_eq!(accept_both("0f 28 c0").op, Op::VecLoad);
 }
 
+/// class: A14 on amd64, ia32
 #[test]
 fn a14_registers_in_the_opcode() {
     for (hex, op) in [("41 0f c9", Op::Bswap), ("41 51", Op::Push), ("41 59", Op::Pop), ("41 91", Op::Xchg)] {
@@ -253,17 +286,18 @@ fn a14_registers_in_the_opcode() {
     }
     assert_eq!(accept("41 b9 01 00 00 00").args[0], Arg::Reg(Reg(9)));
     assert_eq!(accept("41 b4 01").args[0], Arg::Reg(Reg(12)));
-    assert_eq!(accept("b4 01").args[0], Arg::High(Reg::AX));
+    assert_eq!(accept_both("b4 01").args[0], Arg::High(Reg::AX));
     assert_eq!(accept("40 b4 01").args[0], Arg::Reg(Reg::SP));
     reject_both("66 0f c8", OperandSize);
     // `90` is `nop`, and with REX.B `xchg r8, ax`.
-    assert_eq!(accept("90").op, Op::Nop);
-    assert_eq!(accept("66 90").op, Op::Nop);
+    assert_eq!(accept_both("90").op, Op::Nop);
+    assert_eq!(accept_both("66 90").op, Op::Nop);
     assert_eq!(accept("41 90").args, [Arg::Reg(Reg(8)), Arg::Reg(Reg::AX), Arg::None]);
-    let xchg = accept("87 c0");
+    let xchg = accept_both("87 c0");
     assert_eq!((xchg.op, xchg.width), (Op::Xchg, Width::B4));
 }
 
+/// class: A15 on amd64, ia32
 #[test]
 fn a15_length() {
     let longest = "66 f0 41 81 84 8d 00 00 00 01 00 01";
@@ -272,10 +306,11 @@ fn a15_length() {
     // Fifteen prefixes and an instruction: the repetition is found first.
     reject_both("66 66 66 66 66 66 66 66 66 66 66 66 66 66 66 90", DuplicatePrefix);
     reject("f0 0f c7 c8", Opcode);
-    assert_eq!(accept("66 66 66 66 66 66 2e 0f 1f 84 00 00 00 00 00").len, 15);
+    assert_eq!(accept_both("66 66 66 66 66 66 2e 0f 1f 84 00 00 00 00 00").len, 15);
     reject_both("66 66 66 66 66 66 66 2e 0f 1f 84 00 00 00 00 00", DuplicatePrefix);
 }
 
+/// class: A16 on amd64, ia32
 #[test]
 fn a16_lock() {
     for hex in [
@@ -312,10 +347,11 @@ fn a16_lock() {
         "f0 f7 18",
         "f0 66 01 00",
     ] {
-        assert!(accept(hex).lock, "{hex}");
+        assert!(accept_both(hex).lock, "{hex}");
     }
 }
 
+/// class: A17 on amd64, ia32
 #[test]
 fn a17_sib() {
     let mem = |base: Option<u8>, index: Option<u8>, scale, disp, rip| Mem {
@@ -345,19 +381,20 @@ fn a17_sib() {
     reject_on(Ia32, "8b 04 25", Sib);
 }
 
+/// class: A18 on amd64, ia32
 #[test]
 fn a18_immediates() {
     assert_eq!(accept("48 c7 c0 ff ff ff ff").imm, -1);
-    assert_eq!(accept("6a ff").imm, -1);
-    assert_eq!(accept("68 00 00 00 80").imm, -0x8000_0000);
+    assert_eq!(accept_both("6a ff").imm, -1);
+    assert_eq!(accept_both("68 00 00 00 80").imm, -0x8000_0000);
     assert_eq!(accept("48 83 c0 80").imm, -128);
     assert_eq!(accept("48 6b c0 80").imm, -128);
-    assert_eq!(accept("c1 e0 ff").imm, 255);
-    assert_eq!(accept("d1 e0").imm, 1);
-    assert_eq!(accept("c2 ff ff").imm, 0xFFFF);
-    assert_eq!(accept("66 81 c0 34 12").imm, 0x1234);
+    assert_eq!(accept_both("c1 e0 ff").imm, 255);
+    assert_eq!(accept_both("d1 e0").imm, 1);
+    assert_eq!(accept_both("c2 ff ff").imm, 0xFFFF);
+    assert_eq!(accept_both("66 81 c0 34 12").imm, 0x1234);
     reject_both("c8 00 00 00", Opcode);
-    assert_eq!(accept("66 b8 34 12").len, 4);
+    assert_eq!(accept_both("66 b8 34 12").len, 4);
 }
 
 #[test]
@@ -384,6 +421,7 @@ fn conditions() {
     }
 }
 
+/// class: F9 on amd64, ia32
 #[test]
 fn f9_bit_tests_only_on_registers() {
     for hex in
@@ -391,10 +429,11 @@ fn f9_bit_tests_only_on_registers() {
     {
         reject_both(hex, Form);
     }
-    assert_eq!(accept("0f a3 c8").op, Op::Bt);
+    assert_eq!(accept_both("0f a3 c8").op, Op::Bt);
     assert_eq!(accept("48 0f ba f8 3f").imm, 0x3F);
 }
 
+/// class: K1 on amd64, ia32
 #[test]
 fn k1_privileged() {
     for hex in [
@@ -475,19 +514,21 @@ fn k1_privileged() {
     for (hex, op) in
         [("0f ae e8", Op::Fence), ("0f ae f0", Op::Fence), ("0f ae f8", Op::Fence), ("0f 31", Op::Rdtsc)]
     {
-        assert_eq!(accept(hex).op, op);
+        assert_eq!(accept_both(hex).op, op);
     }
 }
 
+/// class: K2, B8 on amd64, ia32
 #[test]
 fn k2_flags() {
     for hex in ["9c", "9d", "9e", "9f", "fd"] {
         reject_both(hex, Opcode);
     }
-    assert_eq!(accept("fc").op, Op::Cld);
-    assert_eq!(accept("f8").op, Op::Carry);
+    assert_eq!(accept_both("fc").op, Op::Cld);
+    assert_eq!(accept_both("f8").op, Op::Carry);
 }
 
+/// class: K3 on amd64, ia32
 #[test]
 fn k3_segments_and_far_control() {
     for hex in [
@@ -505,6 +546,7 @@ fn k3_segments_and_far_control() {
     assert_eq!(accept("48 63 c0").op, Op::Movsx);
 }
 
+/// class: K4 on amd64, ia32
 #[test]
 fn k4_interrupts_and_system_calls() {
     for hex in ["cd 03", "cd 2e", "cd 81", "ce", "f1", "0f 34"] {
@@ -515,24 +557,31 @@ fn k4_interrupts_and_system_calls() {
     // For the stub; the rules reject them everywhere else.
     assert_eq!(accept("0f 05").op, Op::Syscall);
     assert_eq!(accept_on(Ia32, "cd 80").op, Op::Syscall);
-    assert_eq!(accept("cc").op, Op::Int3);
-    assert_eq!(accept("0f 0b").op, Op::Ud2);
+    assert_eq!(accept_both("cc").op, Op::Int3);
+    assert_eq!(accept_both("0f 0b").op, Op::Ud2);
 }
 
+/// class: B10 on amd64, ia32
 #[test]
 fn b10_x87_mmx_and_implied_stores() {
     for hex in ["d8 c0", "d9 00", "da 00", "db e3", "dc 00", "dd 20", "de c1", "df e0", "9b"] {
         reject_both(hex, Opcode);
     }
     for hex in ["0f 77", "0f f7 c8", "66 0f f7 c8", "0f e7 00", "66 0f e7 00", "0f 2b 00", "0f c3 00"] {
-        assert!(decode(Amd64, &bytes(hex), IP).is_err(), "{hex}");
+        for arch in [Amd64, Ia32] {
+            assert!(decode(arch, &bytes(hex), IP).is_err(), "{hex}");
+        }
     }
     // Floating-point arithmetic.
     for hex in
         ["0f 58 c0", "66 0f 58 c0", "f3 0f 58 c0", "f2 0f 58 c0", "0f 2e c0", "f2 0f 2a c0", "0f c2 c0 00"]
     {
-        assert!(decode(Amd64, &bytes(hex), IP).is_err(), "{hex}");
+        for arch in [Amd64, Ia32] {
+            assert!(decode(arch, &bytes(hex), IP).is_err(), "{hex}");
+        }
     }
+    // Vector registers hold bits, which are moved and compared.
+    accept_both("66 0f ef c0");
 }
 
 #[test]

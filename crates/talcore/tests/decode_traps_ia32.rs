@@ -33,6 +33,7 @@ fn accepted(bytes: &[u8]) -> Insn {
 
 /// `les`, `lds` and `bound` if the next byte names memory, else prefixes of VEX and EVEX; `arpl`, which is `movsxd`
 /// elsewhere; XOP.
+/// class: A13 on ia32
 #[test]
 fn bytes_with_two_meanings() {
     for opcode in [0xC4, 0xC5, 0x62, 0x63] {
@@ -50,6 +51,7 @@ fn bytes_with_two_meanings() {
 }
 
 /// Instructions of one opcode: segments, decimal arithmetic, all registers at once, far control, ports.
+/// class: K3 on ia32
 #[test]
 fn of_old() {
     let names: &[(u8, &str)] = &[
@@ -115,6 +117,7 @@ fn of_old() {
 }
 
 /// One number alone enters the kernel; the rules allow it in the stub alone.
+/// class: K4 on ia32
 #[test]
 fn interrupts() {
     for n in (0..=255).filter(|n| *n != 0x80) {
@@ -125,6 +128,7 @@ fn interrupts() {
 }
 
 /// Addresses of 16 bits have another encoding of other registers: none, in front of anything.
+/// class: A9 on ia32
 #[test]
 fn addresses_of_16_bits() {
     for opcode in 0..=255u8 {
@@ -142,6 +146,7 @@ fn addresses_of_16_bits() {
 }
 
 /// Operands of 16 bits where control or the stack would be cut to 16 bits.
+/// class: A8 on ia32
 #[test]
 fn operands_of_16_bits() {
     let opcodes = (0x50..=0x5F)
@@ -169,6 +174,7 @@ fn operands_of_16_bits() {
 }
 
 /// What REX prefixes are elsewhere.
+/// class: A10 on ia32
 #[test]
 fn increments_and_decrements() {
     for register in 0..8 {
@@ -185,6 +191,7 @@ fn increments_and_decrements() {
 }
 
 /// Without a base an address is absolute, and not relative to the instruction.
+/// class: A17 on ia32
 #[test]
 fn absolute_addresses() {
     for reg in 0..8 {

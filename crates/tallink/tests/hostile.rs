@@ -113,6 +113,7 @@ fn random_changes() {
     assert!(linked > 100, "{linked}");
 }
 
+/// class: I4 on amd64
 #[test]
 fn damaged_types_are_checked_again() {
     let mut rng = fastrand::Rng::with_seed(3);

@@ -105,6 +105,7 @@ fn relocations_of_all_kinds() {
     assert_eq!(word(20), (there as u32).wrapping_sub(at as u32 + 24));
 }
 
+/// class: I2 on amd64
 #[test]
 fn strong_definitions_win_over_weak_ones() {
     let weak = || {

@@ -15,6 +15,7 @@ fn refused(o: Obj, expected: &[&str]) {
     }
 }
 
+/// class: I2 on amd64
 #[test]
 fn duplicates_are_shown_with_both_places() {
     let text = errors(&[hello("x", 0).input("a.o"), exit_with().input("b.o"), exit_with().input("c.o")]);
@@ -54,6 +55,7 @@ fn many_uses_are_counted() {
     assert_eq!(text.matches("error[TAL2010]").count(), 1);
 }
 
+/// class: H6 on amd64
 #[test]
 fn weak_undefined_names_are_not_zero() {
     let mut o = exit_named("_start");
@@ -75,6 +77,7 @@ fn entry() {
     assert!(errors(&[o.input("a.o")]).contains("the entry point `_start` is not code"));
 }
 
+/// class: H6 on amd64
 #[test]
 fn relocations() {
     let kinds = [
@@ -94,6 +97,7 @@ fn relocations() {
     }
 }
 
+/// class: H6 on amd64
 #[test]
 fn relocations_in_wrong_places() {
     for (first, second, message) in [
@@ -116,6 +120,7 @@ fn relocations_in_wrong_places() {
     refused(o, &["TAL2007", "without bytes"]);
 }
 
+/// class: H6 on amd64
 #[test]
 fn values_that_do_not_fit() {
     for (kind, addend) in [
@@ -133,6 +138,7 @@ fn values_that_do_not_fit() {
     }
 }
 
+/// class: H6 on amd64
 #[test]
 fn symbols() {
     let symbol = |kind, section, flags| Symbol {

@@ -61,6 +61,7 @@ fn equal_types_link() {
     assert_eq!(run(dir.path(), &out.image).status.code(), Some(7));
 }
 
+/// class: I1 on amd64
 #[test]
 fn different_signatures_are_shown() {
     let wide = |t: &mut TypeTable| Import::Function(takes(t, 7, 0, 1000));
@@ -77,6 +78,7 @@ fn different_signatures_are_shown() {
     }
 }
 
+/// class: I1 on amd64
 #[test]
 fn each_part_of_a_signature_counts() {
     let base = |t: &mut TypeTable| takes(t, 7, 0, 255);
@@ -115,6 +117,7 @@ fn hidden(types: &mut TypeTable, name: &str, low: i128, first: u32) -> WordId {
     some
 }
 
+/// class: I1 on amd64
 #[test]
 fn owners_are_compared() {
     let takes = |low: i128, first: u32, res: bool| {
@@ -150,6 +153,7 @@ fn what_is_given_back_is_compared() {
     assert!(text.contains("the import has int(1) given back in rdi, the definition int(2)"), "{text}");
 }
 
+/// class: I1 on amd64
 #[test]
 fn kinds_differ() {
     let data = |t: &mut TypeTable| Import::Imm(t.layout(Layout::Bytes(Term::from(13))));
@@ -215,6 +219,7 @@ fn bytes(types: &mut TypeTable, sizes: &[i128]) -> Vec<LayoutId> {
     sizes.iter().map(|&n| types.layout(Layout::Bytes(Term::from(n)))).collect()
 }
 
+/// class: G7 on amd64
 #[test]
 fn structs_are_compared_by_definition() {
     let eights = |t: &mut TypeTable| bytes(t, &[8, 8]);
@@ -229,6 +234,7 @@ fn structs_are_compared_by_definition() {
     }
 }
 
+/// class: I1 on amd64
 #[test]
 fn modes_count() {
     let eights = |t: &mut TypeTable| bytes(t, &[8, 8]);
@@ -312,6 +318,7 @@ fn speaks(name: &str, exports: bool, own_name: bool, params: u32) -> Input {
     o.input(&format!("{name}.o"))
 }
 
+/// class: G7 on amd64
 #[test]
 fn abstract_types_have_one_exporter() {
     let exporter = |params| speaks("types", true, true, params);

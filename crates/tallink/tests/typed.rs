@@ -91,6 +91,7 @@ fn a_module_is_checked_against_its_imports() {
     assert!(text.contains("error[TAL0401]") && text.contains(".text+0x5, in `_start`+0x5"), "{text}");
 }
 
+/// class: I1 on amd64
 #[test]
 fn modules_that_do_not_fit() {
     // Each is fine alone; together they are not, whoever links them.

@@ -54,6 +54,7 @@ fn passed(given: LayoutId, result: LayoutId) -> Verdict {
 }
 
 /// An abstract type is what it is, and nothing else that others could make or name.
+/// class: G7 on amd64
 #[test]
 fn nothing_else_becomes_one() {
     accepted(passed(of(HIDDEN), of(HIDDEN)));
@@ -66,6 +67,7 @@ fn nothing_else_becomes_one() {
 }
 
 /// Whatever is said of the pointer, no byte of the memory is read or written.
+/// class: G7 on amd64
 #[test]
 fn nothing_is_found_in_it() {
     for mode in Mode::ALL {
@@ -89,6 +91,7 @@ fn nothing_is_found_in_it() {
 }
 
 /// A label that claims to know what the memory is.
+/// class: G7 on amd64
 #[test]
 fn labels_that_know_the_layout() {
     let same: Label = State::clone;
@@ -116,6 +119,7 @@ fn layout(entry: &State, id: LayoutId) -> State {
 }
 
 /// By value it is part of nothing: nobody would know where it ends.
+/// class: G7 on amd64
 #[test]
 fn parts_of_unknown_size() {
     let parts: [fn(LayoutId) -> Layout; 2] =
@@ -133,6 +137,7 @@ fn parts_of_unknown_size() {
 
 /// A code of the type is the same in all modules, and what it stands for is what the module sees: `fn f(rdi: own
 /// box(own counter))` that looks into what lies in the box.
+/// class: G7 on amd64
 #[test]
 fn codes_tell_no_layout() {
     let look = |sees: fn(&[WordId; 2]) -> (u32, u32)| {
@@ -162,6 +167,7 @@ fn codes_tell_no_layout() {
 }
 
 /// The same for a type that no other module has: a code of it, wherever another module should have it from, tells nothing.
+/// class: G7 on amd64
 #[test]
 fn codes_of_types_that_others_do_not_have() {
     let look = |own: bool| {
@@ -205,6 +211,7 @@ fn counter_words(lab: &mut Lab) {
 }
 
 /// What is the same: one brand, however much is seen; never two brands, and never a brand and none.
+/// class: G7 on amd64
 #[test]
 fn brands_decide() {
     let mut types = Types::default();
@@ -241,6 +248,7 @@ fn brands_decide() {
 }
 
 /// What another note defines and this one does not import has no type here: neither a function nor an object.
+/// class: I1 on amd64
 #[test]
 fn what_is_not_imported() {
     for (import, safe) in [(false, false), (true, true)] {

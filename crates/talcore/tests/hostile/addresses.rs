@@ -68,6 +68,7 @@ const GOOD: Label = |entry| {
 };
 
 /// What is known where the memory was cut is known behind the label; but only of these objects.
+/// class: F8 on amd64
 #[test]
 fn a_label_may_tell_that_objects_are_neighbours() {
     accepted(check(false, (7, 6), GOOD));
@@ -85,6 +86,7 @@ fn a_label_may_tell_that_objects_are_neighbours() {
 }
 
 /// The halves cannot change places.
+/// class: F8 on amd64
 #[test]
 fn a_label_cannot_exchange_addresses() {
     let exchanged: Label = |entry| {
@@ -97,6 +99,7 @@ fn a_label_cannot_exchange_addresses() {
 }
 
 /// Two objects do not have one address because a label has one name for both.
+/// class: F8 on amd64
 #[test]
 fn a_label_cannot_name_two_addresses_alike() {
     let alike: Label = |entry| {
@@ -109,6 +112,7 @@ fn a_label_cannot_name_two_addresses_alike() {
 }
 
 /// A variable that something else binds is no address.
+/// class: F8 on amd64
 #[test]
 fn a_label_cannot_make_an_address_of_a_number() {
     let number: Label = |entry| {
@@ -120,6 +124,7 @@ fn a_label_cannot_make_an_address_of_a_number() {
 }
 
 /// Nobody would say which object is meant.
+/// class: F8 on amd64
 #[test]
 fn a_label_cannot_tell_addresses_of_what_is_not_there() {
     // The second argument lies behind the first half, it is said.

@@ -50,6 +50,7 @@ fn spent(entry: &State) -> State {
     label
 }
 
+/// class: F1 on amd64
 #[test]
 fn what_was_given_away_is_gone() {
     accepted(give(false, None));
@@ -63,6 +64,7 @@ fn what_was_given_away_is_gone() {
 }
 
 /// The argument, and the register that it was loaded into, are one word.
+/// class: F2 on amd64
 #[test]
 fn a_label_does_not_make_two_of_it() {
     let twice: Label = |entry| {

@@ -33,6 +33,7 @@ fn read_pushed(arch: Arch, constant: u64, addend: Option<i64>, off: i64) -> Resu
 
 const BOTH: [Arch; 2] = [Arch::Amd64, Arch::Ia32];
 
+/// class: F8 on amd64, ia32
 #[test]
 fn a_pushed_address_is_that_of_its_object() {
     for arch in BOTH {
@@ -49,6 +50,7 @@ fn a_pushed_address_is_that_of_its_object() {
     }
 }
 
+/// class: F8, H6 on amd64, ia32
 #[test]
 fn an_addend_that_is_made_up() {
     for arch in BOTH {

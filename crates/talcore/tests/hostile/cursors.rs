@@ -64,6 +64,7 @@ const GOOD: Label = |entry| {
     label
 };
 
+/// class: F2 on amd64
 #[test]
 fn a_label_has_the_cursor_that_there_is() {
     accepted(check(true, true, GOOD));
@@ -73,6 +74,7 @@ fn a_label_has_the_cursor_that_there_is() {
     rejected(check(false, true, GOOD), Code::LabelType);
 }
 
+/// class: F2 on amd64
 #[test]
 fn a_cursor_ends_only_once_its_cell_is_full() {
     let whole: Label = |entry| entry.clone();
@@ -105,6 +107,7 @@ fn a_cursor_ends_only_once_its_cell_is_full() {
     rejected(check(true, true, both), Code::LabelType);
 }
 
+/// class: F2 on amd64
 #[test]
 fn a_label_cannot_have_a_cursor_twice() {
     let twice: Label = |entry| {
@@ -118,6 +121,7 @@ fn a_label_cannot_have_a_cursor_twice() {
 }
 
 /// What the cell holds may be forgotten, but not what the hole wants.
+/// class: F2 on amd64
 #[test]
 fn a_hole_keeps_its_type() {
     let forgotten: Label = |entry| {
@@ -136,6 +140,7 @@ fn a_hole_keeps_its_type() {
 
 /// The object that a cursor is in cannot be used, so nothing looks at what a label says of it; but it is whole again at
 /// the end, and then it must be what it was.
+/// class: F2 on amd64
 #[test]
 fn a_label_cannot_change_the_object_around_the_hole() {
     const THERE: LayoutId = LayoutId(7);
@@ -185,6 +190,7 @@ fn a_label_cannot_change_the_object_around_the_hole() {
 
 /// A cursor is where its object ends, so a label that invents one, to which nothing points, would make the object whole
 /// again while what was taken out of it is still there.
+/// class: F2 on amd64
 #[test]
 fn a_label_cannot_have_a_cursor_that_no_word_points_to() {
     // The node of the argument, the cell, and the node that was taken out of it.
@@ -247,6 +253,7 @@ fn a_label_cannot_have_a_cursor_that_no_word_points_to() {
 
 /// A cursor begins in memory that one of two arguments owns: a label that says it is in the other one would make that
 /// whole again at the end, whatever was taken out of it, and lose nothing of the first.
+/// class: F2 on amd64
 #[test]
 fn a_label_cannot_move_a_cursor_to_another_argument() {
     const HOLDER: LayoutId = LayoutId(5);

@@ -44,6 +44,7 @@ fn with(entry: &State, held: Option<Term>, bytes: bool) -> State {
     label
 }
 
+/// class: C9 on amd64
 #[test]
 fn a_label_knows_nothing_of_foreign_memory() {
     accepted(attack(|entry| entry.clone(), true));
@@ -61,6 +62,7 @@ fn a_label_knows_nothing_of_foreign_memory() {
     rejected(attack(any, true), Code::LabelType);
 }
 
+/// class: C9 on amd64
 #[test]
 fn foreign_memory_stays_foreign() {
     let bytes: Label = |entry| with(entry, None, true);
@@ -72,6 +74,7 @@ fn foreign_memory_stays_foreign() {
 }
 
 /// Inside of other memory it would have to be asked for at every place.
+/// class: C9 on amd64
 #[test]
 fn foreign_memory_is_no_part() {
     let nested = |layout: fn(LayoutId) -> Layout| {

@@ -8,6 +8,7 @@ use talcore::types::{Mode, Sig};
 use talcore::verdict::Code;
 
 /// A label says that the lowest four bytes of the frame are the number 8, which then is an index plus 1.
+/// class: E1 on amd64
 #[test]
 fn a_label_cannot_make_up_numbers_of_the_frame() {
     let eight: Label = |entry| {

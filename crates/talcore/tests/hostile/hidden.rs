@@ -37,6 +37,7 @@ fn line(lab: &mut Lab) -> LayoutId {
 }
 
 /// Neither a load nor a borrow tells what another one hides: `exists k. pair(k, k)` is no `exists k. pair(n, k)`.
+/// class: G1 on amd64
 #[test]
 fn what_is_hidden_does_not_escape() {
     for (constant, safe) in [(true, true), (false, false)] {
@@ -91,6 +92,7 @@ fn half(len: i32, used: bool, label: Option<Label>) -> Verdict {
 
 /// The length of an element is written and kept by the label as a word of its own, while the pointer beside it is
 /// packed: it is neither as long as that, nor is the element one again.
+/// class: G1 on amd64
 #[test]
 fn a_label_cannot_take_an_element_apart() {
     let apart: Label = |entry| {
@@ -106,6 +108,7 @@ fn a_label_cannot_take_an_element_apart() {
 }
 
 /// A label may not claim that the element is whole while its length is another one.
+/// class: G1 on amd64
 #[test]
 fn a_label_packs_what_it_does_not_hold() {
     let whole: Label = |entry| entry.clone();
@@ -115,6 +118,7 @@ fn a_label_packs_what_it_does_not_hold() {
 
 /// `fn f(rdi: &uniq line => line)` with a label at the start that says what the argument hides: nothing yet, and that
 /// some length is there.
+/// class: G1 on amd64
 #[test]
 fn a_label_that_hides_again_knows_nothing() {
     let check = |claim: Label, used: bool| {
@@ -158,6 +162,7 @@ fn a_label_that_hides_again_knows_nothing() {
 
 /// Memory that comes back only for some values of a result may be of a type that nothing has: nothing follows from it
 /// before the result is known.
+/// class: G1, G8 on amd64
 #[test]
 fn what_may_not_be_there_says_nothing() {
     let mut lab = Lab::default();
@@ -182,6 +187,7 @@ fn what_may_not_be_there_says_nothing() {
 }
 
 /// A size that is hidden in the memory that has it.
+/// class: G1 on amd64
 #[test]
 fn sizes_are_known_from_outside() {
     for (constant, safe) in [(true, true), (false, false)] {
@@ -198,6 +204,7 @@ fn sizes_are_known_from_outside() {
 }
 
 /// A variable that an existential layout does not bind.
+/// class: G2 on amd64
 #[test]
 fn existential_layouts_are_closed() {
     let mut lab = Lab::default();
@@ -209,6 +216,7 @@ fn existential_layouts_are_closed() {
 }
 
 /// Two elements that are perhaps one: what was loaded from the one says nothing of what is loaded later.
+/// class: G1, C8 on amd64
 #[test]
 fn two_elements_may_be_one() {
     for (same, safe) in [(true, true), (false, false)] {
@@ -277,6 +285,7 @@ fn moved(words: u64, left: bool, right: bool) -> Verdict {
 }
 
 /// What an array owns moves with it, or stays: it is never in two places, and never half.
+/// class: F2 on amd64
 #[test]
 fn an_array_is_moved_once() {
     accepted(moved(4, false, true));
@@ -287,6 +296,7 @@ fn an_array_is_moved_once() {
 }
 
 /// A part of no size that nothing can be, right before one whose words are matched.
+/// class: C11 on amd64
 #[test]
 fn a_part_of_no_size_is_proved_too() {
     for (least, safe) in [(0, true), (1, false)] {
@@ -313,6 +323,7 @@ fn a_part_of_no_size_is_proved_too() {
 }
 
 /// A string in each element, of a length that is hidden: nothing says where it ends, and nothing may be read behind it.
+/// class: G1 on amd64
 #[test]
 fn strings_in_elements_are_not_read() {
     for mode in [Mode::Uniq, Mode::Own, Mode::Frozen, Mode::Read] {

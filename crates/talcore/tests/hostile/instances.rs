@@ -41,6 +41,7 @@ fn passes(mut lab: Lab, given: Sig, wanted: Sig, known: usize) -> Verdict {
 }
 
 /// A word that is only handed through: words that are copied as often as one likes, words that own memory once.
+/// class: G9 on amd64
 #[test]
 fn words_that_own_memory_are_handed_back_once() {
     for (mode, into, back, safe) in [
@@ -66,6 +67,7 @@ fn words_that_own_memory_are_handed_back_once() {
 }
 
 /// What a function hands through has one type, and one that it changes is not handed through.
+/// class: D5 on amd64
 #[test]
 fn words_are_handed_through_as_what_they_are() {
     for (result, safe) in [(0, true), (1, false)] {
@@ -85,6 +87,7 @@ fn words_are_handed_through_as_what_they_are() {
 }
 
 /// What a variable stands for is told by the parameters, and is what the function may have.
+/// class: D5 on amd64
 #[test]
 fn variables_stand_for_what_parameters_say() {
     // fn [n: 0..hi](rcx: int(n)) as fn [k: 0..10](rcx: int(2*k)); `also`: with a result that is n, or k.
@@ -117,6 +120,7 @@ fn variables_stand_for_what_parameters_say() {
 
 /// What the first variables of a function type stand for lies in their intervals, also where it is seen as another type
 /// that asks for less: whoever calls it as that one proves no more.
+/// class: D5 on amd64
 #[test]
 fn known_variables_keep_their_intervals() {
     for (most, safe) in [(10, true), (9, false)] {
@@ -151,6 +155,7 @@ fn reader(lab: &mut Lab, vars: usize, stretch: u32, size: Term, listed: bool) ->
 
 /// A function that reads memory of a stretch is none of a type that does not say that the stretch lasts, and a stretch is
 /// the same one at all places.
+/// class: D5 on amd64
 #[test]
 fn stretches_of_an_instance_last() {
     for (listed, safe) in [(true, true), (false, false)] {
@@ -171,6 +176,7 @@ fn stretches_of_an_instance_last() {
 }
 
 /// A stretch of the surroundings that nothing tells: whatever the guide says it is, the call proves that it lasts.
+/// class: D5 on amd64
 #[test]
 fn a_stretch_of_the_surroundings_is_one_that_lasts() {
     for witness in [Term::zero(), Term::var(0), Term::var(70)] {
@@ -237,6 +243,7 @@ fn larger(lab: &mut Lab) -> LayoutId {
 }
 
 /// Part of an array is lent between two of its elements, inside of it, and as what it is.
+/// class: F2 on amd64
 #[test]
 fn parts_of_arrays_are_lent_as_they_are() {
     for (at, count) in [(0, 8), (0, 3), (8, 7), (16, 1), (64, 0)] {

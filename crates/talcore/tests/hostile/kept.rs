@@ -61,6 +61,7 @@ fn only_rbx(entry: &talcore::state::State) -> talcore::state::State {
 }
 
 /// A label does not bring memory back.
+/// class: F1 on amd64
 #[test]
 fn a_label_cannot_answer_the_question() {
     accepted(caller(true, None));
@@ -78,6 +79,7 @@ fn a_label_cannot_answer_the_question() {
 }
 
 /// What a result says is its word, whatever the term is.
+/// class: F1 on amd64
 #[test]
 fn a_result_is_read_as_a_word() {
     let errors = Interval::new((1 << 64) - 4095, (1 << 64) - 1);
@@ -100,6 +102,7 @@ fn a_result_is_read_as_a_word() {
 }
 
 /// A function whose promise is another one's gives no more than that.
+/// class: F1 on amd64
 #[test]
 fn a_promise_is_passed_on_as_it_is() {
     for (range, safe) in [(ZERO, true), (Interval::new(0, 1), false)] {
@@ -118,6 +121,7 @@ fn a_promise_is_passed_on_as_it_is() {
 }
 
 /// A signature that promises what cannot be told is none.
+/// class: G8 on amd64
 #[test]
 fn signatures_say_what_they_mean() {
     let check = |change: fn(&mut Kept)| {

@@ -67,6 +67,7 @@ fn copied(count: Term, second: bool) -> Verdict {
     lab.check(sig(vec![(1, count), (6, own), (7, raw)], vec![(0, own), (2, last)]), &body)
 }
 
+/// class: F2 on amd64
 #[test]
 fn what_is_moved_is_not_two() {
     accepted(copied(Term::var(0), false));
@@ -74,6 +75,7 @@ fn what_is_moved_is_not_two() {
 }
 
 /// The count is a word, and it is all of it.
+/// class: F3 on amd64
 #[test]
 fn what_is_moved_is_whole() {
     rejected(copied(Term::var(0).offset(-1).unwrap(), false), Code::Bounds);
@@ -84,6 +86,7 @@ fn what_is_moved_is_whole() {
 }
 
 /// A pointer that is congruent to the start is not the start.
+/// class: C2 on amd64
 #[test]
 fn a_place_is_no_congruence() {
     for (far, safe) in [(0, true), (1_i128 << 64, false)] {
@@ -104,6 +107,7 @@ fn a_place_is_no_congruence() {
 }
 
 /// The same memory at two places of another one: `struct two(n, L: size n) { first: L, second: L }`.
+/// class: F2 on amd64
 #[test]
 fn parts_are_moved_once() {
     for twice in [false, true] {
@@ -131,6 +135,7 @@ fn parts_are_moved_once() {
 }
 
 /// A label says of memory that it is of another variable's layout, or of one that it names by its code.
+/// class: G5 on amd64
 #[test]
 fn labels_say_what_it_is() {
     fn with(entry: &State, layout: u32, env: [Term; 2]) -> State {
@@ -169,6 +174,7 @@ fn labels_say_what_it_is() {
 }
 
 /// What nothing tells is what the annotations say, and the memory must be that.
+/// class: G5 on amd64
 #[test]
 fn a_layout_that_is_claimed_is_checked() {
     let claim = |claimed: fn(&mut Lab, WordId) -> Term, size: i128| -> Verdict {
@@ -202,6 +208,7 @@ fn a_layout_that_is_claimed_is_checked() {
 }
 
 /// A struct is applied to a size and to a layout of another size: nothing is known of what lies there, and it is no pair.
+/// class: G4 on amd64
 #[test]
 fn sizes_and_layouts_belong_together() {
     let load = |n: i128| -> Verdict {
@@ -236,6 +243,7 @@ fn sizes_are_compared_before_anything_is_known() {
 }
 
 /// An array of elements of a layout variable is shorter by the one that was moved out of it.
+/// class: F2 on amd64
 #[test]
 fn a_last_element_leaves_the_array() {
     // fn f[n, L: size 16](rsi: own [n]L, rdi: own bytes(16), rcx: int(2), rdx: int(16*n - at)) -> (rax: own L, rdx: own [n]L)

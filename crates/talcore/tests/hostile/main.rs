@@ -40,6 +40,7 @@ fn buffer(lab: &mut Lab) -> Sig {
 
 /// The product of two numbers near 2^64 does not fit the representation of terms: it is unknown, and
 /// not the largest number that there is.
+/// class: C6 on amd64
 #[test]
 fn products_too_large_for_terms() {
     // rcx and rdx are -2 or -1; the low half of their product is 1, 2 or 4.
@@ -74,6 +75,7 @@ fn products_too_large_for_terms() {
 }
 
 /// `cmpxchg` may leave memory as it was: afterwards nothing is known of the cell.
+/// class: B4 on amd64
 #[test]
 fn compare_and_exchange_may_not_store() {
     let attack = |exchange: bool| {
@@ -100,6 +102,7 @@ fn compare_and_exchange_may_not_store() {
 
 /// A function that does not return cannot end in one that does: `start` may have jumped to it, and
 /// then no return address lies on the stack.
+/// class: D4 on amd64
 #[test]
 fn noreturn_ends_in_noreturn() {
     for (ends, safe) in [(false, false), (true, true)] {
@@ -112,6 +115,7 @@ fn noreturn_ends_in_noreturn() {
 }
 
 /// A label that gives two names to one exclusive object: a call could then borrow it twice.
+/// class: F2 on amd64
 #[test]
 fn exclusive_memory_has_one_name_at_a_label() {
     // rdi: &uniq [8]; both rdi and rsi point to it.
@@ -147,6 +151,7 @@ fn exclusive_memory_has_one_name_at_a_label() {
 }
 
 /// A label that turns a pointer into an untested one of a weaker mode, beside the pointer itself.
+/// class: F2 on amd64
 #[test]
 fn labels_do_not_weaken_modes() {
     let body = code(|a| {
@@ -185,6 +190,7 @@ fn labels_do_not_weaken_modes() {
 }
 
 /// Numbers at the edge of what the checker counts with: a verdict, not a panic.
+/// class: E2, J6 on amd64
 #[test]
 fn extreme_numbers() {
     let leap = code(|a| {
@@ -240,6 +246,7 @@ fn types_with_many_paths() {
 }
 
 /// A few bytes for each label, which stand for a thousand words: the checker does not hold them all.
+/// class: J3 on amd64
 #[test]
 fn labels_that_are_larger_than_they_look() {
     let stream = |labels: u32| {
@@ -264,6 +271,7 @@ fn labels_that_are_larger_than_they_look() {
 }
 
 /// A variable whose number is the largest one.
+/// class: G2 on amd64
 #[test]
 fn variables_that_cannot_be() {
     let verdict = |stream: &[u8]| Lab::default().check_stream(Sig::default(), &[0xc3], stream);
@@ -294,6 +302,7 @@ fn variables_that_cannot_be() {
 
 /// A location of a label that is a struct brings its arguments, which the stream only names: a few bytes stand for
 /// hundreds of terms.
+/// class: J3 on amd64
 #[test]
 fn arguments_of_structs_count_as_parts_of_labels() {
     let verdict = |locations: u32| {
@@ -320,6 +329,7 @@ fn arguments_of_structs_count_as_parts_of_labels() {
 }
 
 /// A step without machine code is taken, or the stream is wrong: not inside an instruction, and where code is reached.
+/// class: A21 on amd64
 #[test]
 fn steps_that_would_not_be_taken() {
     let verdict = |code: &[u8], at: u8| {
@@ -345,6 +355,7 @@ fn leb(to: &mut Vec<u8>, mut n: u32) {
 }
 
 /// Parts of negative size: the others lie behind the end of the object.
+/// class: G4 on amd64
 #[test]
 fn objects_with_negative_parts() {
     for (sizes, safe) in [

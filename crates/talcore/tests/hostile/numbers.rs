@@ -49,6 +49,7 @@ fn with(entry: &State, cells: Vec<Held>) -> State {
     label
 }
 
+/// class: C9 on amd64
 #[test]
 fn a_label_knows_the_number_that_was_stored() {
     accepted(indexed(|entry| with(entry, vec![held(4, Width::B4, Term::from(4))])));
@@ -61,6 +62,7 @@ fn a_label_knows_the_number_that_was_stored() {
     );
 }
 
+/// class: C9 on amd64
 #[test]
 fn a_label_cannot_cut_numbers() {
     // Its bytes in other pieces: nothing is known of them.
@@ -79,6 +81,7 @@ fn a_label_cannot_cut_numbers() {
 
 /// Numbers that overlap may be said to lie there, since they do; but what is known of one does not follow from the
 /// other, and a store ends both.
+/// class: C9 on amd64
 #[test]
 fn numbers_that_overlap() {
     let both: Label = |entry| {
@@ -98,6 +101,7 @@ fn numbers_that_overlap() {
 }
 
 /// A number that is said to lie in half of a cell that owns memory: the cell is no cell of its type then.
+/// class: F3 on amd64
 #[test]
 fn half_of_a_cell() {
     let attack = |label: Label| {

@@ -73,6 +73,7 @@ fn renamed(entry: &State, first: u32, second: u32) -> State {
 }
 
 /// A node that hangs in another one belongs to that: a label cannot have both as whole nodes.
+/// class: F2 on amd64
 #[test]
 fn a_label_cannot_own_what_is_part_of_another_object() {
     accepted(two_nodes(Link::No, |entry| renamed(entry, 2, 3)));
@@ -91,6 +92,7 @@ fn a_label_cannot_own_what_is_part_of_another_object() {
 }
 
 /// What the first node holds may be said to be the second one; then the first cannot be returned as it is.
+/// class: F2 on amd64
 #[test]
 fn a_label_may_tell_what_is_held() {
     let held: Label = |entry| {
@@ -102,6 +104,7 @@ fn a_label_may_tell_what_is_held() {
 }
 
 /// One object under two names.
+/// class: F2 on amd64
 #[test]
 fn a_label_cannot_own_one_object_twice() {
     let body = |second: bool| {
@@ -136,6 +139,7 @@ fn a_label_cannot_own_one_object_twice() {
 }
 
 /// Two untested words that own memory must be two on the edge too.
+/// class: F2 on amd64
 #[test]
 fn a_label_cannot_split_an_untested_owner() {
     let two: Label = |entry| {
@@ -171,6 +175,7 @@ fn a_label_cannot_split_an_untested_owner() {
 
 /// Copies of one untested word are of one type at a label, as they are on the edge: rdi holds an untested node, and a
 /// copy of it in rdx is said to be an untested block of another kind.
+/// class: F2 on amd64
 #[test]
 fn copies_of_an_untested_owner_have_one_type() {
     fn copies(entry: &State, second: WordId) -> State {
@@ -202,6 +207,7 @@ fn copies_of_an_untested_owner_have_one_type() {
 }
 
 /// `cmpxchg` may leave a cell as it was, also in memory that nobody else has.
+/// class: B4 on amd64
 #[test]
 fn compare_and_exchange_may_not_store_in_owned_memory() {
     for (exchange, safe) in [(true, false), (false, true)] {
@@ -227,6 +233,7 @@ fn compare_and_exchange_may_not_store_in_owned_memory() {
 }
 
 /// What is given back is found by its register, so typed memory is lent exclusively in registers only.
+/// class: F2 on amd64
 #[test]
 fn typed_exclusive_memory_is_not_lent_on_the_stack() {
     for (typed, safe) in [(true, false), (false, true)] {
@@ -240,6 +247,7 @@ fn typed_exclusive_memory_is_not_lent_on_the_stack() {
 }
 
 /// A word of a type variable is a copy: the memory that an untested word owns stays with the argument that takes it.
+/// class: G9 on amd64
 #[test]
 fn a_word_variable_does_not_carry_memory() {
     let mut lab = Lab::default();
@@ -264,6 +272,7 @@ fn zeros(lab_layouts: u32, n: i128) -> Lay {
 }
 
 /// Memory is not zero because a label says so, and words that are held in it are not forgotten.
+/// class: F3 on amd64
 #[test]
 fn a_label_cannot_make_zeros() {
     // The laboratory's layouts: a number, `zero(v0)`, `zero(64)`.

@@ -24,6 +24,7 @@ fn uses(sig: Sig) -> Sig {
 }
 
 /// What was taken out of a static is not in it again because a label says so.
+/// class: F2 on amd64
 #[test]
 fn a_label_cannot_fill_a_static_again() {
     let check = |label: Label| {
@@ -80,6 +81,7 @@ fn calls(sig: Sig, other: Sig, arg: bool) -> Result<(), Box<Reject>> {
 }
 
 /// What a function uses its callers use.
+/// class: G9 on amd64
 #[test]
 fn a_static_is_not_used_behind_the_caller() {
     accepted(calls(uses(Sig::default()), uses(Sig::default()), false));
@@ -90,6 +92,7 @@ fn a_static_is_not_used_behind_the_caller() {
 }
 
 /// A static is not lent to those who use it.
+/// class: F2 on amd64
 #[test]
 fn a_static_is_lent_to_others_only() {
     for mode in [Mode::Uniq, Mode::Mut, Mode::Read, Mode::Frozen] {
@@ -114,6 +117,7 @@ fn a_static_is_lent_to_others_only() {
 }
 
 /// It is not shared with anybody, and its address is no way to it for those who do not use it.
+/// class: F2 on amd64
 #[test]
 fn a_static_is_found_by_its_users_only() {
     for (using, safe) in [(true, true), (false, false)] {
@@ -141,6 +145,7 @@ fn a_static_is_found_by_its_users_only() {
 }
 
 /// A word of a function type names what the function uses.
+/// class: G9 on amd64
 #[test]
 fn a_function_value_does_not_hide_what_it_uses() {
     for (says, safe) in [(true, true), (false, false)] {

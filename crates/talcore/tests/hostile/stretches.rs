@@ -87,6 +87,7 @@ const VIEWED: Label = |entry| {
     label
 };
 
+/// class: F1 on amd64
 #[test]
 fn what_is_lent_comes_back_where_the_label_says_so() {
     accepted(check(OWN, GOOD));
@@ -101,12 +102,14 @@ fn what_is_lent_comes_back_where_the_label_says_so() {
     rejected(check(Scene { early: true, ..OWN }, GOOD), Code::LabelType);
 }
 
+/// class: F1 on amd64
 #[test]
 fn views_end_with_the_stretch() {
     accepted(check(Scene { read: true, late: false, ..OWN }, VIEWED));
     rejected(check(Scene { read: true, ..OWN }, VIEWED), Code::NotPointer);
 }
 
+/// class: F1 on amd64
 #[test]
 fn a_label_cannot_forget_that_memory_is_lent() {
     let own: Label = |entry| State {
@@ -151,6 +154,7 @@ fn a_label_cannot_forget_that_memory_is_lent() {
     accepted(check(Scene { returned: false, ..OWN }, lost));
 }
 
+/// class: F1 on amd64
 #[test]
 fn a_stretch_has_one_name_at_a_label() {
     // The view's stretch is another variable of the same value, which `restore` would not find.
@@ -187,6 +191,7 @@ fn a_stretch_has_one_name_at_a_label() {
     rejected(check(Scene { read: true, ..OWN }, elsewhere), Code::LabelType);
 }
 
+/// class: F1 on amd64
 #[test]
 fn a_view_is_not_good_for_the_whole_call() {
     let forever: Label = |entry| {
@@ -225,6 +230,7 @@ fn a_view_is_not_good_for_the_whole_call() {
     }
 }
 
+/// class: F1 on amd64
 #[test]
 fn one_lent_object_comes_back_once() {
     // The argument, and another name of it that comes back too.
@@ -257,6 +263,7 @@ fn one_lent_object_comes_back_once() {
     rejected(check(Scene { mode: Mode::Uniq, returned: false, ..OWN }, renamed), Code::LabelType);
 }
 
+/// class: F1 on amd64
 #[test]
 fn what_comes_back_is_what_was_lent() {
     let owned: Label = |entry| {
@@ -293,6 +300,7 @@ fn what_comes_back_is_what_was_lent() {
 }
 
 /// A call of a function for a stretch that the guide chooses.
+/// class: F1 on amd64
 #[test]
 fn the_stretches_of_a_signature_last_at_the_call() {
     let asks = |lab: &mut Lab, stretch: bool| {
@@ -328,6 +336,7 @@ fn the_stretches_of_a_signature_last_at_the_call() {
 }
 
 /// A word of the type is a pointer while its stretch is known to last, and any word if not.
+/// class: F1 on amd64
 #[test]
 fn words_are_pointers_while_their_stretch_lasts() {
     for (stretches, safe) in [(vec![0], true), (vec![], false), (vec![1], false)] {
@@ -363,6 +372,7 @@ fn words_are_pointers_while_their_stretch_lasts() {
 }
 
 /// Function values: who calls one sees to it that the stretches of the other last.
+/// class: D5 on amd64
 #[test]
 fn signatures_with_other_stretches_are_different() {
     for (first, second, safe) in [
@@ -395,6 +405,7 @@ fn signatures_with_other_stretches_are_different() {
 }
 
 /// The same where the first variables are known.
+/// class: D5 on amd64
 #[test]
 fn known_stretches_are_the_same() {
     // The function value's first variable, or the second, is a stretch; both stand for something.
@@ -424,6 +435,7 @@ fn known_stretches_are_the_same() {
     }
 }
 
+/// class: G2 on amd64
 #[test]
 fn types_of_stretches_are_well_formed() {
     // What is borrowed for a stretch is frozen.

@@ -44,6 +44,7 @@ fn text(entry: &State, most: i128) -> State {
     label
 }
 
+/// class: F3 on amd64
 #[test]
 fn a_label_finds_a_string_where_a_zero_is() {
     let eight: Label = |entry| text(entry, 8);
@@ -84,6 +85,7 @@ fn a_label_finds_a_string_where_a_zero_is() {
 }
 
 /// A 0 at a place that a register tells is told by that register.
+/// class: F3 on amd64
 #[test]
 fn a_zero_at_an_unknown_place() {
     let at_rcx: Label = |entry| at(entry, 1);

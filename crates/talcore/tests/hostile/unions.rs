@@ -71,6 +71,7 @@ fn read(mode: Mode, test: bool, label: Label) -> Result<(), Box<Reject>> {
 }
 
 /// What a label says of a tag was read on every edge, and is what was read.
+/// class: F4 on amd64
 #[test]
 fn tags_that_nobody_read() {
     let text: Label = |entry| {
@@ -158,6 +159,7 @@ fn change(store: bool, text: bool, label: Label) -> Result<(), Box<Reject>> {
 }
 
 /// A tag that was written is no tag of what the layout says; once it is packed, nothing is known of it.
+/// class: F4 on amd64
 #[test]
 fn tags_that_were_written() {
     let packed: Label = |entry| entry.clone();
@@ -218,6 +220,7 @@ fn union(parts: &[(Width, i128, i128, i128)], tag: u64) -> Result<(), &'static s
 }
 
 /// Variants that could be taken for each other make no union.
+/// class: F4 on amd64
 #[test]
 fn definitions_tell_variants_apart() {
     let (b, w) = (Width::B1, Width::B2);
@@ -240,6 +243,7 @@ fn definitions_tell_variants_apart() {
 }
 
 /// A union of itself, of another union's tag, and of sizes that are equal only for some arguments.
+/// class: G3 on amd64
 #[test]
 fn definitions_end() {
     let mut lab = Lab::default();
@@ -271,6 +275,7 @@ fn definitions_end() {
 }
 
 /// Types that share their parts exponentially often are looked at once each.
+/// class: J1 on amd64
 #[test]
 fn sharing_stays_linear() {
     let mut lab = Lab::default();
@@ -291,6 +296,7 @@ fn sharing_stays_linear() {
 }
 
 /// Data whose tag is that of no variant, or whose variant cannot be 0.
+/// class: F4 on amd64
 #[test]
 fn data_is_of_the_variant_that_its_tag_says() {
     for (tag, at, fine) in [(0, true, false), (0, false, true), (1, false, false)] {
@@ -338,6 +344,7 @@ fn unions_are_equal_by_all_that_they_say() {
 }
 
 /// Streams whose tags speak of what there is not.
+/// class: F4 on amd64
 #[test]
 fn streams_of_tags() {
     let stream = |tags: &[u8]| {

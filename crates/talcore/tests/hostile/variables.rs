@@ -44,6 +44,7 @@ fn generic(params: Vec<(u8, WordId)>, results: Vec<(u8, WordId)>) -> Sig {
 }
 
 /// `fn f[a](rdi: own pair(a)) -> (rax: own pair(a))` that copies the first word over the second.
+/// class: G9 on amd64
 #[test]
 fn a_moved_word_is_not_two() {
     let body = code(|a| {
@@ -62,6 +63,7 @@ fn a_moved_word_is_not_two() {
 }
 
 /// The same in registers: `fn f[a](rdi: a) -> (rax: a, rdx: a)`.
+/// class: G9 on amd64
 #[test]
 fn a_moved_word_is_not_returned_twice() {
     let body = code(|a| {
@@ -78,6 +80,7 @@ fn a_moved_word_is_not_returned_twice() {
 }
 
 /// A struct that copies its words, applied to a type that owns memory: its words are numbers.
+/// class: G9 on amd64
 #[test]
 fn what_is_copied_owns_nothing() {
     let free = |owner: bool| -> Verdict {
@@ -96,6 +99,7 @@ fn what_is_copied_owns_nothing() {
 }
 
 /// A signature that says of one variable that its words are copied, where the struct moves them.
+/// class: G4 on amd64
 #[test]
 fn kinds_cannot_be_mixed() {
     for (moved, safe) in [(false, false), (true, true)] {
@@ -113,6 +117,7 @@ fn kinds_cannot_be_mixed() {
 }
 
 /// `fn put[a](rdi: &uniq pair(a), rsi: a)` is called with a pair of small blocks and another block.
+/// class: G5 on amd64
 #[test]
 fn one_variable_stands_for_one_type() {
     for (size, safe) in [(64, true), (8, false)] {
@@ -134,6 +139,7 @@ fn one_variable_stands_for_one_type() {
 }
 
 /// A type that nothing tells is what the annotations say, and the argument must have it.
+/// class: G5 on amd64
 #[test]
 fn a_type_that_is_claimed_is_checked() {
     let claim = |lab: &mut Lab, size: i128| {
@@ -161,6 +167,7 @@ fn a_type_that_is_claimed_is_checked() {
 
 /// Codes of types that cannot lie in memory, of types that do not exist, and numbers that are no codes are codes of
 /// `int`: what is loaded is no pointer.
+/// class: G5 on amd64
 #[test]
 fn other_codes_are_numbers() {
     let load = |argument: fn(&mut Lab) -> Term| -> Verdict {
@@ -187,6 +194,7 @@ fn other_codes_are_numbers() {
 }
 
 /// A type that is its own argument, as no file can say it: as deep as the code goes, and no deeper.
+/// class: G3 on amd64
 #[test]
 fn a_type_within_itself() {
     let mut lab = Lab::default();
@@ -204,6 +212,7 @@ fn a_type_within_itself() {
 }
 
 /// A label cannot make two moved words of one, nor one of another type.
+/// class: G9 on amd64
 #[test]
 fn labels_keep_moved_words() {
     // The laboratory's own types come behind these; the one of moved words is the first that is added.
@@ -247,6 +256,7 @@ fn labels_keep_moved_words() {
 }
 
 /// `struct room(n) { full: [n]own bytes(8), free: bytes(80 - 8*n) }` grows by words that are there.
+/// class: F3 on amd64
 #[test]
 fn arrays_grow_by_what_was_stored() {
     let grow = |by: i128, stores: i32, twice: bool| -> Verdict {
@@ -283,6 +293,7 @@ fn arrays_grow_by_what_was_stored() {
 }
 
 /// Memory whose type argument is not known at all holds words that only fit where they came from.
+/// class: G5 on amd64
 #[test]
 fn a_number_is_not_its_type() {
     // fn f[n](rdi: own pair(n), rsi: int(n), rdx: own bytes(8)) -> (rax: own pair(n))
@@ -305,6 +316,7 @@ fn a_number_is_not_its_type() {
 }
 
 /// Shared memory with words that are moved: through a borrow they are numbers, and nobody writes them.
+/// class: F2 on amd64
 #[test]
 fn moved_words_stay_behind_borrows() {
     for (mode, store) in [(Mode::Mut, true), (Mode::Mut, false), (Mode::Shared, true)] {
@@ -327,6 +339,7 @@ fn moved_words_stay_behind_borrows() {
 }
 
 /// A location of a label has the type arguments that it has on the edge.
+/// class: G5 on amd64
 #[test]
 fn labels_compare_type_arguments() {
     let same: Label = |entry| {
@@ -372,6 +385,7 @@ fn closure(lab: &mut Lab) -> LayoutId {
 
 /// Code is called with the environment that its closure hides, and a function becomes part of a closure only with one
 /// that it wants.
+/// class: G1, G5 on amd64
 #[test]
 fn closures_keep_code_and_environment_together() {
     // fn f(rdi: exists a. own closure(a), rsi: exists a. own closure(a)) -> (rax: int)
@@ -415,6 +429,7 @@ fn closures_keep_code_and_environment_together() {
 }
 
 /// A function value that is applied to what its caller may not choose: the signature's variables must be as many.
+/// class: D5 on amd64
 #[test]
 fn function_values_are_applied_within_their_variables() {
     for (given, safe) in [(1, true), (2, false)] {
@@ -429,6 +444,7 @@ fn function_values_are_applied_within_their_variables() {
 }
 
 /// A function of one number only is no function of another one; one of all numbers is, if it takes the number.
+/// class: D5 on amd64
 #[test]
 fn function_values_differ_by_what_they_quantify_over() {
     // fn g[n](rsi: fn (rdi: int(n))) is given fn [k: 0..hi](rdi: int(k)) or fn (rdi: int(3)), and called with n.
@@ -458,6 +474,7 @@ fn function_values_differ_by_what_they_quantify_over() {
 }
 
 /// Moving a struct takes what it owns along; part of it, or less than all of it, is only bytes.
+/// class: F2 on amd64
 #[test]
 fn string_moves_move_whole_structs_once() {
     let verdict = |count: u32, from: i32, both: bool| -> Verdict {
@@ -484,6 +501,7 @@ fn string_moves_move_whole_structs_once() {
 }
 
 /// Types that are arguments of each other, each twice: as many paths as 2^60, and a few steps.
+/// class: J1 on amd64
 #[test]
 fn arguments_with_many_paths() {
     let mut lab = Lab::default();
@@ -512,6 +530,7 @@ fn arguments_with_many_paths() {
 
 /// A struct that passes a larger argument to itself at each step cannot be said: arguments are variables or types
 /// without variables. One that passes its own on is as large as its code.
+/// class: G3 on amd64
 #[test]
 fn structs_that_lead_to_themselves() {
     let mut lab = Lab::default();

@@ -66,6 +66,7 @@ fn label(entry: &State, told: u32) -> State {
     label
 }
 
+/// class: F4 on amd64
 #[test]
 fn only_its_own_number_tells() {
     accepted(two_calls(true, None));
@@ -76,6 +77,7 @@ fn only_its_own_number_tells() {
 }
 
 /// A label does not decide: neither by a range, nor by a word of the type.
+/// class: F4 on amd64
 #[test]
 fn a_label_does_not_tell() {
     let narrower: Label = |entry| {
@@ -94,6 +96,7 @@ fn a_label_does_not_tell() {
 }
 
 /// Such words are results, and nothing else: they lie in no memory, and are no arguments.
+/// class: F4 on amd64
 #[test]
 fn only_results_are_of_a_type_sometimes() {
     let nothing = code(|a| a.ret());
