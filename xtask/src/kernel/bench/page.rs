@@ -95,13 +95,9 @@ mod tests {
 
     #[test]
     fn a_busy_computer_is_told() {
-        let told = |running| {
-            let mut out = String::new();
-            busy(&mut out, Load { running, processors: 2 });
-            out
-        };
-        assert!(told(8.6).contains("9 processes wanted its 2 processors"));
-        assert_eq!(told(1.2), "");
+        let told = |running| Load { running, processors: 2 }.warning();
+        assert!(told(8.6).is_some_and(|t| t.contains("9 processes wanted its 2 processors")));
+        assert_eq!(told(1.2), None);
     }
 
     #[test]
