@@ -9,6 +9,7 @@ mod fuzz;
 mod kernel;
 mod man;
 mod source;
+mod sweep;
 mod tal;
 mod tcb;
 mod tidy;
@@ -72,6 +73,12 @@ enum Task {
         #[arg(long)]
         round: Option<u64>,
         /// Only what is for this architecture
+        #[arg(long, value_enum)]
+        arch: Option<Architecture>,
+    },
+    /// Compares the decoder with four others, over every byte string up to the length that decides
+    Sweep {
+        /// Only this architecture
         #[arg(long, value_enum)]
         arch: Option<Architecture>,
     },
@@ -159,6 +166,7 @@ fn main() -> ExitCode {
         Task::Fuzz { target, seconds, seed, round, arch } => {
             fuzz::run(target.as_deref(), seconds, seed, round, arch).map(ok)
         }
+        Task::Sweep { arch } => sweep::run(arch).map(ok),
         Task::Tcb => tcb::run().map(ok),
         Task::Man => man::run().map(ok),
     };

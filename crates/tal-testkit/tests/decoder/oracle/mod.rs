@@ -1,10 +1,12 @@
-//! What the decoder tests share: other decoders' readings, brought into one form and compared.
+//! Other decoders' readings, brought into one form and compared.
 
-#![allow(dead_code, missing_docs)]
-
+pub(crate) mod effects;
 pub(crate) mod iced;
+pub(crate) mod objdump;
 pub(crate) mod yax;
 
+use crate::again;
+use iced_x86::InstructionInfoFactory;
 use talcore::arch::Arch;
 use talcore::x86::decode::decode;
 use talcore::x86::insn::{Arg, Insn, Op, Rep, Width};
@@ -271,12 +273,60 @@ pub(crate) fn ours(insn: &Insn) -> Reading {
     }
 }
 
-/// Decodes and compares with both oracles; says whether the bytes were accepted.
-pub(crate) fn agree(arch: Arch, bytes: &[u8]) -> bool {
-    let Ok(insn) = decode(arch, bytes, IP) else { return false };
+/// Decodes and compares with the two oracles that are at hand; says what was accepted.
+pub(crate) fn agree(arch: Arch, bytes: &[u8]) -> Option<Insn> {
+    let insn = decode(arch, bytes, IP).ok()?;
     let ours = ours(&insn);
     let used = &bytes[..ours.len];
     iced::check(arch, used, bytes, &insn, &ours);
     yax::check(arch, used, &insn, &ours);
-    true
+    Some(insn)
+}
+
+/// All oracles, of which some want many instructions at once.
+pub(crate) struct Oracles {
+    arch: Arch,
+    objdump: Option<objdump::Batch>,
+    again: again::Batch,
+    effects: InstructionInfoFactory,
+    /// How many instructions were accepted, and compared.
+    pub(crate) accepted: u64,
+}
+
+impl Oracles {
+    pub(crate) fn new(arch: Arch) -> Oracles {
+        let objdump = objdump::installed().then(|| objdump::Batch::new(arch));
+        if objdump.is_none() {
+            eprintln!("skipped: `objdump` is not installed");
+        }
+        Oracles {
+            arch,
+            objdump,
+            again: again::Batch::new(arch),
+            effects: InstructionInfoFactory::new(),
+            accepted: 0,
+        }
+    }
+
+    /// Decodes and compares. Says whether the bytes were accepted.
+    pub(crate) fn agree(&mut self, bytes: &[u8]) -> bool {
+        let Some(insn) = agree(self.arch, bytes) else { return false };
+        let used = &bytes[..usize::from(insn.len)];
+        if let Some(objdump) = &mut self.objdump {
+            objdump.push(used);
+        }
+        effects::check(&mut self.effects, self.arch, used, &insn);
+        self.again.push(used, &insn);
+        self.accepted += 1;
+        true
+    }
+
+    /// Compares what is left; answers how many were accepted, and how those that talasm writes came back.
+    pub(crate) fn finish(mut self) -> (u64, again::Counts) {
+        if let Some(objdump) = &mut self.objdump {
+            objdump.compare();
+            assert_eq!(objdump.compared, self.accepted);
+        }
+        (self.accepted, self.again.finish())
+    }
 }

@@ -4,7 +4,7 @@ use talcore::arch::Arch;
 use talcore::x86::insn::{Insn, Op, Rep};
 use talcore::x86::table;
 
-use super::{IP, Operand, Reading, class, immediate_mask, implied};
+use super::{IP, Operand, Reading, class, effects, immediate_mask, implied};
 
 /// Asserts that yaxpeax reads the same.
 pub(crate) fn check(arch: Arch, used: &[u8], insn: &Insn, ours: &Reading) {
@@ -87,6 +87,7 @@ macro_rules! mode {
     ($name:ident, $path:ident, $bits:literal, { $($special:item)* }) => {
         mod $name {
             use super::*;
+            use yaxpeax_x86::$path::behavior::InstBehavior;
             use yaxpeax_x86::$path::{InstDecoder, Operand as Other, RegSpec, register_class};
 
             fn register(reg: RegSpec) -> Operand {
@@ -121,17 +122,31 @@ macro_rules! mode {
                 }
             }
 
-            pub(super) fn read(used: &[u8], insn: &Insn, op: Op) -> Option<(Reading, String)> {
-                let decoded = InstDecoder::default().decode_slice(used).ok()?;
+            /// Asserts that an operand is written if the class says so, and read if it says so. (Of `mov` to memory
+            /// and its like yaxpeax says that they read it too.)
+            fn used(behavior: &InstBehavior<'_>, i: u8, insn: &Insn) {
+                let (Some(theirs), false) = (behavior.operand_access(i), implied(insn.op)) else { return };
+                let ours = effects::operand(insn, i.into());
+                if !theirs.is_read() && !theirs.is_write() || insn.op == Op::Lea && i == 1 {
+                    return;
+                }
+                let same = theirs.is_write() == ours.written
+                    && (theirs.is_read() || !ours.read || effects::reads_vary(insn, i.into()));
+                assert!(same, "yaxpeax: operand {i} of {insn:?}: {theirs:?}, ours {ours:?}");
+            }
+
+            pub(super) fn read(bytes: &[u8], insn: &Insn, op: Op) -> Option<(Reading, String)> {
+                let decoded = InstDecoder::default().decode_slice(bytes).ok()?;
                 // Its length: it needs all of these bytes.
-                let len = used.len();
-                assert!(InstDecoder::default().decode_slice(&used[..len - 1]).is_err(), "{used:02x?}");
+                let len = bytes.len();
+                assert!(InstDecoder::default().decode_slice(&bytes[..len - 1]).is_err(), "{bytes:02x?}");
                 let row = table::row(insn.row).unwrap();
                 let next = IP as i64 + len as i64;
                 let relative = matches!(op, Op::Jcc | Op::Jmp | Op::Call | Op::Jcxz);
                 let mut operands = Vec::new();
                 for i in 0..decoded.operand_count() {
                     let operand = decoded.operand(i);
+                    used(&decoded.behavior(), i, insn);
                     let imm = match operand {
                         Other::ImmediateI8 { imm } => Some(imm as i64),
                         Other::ImmediateU8 { imm } => Some(imm as i64),
