@@ -8,26 +8,28 @@
 //! Nothing of this knows what an instruction does, so it cannot share a mistake with the rules.
 
 mod compare;
+mod coverage;
 mod draw;
 mod state;
 mod tracee;
 mod truth;
 
+pub use coverage::Coverage;
 use fastrand::Rng;
-use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 use talcore::arch::Arch;
-use talcore::engine::Engine;
+use talcore::engine::{Engine, Flow};
 use talcore::facts::{Cert, Facts};
 use talcore::guide::{Constant, Edge, Guide, Step as Ghost};
 use talcore::program::Function;
 use talcore::state::{State, Word};
 use talcore::term::Term;
+use talcore::types::SigId;
 use talcore::x86::decode::decode;
 use talcore::x86::insn::{Insn, Op, Reg, Width};
 use talcore::x86::table::rows;
-use tracee::{CODE, DATA, Registers, STACK, Step, Tracee};
+use tracee::{CODE, DATA, FLAGS, Registers, STACK, Step, Tracee};
 use truth::Truth;
 
 /// How many instructions a round has at most.
@@ -42,16 +44,13 @@ const OFFSET: u64 = 256;
 /// Of about so many instructions the rarest that the rules accept is taken.
 const CANDIDATES: usize = 8;
 
-/// How often each row of the table of instructions was executed, by its number.
-pub type Executed = BTreeMap<u16, u64>;
-
 /// Rounds for one architecture.
 pub struct Laboratory {
     arch: Arch,
     image: Vec<u8>,
     tracee: Tracee,
     /// What was executed so far.
-    pub executed: Executed,
+    pub coverage: Coverage,
 }
 
 impl Laboratory {
@@ -63,15 +62,7 @@ impl Laboratory {
         )
         .map_err(|refusal| io::Error::other(refusal.text))?
         .ok_or_else(|| io::Error::other("the laboratory is no program"))?;
-        Ok(Laboratory { arch, image, tracee: Tracee::start(arch)?, executed: Executed::new() })
-    }
-
-    /// The rows of which nothing was executed yet, but for those of control that goes elsewhere.
-    pub fn left(&self) -> Vec<String> {
-        let rows =
-            rows().iter().enumerate().filter(|(_, row)| row.archs.has(self.arch) && !elsewhere(row.op));
-        let left = rows.filter(|(n, _)| !self.executed.contains_key(&(*n as u16)));
-        left.map(|(_, row)| format!("{} {:?}", row.mnemonic, row.args)).collect()
+        Ok(Laboratory { arch, image, tracee: Tracee::start(arch)?, coverage: Coverage::new(arch) })
     }
 
     /// One round: its number decides everything. Answers how many instructions were executed.
@@ -82,16 +73,20 @@ impl Laboratory {
         let program = talcore::check::load(&self.image).map_err(|r| r.why.to_string())?;
         // The stack of `_start` holds the program's arguments.
         let plain = program.functions.iter().find(|f| !program.types.sig(f.sig).start);
-        let function = Function { addr: CODE, size: 4096, ..plain.ok_or("there is no function")?.clone() };
+        let plain = plain.ok_or("there is no function")?;
+        let function = Function { addr: CODE, size: 4096, ..plain.clone() };
+        let callee =
+            Callee { at: plain.addr, sig: plain.sig, preserved: program.types.sig(plain.sig).preserved };
         let rng = &mut Rng::with_seed(round);
-        let mut round = Round::new(self.arch, &program, &function, rng)?;
+        let mut round = Round::new(self.arch, &program, &function, callee, rng)?;
         let mut done = 0;
         for _ in 0..INSTRUCTIONS {
-            let Some((bytes, insn)) = round.choose(&self.executed, rng) else { break };
+            let Some((bytes, insn)) = round.choose(&self.coverage, rng) else { break };
             let goes_on = round
-                .execute(&mut self.tracee, &bytes, &insn)
+                .execute(&mut self.tracee, &bytes, &insn, rng)
                 .map_err(|e| format!("{e}\n{}", round.told()))?;
-            *self.executed.entry(insn.row).or_default() += 1;
+            self.coverage.add(&insn, round.flags_of);
+            round.flags_of = coverage::writer(&insn).or(round.flags_of);
             done += 1;
             if !goes_on {
                 break;
@@ -104,10 +99,13 @@ impl Laboratory {
 /// A program whose tables of types a laboratory uses; its code is of no interest.
 const PROGRAM: &str = "arch ARCH\npub fn _start: start\n        mov     xdi, 0\n        sys     exit_group\n        ud2\npub fn f()\n        ret\n";
 
-/// Control that goes elsewhere or waits for a debugger is looked at elsewhere.
-fn elsewhere(op: Op) -> bool {
-    use Op::{Call, CallInd, Int3, Invalid, Jmp, JmpInd, Ret, RetImm, Syscall, Ud2};
-    matches!(op, Call | CallInd | Ret | RetImm | Jmp | JmpInd | Syscall | Ud2 | Int3 | Invalid)
+/// A function that may be called.
+#[derive(Clone, Copy)]
+struct Callee {
+    at: u64,
+    sig: SigId,
+    /// The registers that it preserves, bit `n` for register `n`.
+    preserved: u16,
 }
 
 fn reads_flags(op: Op) -> bool {
@@ -131,27 +129,41 @@ struct Round<'a> {
     before: ([Word; 16], Registers),
     /// The instructions so far.
     history: Vec<Vec<u8>>,
+    callee: Callee,
+    /// Whether this round is about flags: some that are left by one instruction, perhaps kept by a second, and read.
+    about_flags: bool,
+    /// The last instruction that wrote flags.
+    flags_of: Option<(Op, Width)>,
 }
 
 impl Round<'_> {
-    /// An instruction that the rules accept in this state: of some, one that was executed seldom.
-    fn choose(&mut self, executed: &Executed, rng: &mut Rng) -> Option<(Vec<u8>, Insn)> {
+    /// An instruction that the rules accept in this state: of some, the one that was executed most seldom.
+    fn choose(&mut self, coverage: &Coverage, rng: &mut Rng) -> Option<(Vec<u8>, Insn)> {
         let rows = rows();
         let mut best: Option<(u64, Vec<u8>, Insn)> = None;
         let mut candidates = 0;
         // What an instruction leaves in the flags is seen only by those that read them.
-        let reads = !self.history.is_empty() && rng.bool();
+        let step = self.history.len();
+        let writes = self.about_flags && step == 0;
+        let reads = step > 0 && if self.about_flags && step > 1 { rng.u8(..4) > 0 } else { rng.bool() };
         for _ in 0..4000 {
             let mut draw = || rng.usize(..rows.len());
             let drawn = [draw(), draw(), draw(), draw()];
-            let seldom = drawn.iter().min_by_key(|n| executed.get(&(**n as u16)).copied().unwrap_or(0));
+            let seldom = drawn.iter().min_by_key(|n| coverage.of_row(**n as u16));
             let row = &rows[if rng.bool() { drawn[0] } else { *seldom.unwrap_or(&0) }];
-            if !row.archs.has(self.arch) || elsewhere(row.op) || reads && !reads_flags(row.op) {
+            let fits = (!reads || reads_flags(row.op)) && (!writes || !row.flags.writes.is_empty());
+            if !row.archs.has(self.arch) || coverage::elsewhere(row.op).is_some() || !fits {
                 continue;
             }
-            let bytes = draw::encoding(self.arch, row, rng);
+            let bytes = match row.op {
+                Op::Call => {
+                    let distance = self.callee.at.wrapping_sub(self.registers.rip + 5) as u32;
+                    [&[row.opcode][..], &distance.to_le_bytes()].concat()
+                }
+                _ => draw::encoding(self.arch, row, rng),
+            };
             let Ok(insn) = decode(self.arch, &bytes, self.registers.rip) else { continue };
-            let times = executed.get(&insn.row).copied().unwrap_or(0);
+            let times = coverage.of(&insn, self.flags_of);
             if best.as_ref().is_none_or(|b| times < b.0) {
                 if self.leaves(&insn) || !self.allowed(&insn) {
                     continue;
@@ -170,7 +182,7 @@ impl Round<'_> {
     fn leaves(&self, i: &Insn) -> bool {
         let target = i.imm as u64;
         let next = self.registers.rip + u64::from(i.len);
-        matches!(i.op, Op::Jcc | Op::Jcxz)
+        matches!(i.op, Op::Jcc | Op::Jcxz | Op::Jmp)
             && (target == next || target == self.registers.rip || !(CODE + 1..CODE + 4096).contains(&target))
     }
 
@@ -185,17 +197,23 @@ impl Round<'_> {
     }
 
     /// Executes it in both worlds. Answers whether the round can go on.
-    fn execute(&mut self, tracee: &mut Tracee, bytes: &[u8], insn: &Insn) -> Result<bool, String> {
+    fn execute(
+        &mut self,
+        tracee: &mut Tracee,
+        bytes: &[u8],
+        insn: &Insn,
+        rng: &mut Rng,
+    ) -> Result<bool, String> {
         let io = |e: io::Error| format!("the traced process: {e}");
         let before = self.registers;
         self.before = (self.engine.state.regs.clone(), before);
         self.history.push(bytes.to_vec());
         self.engine.ip = before.rip;
-        self.engine.step(insn).map_err(|r| format!("it is refused the second time: {}", r.why))?;
+        let flow = self.engine.step(insn).map_err(|r| format!("it is refused the second time: {}", r.why))?;
         tracee.write(before.rip, bytes).map_err(io)?;
         tracee.write(DATA, &self.data).map_err(io)?;
         tracee.write(STACK, &self.stack).map_err(io)?;
-        let after = match tracee.step(&before).map_err(io)? {
+        let mut after = match tracee.step(&before).map_err(io)? {
             Step::Done(after) => after,
             // An instruction that this processor does not have, and a division that ends in a signal: nothing to compare.
             Step::Unknown | Step::Divide => return Ok(false),
@@ -203,19 +221,47 @@ impl Round<'_> {
             Step::Fault(_) if self.crooked(insn) => return Ok(false),
             Step::Fault(signal) => return Err(format!("the processor faults: {signal}")),
         };
+        let next = before.rip + u64::from(insn.len);
+        let mut frame = before.general[4].min(after.general[4]);
+        if matches!(insn.op, Op::Call | Op::CallInd) {
+            frame = after.general[4];
+            after = self.called(tracee, after, next, rng).map_err(io)??;
+        }
         self.registers = after;
-        let frame = before.general[4].min(after.general[4]);
         let object = self.base..self.base + OBJECT;
         changed(tracee, DATA, &mut self.data, object).map_err(io)??;
         changed(tracee, STACK, &mut self.stack, frame..self.top).map_err(io)??;
-        let next = before.rip + u64::from(insn.len);
         match self.engine.guide.taken.take() {
             Some(taken) if after.rip == insn.imm as u64 => self.engine.state = taken,
-            _ if after.rip == next => {}
+            _ if after.rip == next && flow == Flow::Next => {}
             _ => return Err(format!("the processor goes to {:#x}", after.rip)),
         }
         self.compare()?;
         Ok(true)
+    }
+
+    /// A function was called. It does what functions may: whatever it does not preserve is something else when it
+    /// returns, registers, flags, and memory below the return address.
+    fn called(
+        &mut self,
+        tracee: &mut Tracee,
+        mut inside: Registers,
+        next: u64,
+        rng: &mut Rng,
+    ) -> io::Result<Result<Registers, String>> {
+        if inside.rip != self.callee.at {
+            return Ok(Err(format!("the processor calls {:#x}", inside.rip)));
+        }
+        let n = if self.arch == Arch::Amd64 { 16 } else { 8 };
+        for r in (0..n).filter(|r| *r != 4 && self.callee.preserved >> r & 1 == 0) {
+            inside.general[r] = draw::number(self.arch.word_bits(), rng);
+        }
+        inside.flags = rng.u64(..) & FLAGS;
+        tracee.write(self.callee.at, &[0xc3])?;
+        Ok(match tracee.step(&inside)? {
+            Step::Done(after) if after.rip == next => Ok(after),
+            other => Err(format!("the function returns elsewhere: {other:?}")),
+        })
     }
 
     /// Whether a vector of 16 bytes does not lie where such vectors lie.

@@ -3,19 +3,20 @@
 use tal_testkit::cpu::Laboratory;
 use talcore::arch::Arch;
 
-/// Some rounds, always the same ones, and more as long as there are rows of the table of which nothing was executed.
-/// `cargo xtask fuzz instructions` goes on with others for as long as one likes.
+/// Some rounds, always the same ones, and more as long as there is something left: a row of the table at a width, or a
+/// condition, of which nothing was executed. `cargo xtask fuzz instructions` goes on with others for as long as one likes.
 fn rounds(arch: Arch) {
     let mut laboratory = Laboratory::new(arch).unwrap();
     for n in 0..5_000 {
-        if n >= 600 && laboratory.left().is_empty() {
+        if n >= 1000 && laboratory.coverage.left().is_empty() {
             break;
         }
         if let Err(what) = laboratory.round(n) {
             panic!("round {n}: {what}");
         }
     }
-    let left = laboratory.left();
+    println!("{}", laboratory.coverage.summary());
+    let left = laboratory.coverage.left();
     assert!(left.is_empty(), "never executed: {left:#?}");
 }
 

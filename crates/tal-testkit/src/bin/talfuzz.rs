@@ -137,8 +137,8 @@ fn instructions(arch: Option<Arch>, args: &[String]) -> ExitCode {
                         break;
                     }
                 }
-                println!("{name}: {done} instructions, {} rows of the table", laboratory.executed.len());
-                for left in laboratory.left() {
+                println!("{name}: {}", laboratory.coverage.summary());
+                for left in laboratory.coverage.left() {
                     println!("    never: {left}");
                 }
             });

@@ -95,6 +95,7 @@ impl Round<'_> {
                     Word::Int(t) => (t, 0),
                     Word::Ptr(_, t) => (t, self.base),
                     Word::Sp(t) => (t, self.top),
+                    Word::Fn(sig) if *sig == self.callee.sig => (&Term::zero(), self.callee.at),
                     Word::Any => continue,
                     other => return Err(format!("{place}: {other:?} comes from nowhere")),
                 };

@@ -2,7 +2,7 @@
 
 use super::tracee::{CODE, DATA, FLAGS, ROOM, Registers, STACK};
 use super::truth::Truth;
-use super::{FRAME, Finder, OBJECT, OFFSET, Round, draw};
+use super::{Callee, FRAME, Finder, OBJECT, OFFSET, Round, draw};
 use fastrand::Rng;
 use std::rc::Rc;
 use talcore::arch::Arch;
@@ -19,6 +19,7 @@ impl<'a> Round<'a> {
         arch: Arch,
         program: &'a Program<'a>,
         function: &'a Function,
+        callee: Callee,
         rng: &mut Rng,
     ) -> Result<Self, String> {
         let bits = arch.word_bits();
@@ -50,6 +51,9 @@ impl<'a> Round<'a> {
             stack,
             before: Default::default(),
             history: Vec::new(),
+            callee,
+            about_flags: rng.u8(..3) > 0,
+            flags_of: None,
         };
         round.engine.state.touched = round.engine.state.depth;
         round.registers.general[4] = top.wrapping_add_signed(round.engine.state.depth);
@@ -64,6 +68,17 @@ impl<'a> Round<'a> {
             round.engine.state.regs[5] = Word::Sp(Term::from(i128::from(off)));
             round.registers.general[5] = top.wrapping_add_signed(off);
         }
+        // And now and then what string instructions want.
+        if rng.u8(..8) == 0 {
+            for r in [6, 7] {
+                let at = rng.u64(..OBJECT / 2);
+                round.engine.state.regs[r] = Word::Ptr(object, Term::from(i128::from(at)));
+                round.registers.general[r] = base + at;
+            }
+            let count = rng.u64(..16);
+            round.engine.state.regs[1] = Word::Int(Term::from(i128::from(count)));
+            round.registers.general[1] = count;
+        }
         round.fill(object, rng);
         round.relate(rng);
         Ok(round)
@@ -77,6 +92,7 @@ impl<'a> Round<'a> {
                 let x = draw::number(bits, rng);
                 return (Word::Any, x);
             }
+            1 if rng.u8(..3) == 0 => return (Word::Fn(self.callee.sig), self.callee.at),
             1 | 2 => Term::from(self.signed_or_not(draw::number(bits, rng), rng)),
             3..=5 => self.variable(rng),
             6 => {

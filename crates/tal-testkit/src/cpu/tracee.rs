@@ -153,7 +153,8 @@ fn with(rest: user_regs_struct, r: &Registers) -> user_regs_struct {
 
 /// `jmp $`, and room for code, data and stack.
 fn executable(arch: Arch) -> Vec<u8> {
-    let segments = [(CODE, 7u32, 4096usize, 4096), (DATA, 6, 0, ROOM), (STACK, 6, 0, ROOM)];
+    // Behind the page for instructions one for a function that they call.
+    let segments = [(CODE, 7u32, 4096usize, 2 * 4096), (DATA, 6, 0, ROOM), (STACK, 6, 0, ROOM)];
     let mut file = vec![0x7f, b'E', b'L', b'F', if arch == Arch::Amd64 { 2 } else { 1 }, 1, 1];
     file.resize(16, 0);
     let machine: u16 = if arch == Arch::Amd64 { 62 } else { 3 };
