@@ -305,7 +305,13 @@ fn a15_length() {
     assert_eq!(accept("f0 41 81 84 8d 00 00 00 01 00 00 00 01").len, 13);
     // Fifteen prefixes and an instruction: the repetition is found first.
     reject_both("66 66 66 66 66 66 66 66 66 66 66 66 66 66 66 90", DuplicatePrefix);
-    reject("f0 0f c7 c8", Opcode);
+    // A comparison that may not be locked, and string moves with prefixes that mean nothing to them.
+    reject_both("f0 0f c7 c8", Opcode);
+    for hex in ["f3 44 a4", "f3 42 a4", "f3 41 a4", "f3 4f a4", "f3 4c a5"] {
+        reject(hex, Rex);
+    }
+    accept_both("f3 a4");
+    accept("f3 48 a5");
     assert_eq!(accept_both("66 66 66 66 66 66 2e 0f 1f 84 00 00 00 00 00").len, 15);
     reject_both("66 66 66 66 66 66 66 2e 0f 1f 84 00 00 00 00 00", DuplicatePrefix);
 }

@@ -4,6 +4,7 @@
 mod abstracts;
 mod addresses;
 mod arguments;
+mod claims;
 mod constants;
 mod cursors;
 mod foreign;
