@@ -566,7 +566,8 @@ fn tools(program: &Path) {
     let length = text.len().to_string();
     for (tool, args) in [
         ("socat", &["-t10", "-", &to][..]),
-        ("nc", &["-N", &host, &port]),
+        // OpenBSD's; others are told to close their side by another option.
+        ("nc.openbsd", &["-N", &host, &port]),
         ("bash", &["-c", bash, &host, &port, &length]),
     ] {
         let command = Command::new(tool).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
