@@ -36,6 +36,7 @@ fn loaded(file: &[u8]) -> Vec<usize> {
 }
 
 /// One to four bytes set at random.
+/// class: J6 on amd64
 #[test]
 fn changed_bytes() {
     let mut random = fastrand::Rng::with_seed(1);
@@ -67,6 +68,7 @@ fn changed_bytes() {
 }
 
 /// The program headers and notes are where the reader has most to decide: every byte, several values.
+/// class: J6 on amd64
 #[test]
 fn every_byte_of_headers_and_notes() {
     let programs = executables();

@@ -35,6 +35,7 @@ fn nested_loops(count: usize) -> String {
     format!("arch amd64\nfn f(rdi: int) -> (rax: int)\n xor eax, eax\n{heads}{ends} ret\n")
 }
 
+/// class: J3 on amd64
 #[test]
 fn labels_of_one_function() {
     let accept = accepted(&nested_loops(MANY));
@@ -44,6 +45,7 @@ fn labels_of_one_function() {
 }
 
 /// Labels at which different ways meet, with something to join each time.
+/// class: J3 on amd64
 #[test]
 fn joins() {
     let body = |n| lines(n, |i| format!(" cmp rdi, {}\n je .l{i}\n inc eax\n.l{i}:", i % 1000));
@@ -53,6 +55,7 @@ fn joins() {
     assert!(large.note_bytes < 11 * small.note_bytes, "{} and {}", large.note_bytes, small.note_bytes);
 }
 
+/// class: J3 on amd64
 #[test]
 fn jumps_to_one_label() {
     let jumps = lines(MANY / 5, |i| format!(" cmp rdi, {i}\n je .end"));
@@ -97,6 +100,7 @@ fn long_lines() {
     assert!(refusal.text.len() < 3 * MANY, "a message of {} bytes", refusal.text.len());
 }
 
+/// class: J2 on amd64
 #[test]
 fn deep_nesting() {
     let parentheses = format!("{}1{}", "(".repeat(MANY), ")".repeat(MANY));

@@ -228,6 +228,7 @@ fn a_kernel_is_answered_by_exit_code() {
 }
 
 /// `--spectre` reaches the verdict in every form of the question.
+/// class: K10 on amd64
 #[test]
 fn wrong_predictions_are_looked_at_when_asked() {
     let program = Program::new();

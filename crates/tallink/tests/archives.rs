@@ -69,6 +69,7 @@ fn weak_uses_take_nothing() {
     assert!(!has(&link(&[o.input("a.o"), lib]).image, "maybe"));
 }
 
+/// class: J5 on amd64
 #[test]
 fn an_index_that_lies_does_no_harm() {
     let members = [("b.o", exit_named("x").bytes())];

@@ -69,6 +69,7 @@ fn a_typed_program_is_linked_checked_and_runs() {
     assert!(std::fs::read(path).unwrap() == std::fs::read(dir.path().join("a.out")).unwrap());
 }
 
+/// class: I4 on amd64
 #[test]
 fn what_is_not_accepted_is_not_written() {
     let dir = directory();

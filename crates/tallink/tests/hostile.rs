@@ -146,6 +146,7 @@ fn random_bytes() {
     }
 }
 
+/// class: J5 on amd64
 #[test]
 fn sections_that_share_their_bytes_cost_nothing() {
     // 20,000 section headers that all name the same megabyte: 20 GB if it were believed.

@@ -250,6 +250,7 @@ fn mixed_architectures() {
     assert!(text.contains("IA-32 was asked for"), "{text}");
 }
 
+/// class: J5 on amd64
 #[test]
 fn too_large() {
     let mut o = exit_named("_start");
@@ -265,6 +266,7 @@ fn too_large() {
     assert!(tallink::link(&[exit_named("_start").input("a.o")], &Options::default()).is_ok());
 }
 
+/// class: J6 on amd64
 #[test]
 fn names_cannot_steer_the_terminal() {
     let mut o = exit_named("_start");
