@@ -48,6 +48,68 @@ fn assumptions_are_implied() {
             }
             assert!(facts.list().iter().all(|f| value(f, p) >= 0), "{facts:?} at {p:?}");
         }
+        assert!(!facts.contradictory() || points.is_empty(), "{facts:?} at {points:?}");
+    }
+}
+
+/// A coefficient as large as a word bounds its variable by the others, rounded: no point is lost, and no bound is left
+/// that all points keep away from, if the fact says it.
+#[test]
+fn large_coefficients() {
+    let mut rng = fastrand::Rng::with_seed(6);
+    let mut narrowed = 0;
+    for _ in 0..20_000 {
+        let mut facts = Facts::default();
+        let (lo, small) = (rng.i128(-4..4), rng.i128(-300..300));
+        let x = facts.fresh(Interval::new(lo, lo + rng.i128(0..6)));
+        let y = facts.fresh(Interval::new(small, small + rng.i128(0..9)));
+        let size = *rng.choice(&[1i128 << 16, (1 << 16) - 1, 1 << 31, 1 << 32, (1 << 32) + 1]).unwrap();
+        let size = if rng.bool() { size } else { -size };
+        let konst = size * rng.i128(-4..4) + rng.i128(-320..320);
+        let other = *rng.choice(&[-2, -1, 1, 2, 3]).unwrap();
+        let fact = Term::from(konst).add_scaled(&Term::var(x), size).unwrap();
+        let fact = fact.add_scaled(&Term::var(y), other).unwrap();
+        let before = [facts.interval(x), facts.interval(y)];
+        facts.assume(&fact);
+        let after = [facts.interval(x), facts.interval(y)];
+        narrowed += u32::from(before != after);
+        for a in before[0].lo..=before[0].hi {
+            for b in before[1].lo..=before[1].hi {
+                let inside = after[0].lo <= a && a <= after[0].hi && after[1].lo <= b && b <= after[1].hi;
+                let holds = value(&fact, &[a, b]) >= 0;
+                assert!(inside && !facts.contradictory() || !holds, "{fact:?}: {facts:?} at {a}, {b}");
+            }
+        }
+    }
+    assert!(narrowed > 2000, "{narrowed}");
+}
+
+/// What is forgotten is not said any more, and nothing else is said.
+#[test]
+fn forgetting() {
+    let mut rng = fastrand::Rng::with_seed(7);
+    for _ in 0..2000 {
+        let (mut facts, points) = system(&mut rng);
+        let before = facts.list().to_vec();
+        let kept: Vec<bool> = before.iter().map(|_| rng.bool()).collect();
+        let n = rng.usize(..=before.len());
+        if rng.bool() {
+            facts.retain(|i| kept[i]);
+            let expected = before.iter().zip(&kept).filter(|k| *k.1).map(|k| k.0.clone());
+            assert_eq!(facts.list(), expected.collect::<Vec<_>>());
+        } else {
+            facts.keep_facts(n);
+            assert_eq!(facts.list(), &before[..n]);
+        }
+        let mut copy = Facts::default();
+        copy.fresh(Interval::new(0, 0));
+        copy.copy_from(&facts);
+        assert_eq!(
+            (copy.list(), copy.intervals(), copy.contradictory()),
+            (facts.list(), facts.intervals(), facts.contradictory())
+        );
+        let t = random_term(&mut rng, facts.var_count() as u32, 3);
+        assert!(!facts.evident(&t) || points.iter().all(|p| value(&t, p) >= 0));
     }
 }
 
@@ -154,7 +216,7 @@ fn rollback() {
         let vars = facts.var_count() as u32;
         let show = |f: &Facts| {
             let intervals: Vec<_> = (0..vars).map(|v| f.interval(v)).collect();
-            (intervals, f.list().to_vec(), f.var_count())
+            (intervals, f.list().to_vec(), f.var_count(), f.contradictory())
         };
         let before = show(&facts);
         let outer = facts.mark();

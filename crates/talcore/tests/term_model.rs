@@ -68,6 +68,46 @@ fn sums_are_those_of_maps() {
     assert!(long > 1000 && shrunk > 100 && refused > 100, "{long} {shrunk} {refused}");
 }
 
+/// Terms in the place of variables.
+#[test]
+fn substitution() {
+    let mut rng = fastrand::Rng::with_seed(12);
+    let (mut done, mut refused) = (0, 0);
+    for _ in 0..3000 {
+        let random = |rng: &mut fastrand::Rng, vars: u32| {
+            let mut t = Term::from(rng.i128(-9..10));
+            for v in 0..vars {
+                t = t.add_scaled(&Term::var(v), rng.i128(-3..4)).unwrap();
+            }
+            t
+        };
+        let (outer, inner) = (rng.u32(0..5), rng.u32(0..5));
+        let t = random(&mut rng, outer);
+        let env: Vec<Term> = (0..rng.u32(0..6)).map(|_| random(&mut rng, inner)).collect();
+        let Some(got) = t.subst(&env) else {
+            assert!(t.scope() as usize > env.len());
+            refused += 1;
+            continue;
+        };
+        let mut model = Model { konst: t.konst(), ..Model::default() };
+        for v in 0..outer {
+            let c = t.coefficient(v);
+            assert_eq!(t.summands().iter().find(|s| s.0 == v).map_or(0, |s| s.1), c);
+            if c != 0 {
+                model = model.add_scaled(&Model::of(&env[v as usize]), c.into());
+            }
+        }
+        assert_eq!(Model::of(&got), model);
+        let plus = match (got.konst(), &got.summands()[..]) {
+            (k, [(v, 1)]) => i64::try_from(k).ok().map(|k| (*v, k)),
+            _ => None,
+        };
+        assert_eq!(got.as_var_plus(), plus);
+        done += 1;
+    }
+    assert!(done > 1000 && refused > 300, "{done} {refused}");
+}
+
 /// What does not fit is refused, and does not wrap.
 #[test]
 fn overflow_is_refused() {
