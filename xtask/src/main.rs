@@ -8,6 +8,7 @@ mod examples;
 mod fuzz;
 mod kernel;
 mod man;
+mod mutants;
 mod source;
 mod sweep;
 mod tal;
@@ -81,6 +82,18 @@ enum Task {
         /// Only this architecture
         #[arg(long, value_enum)]
         arch: Option<Architecture>,
+    },
+    /// Changes the trusted core in one place at a time, and looks for a test that notices
+    Mutants {
+        /// Only sources of talcore whose path contains this
+        #[arg(long, default_value = "")]
+        filter: String,
+        /// So many of the changes, at random
+        #[arg(long)]
+        sample: Option<usize>,
+        /// Where the random numbers begin
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// Counts the lines of what must be trusted
     Tcb,
@@ -167,6 +180,7 @@ fn main() -> ExitCode {
             fuzz::run(target.as_deref(), seconds, seed, round, arch).map(ok)
         }
         Task::Sweep { arch } => sweep::run(arch).map(ok),
+        Task::Mutants { filter, sample, seed } => mutants::run(&filter, sample, seed).map(ok),
         Task::Tcb => tcb::run().map(ok),
         Task::Man => man::run().map(ok),
     };
