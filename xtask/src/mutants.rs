@@ -18,8 +18,15 @@ use std::process::Command;
 const LEFT_OUT: [&str; 5] = ["x86/table", "lib.rs", "limits.rs", "codes.rs", "abi/tests.rs"];
 
 /// Tests of `talcore` that are asked when no file of the tests notices.
-const SECOND: [&str; 7] =
-    ["hostile", "decode_traps", "decode_traps_ia32", "arith_brute", "facts_brute", "term_model", "arith_idioms"];
+const SECOND: [&str; 7] = [
+    "hostile",
+    "decode_traps",
+    "decode_traps_ia32",
+    "arith_brute",
+    "facts_brute",
+    "term_model",
+    "arith_idioms",
+];
 
 /// A source with its changes.
 struct File {
@@ -57,7 +64,10 @@ pub(crate) fn run(filter: &str, sample: Option<usize>, seed: u64) -> Done {
             let Some(test) = tests.get(**t) else { return false };
             let limited = format!("ulimit -v 4000000; exec timeout 60 {} -q", test.display());
             let mut c = Command::new("sh");
-            c.arg("-c").arg(limited).env("TAL_MUTANT", n.to_string()).current_dir(tree.join("crates/talcore"));
+            c.arg("-c")
+                .arg(limited)
+                .env("TAL_MUTANT", n.to_string())
+                .current_dir(tree.join("crates/talcore"));
             !c.output().is_ok_and(|out| out.status.success())
         };
         if let Some(test) = SECOND.iter().find(catches) {
@@ -115,7 +125,8 @@ fn changed(source: &Path, filter: &str) -> Result<Vec<File>, String> {
 /// The global variable, and the program that tries one change after the other.
 fn switch(tree: &Path) -> Done {
     let lib = tree.join("crates/talcore/src/lib.rs");
-    let text = read(&lib)?.replace("extern crate alloc;", "extern crate alloc;\n#[allow(missing_docs)]\npub mod mutant;");
+    let text = read(&lib)?
+        .replace("extern crate alloc;", "extern crate alloc;\n#[allow(missing_docs)]\npub mod mutant;");
     write(&lib, text)?;
     write(&tree.join("crates/talcore/src/mutant.rs"), include_str!("mutants/switch.rs.txt"))?;
     write(&tree.join("crates/tal-testkit/src/bin/talmutants.rs"), include_str!("mutants/runner.rs.txt"))
@@ -139,7 +150,8 @@ fn compile(tree: &Path, all: &mut [File]) -> Done {
             write(&tree.join("crates/talcore/src").join(&file.name), text)?;
             places.insert(file.name.clone(), at);
         }
-        let mut check = cargo_in(tree, &["check", "--package", "talcore", "--quiet", "--message-format=json"]);
+        let mut check =
+            cargo_in(tree, &["check", "--package", "talcore", "--quiet", "--message-format=json"]);
         let out = check.output().map_err(|e| e.to_string())?;
         if out.status.success() {
             return Ok(());
@@ -183,7 +195,8 @@ fn executables(tree: &Path, args: &[&str]) -> Result<BTreeMap<String, PathBuf>, 
     let mut all = BTreeMap::new();
     for line in String::from_utf8_lossy(&text).lines() {
         let Ok(message) = serde_json::from_str::<serde_json::Value>(line) else { continue };
-        if let (Some(name), Some(path)) = (message["target"]["name"].as_str(), message["executable"].as_str()) {
+        if let (Some(name), Some(path)) = (message["target"]["name"].as_str(), message["executable"].as_str())
+        {
             all.insert(name.to_string(), PathBuf::from(path));
         }
     }

@@ -116,7 +116,11 @@ impl Source<'_> {
                 "#" | "#!" if self.is(i + 1, "[") => {
                     let end = self.over(i + 1);
                     let test = (i..end).any(|j| self.is(j, "test")) && self.is(i + 2, "cfg");
-                    let end = if test { self.over(self.next(end + 1, &["{"]).min(self.tokens.len() - 1)) } else { end };
+                    let end = if test {
+                        self.over(self.next(end + 1, &["{"]).min(self.tokens.len() - 1))
+                    } else {
+                        end
+                    };
                     self.set(i..end + 1);
                 }
                 "!" if matches!(self.str(i + 1), "(" | "[" | "{") && self.word(i.wrapping_sub(1)) => {
@@ -243,7 +247,9 @@ impl Source<'_> {
     }
 
     fn push(&mut self, range: Range<usize>, change: Change, what: String) {
-        if range.is_empty() || self.fixed[range.clone()].iter().any(|f| *f) && !matches!(change, Change::Without) {
+        if range.is_empty()
+            || self.fixed[range.clone()].iter().any(|f| *f) && !matches!(change, Change::Without)
+        {
             return;
         }
         let range = self.tokens[range.start].start..self.tokens[range.end - 1].end;
@@ -273,8 +279,10 @@ impl Source<'_> {
             return;
         }
         let ends = |s: &str| {
-            matches!(s, "," | ";" | "=" | "=>" | ".." | "..=" | "return" | "if" | "while" | "match" | "in" | "let")
-                || matches!(s, "else" | "+=" | "-=" | "*=" | "|=" | "&=" | "|" | "^=" | ":" | "break")
+            matches!(
+                s,
+                "," | ";" | "=" | "=>" | ".." | "..=" | "return" | "if" | "while" | "match" | "in" | "let"
+            ) || matches!(s, "else" | "+=" | "-=" | "*=" | "|=" | "&=" | "|" | "^=" | ":" | "break")
                 || lower.contains(&s)
         };
         let mut from = i;
@@ -330,14 +338,17 @@ impl Source<'_> {
             match self.str(j) {
                 ")" | "]" => {
                     from = self.before(j);
-                    if !self.word(from.wrapping_sub(1)) && !matches!(self.str(from.wrapping_sub(1)), ")" | "]" | "?") {
+                    if !self.word(from.wrapping_sub(1))
+                        && !matches!(self.str(from.wrapping_sub(1)), ")" | "]" | "?")
+                    {
                         break;
                     }
                 }
                 "?" => from = j,
                 "." | "::" => from = j,
                 _ if matches!(token.kind, Kind::Word | Kind::Number) => {
-                    let keyword = matches!(self.str(j), "return" | "if" | "in" | "match" | "else" | "while" | "let");
+                    let keyword =
+                        matches!(self.str(j), "return" | "if" | "in" | "match" | "else" | "while" | "let");
                     if keyword {
                         break;
                     }
@@ -468,9 +479,8 @@ fn piece(
 
 /// The changes whose places contain one of these offsets: for each offset the innermost.
 pub(super) fn blamed(places: &[(usize, Range<usize>)], offsets: &[usize]) -> BTreeSet<usize> {
-    let innermost = |at: &usize| {
-        places.iter().filter(|p| p.1.contains(at)).min_by_key(|p| p.1.len()).map(|p| p.0)
-    };
+    let innermost =
+        |at: &usize| places.iter().filter(|p| p.1.contains(at)).min_by_key(|p| p.1.len()).map(|p| p.0);
     offsets.iter().filter_map(innermost).collect()
 }
 

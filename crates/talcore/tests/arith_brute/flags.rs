@@ -156,8 +156,11 @@ fn single_bits() {
             },
             |p, rng| {
                 let x = operand_word(&t, p, w);
-                let swapped =
-                    if w % 8 == 0 { x.swap_bytes() >> (64 - w) } else { x.reverse_bits() >> (64 - w) };
+                let swapped = if w.is_multiple_of(8) {
+                    x.swap_bytes() >> (64 - w)
+                } else {
+                    x.reverse_bits() >> (64 - w)
+                };
                 let bit = 1 << number;
                 let changed = [x | bit, x & !bit, x ^ bit];
                 let fl = Fl { cf: Some(x & bit != 0), ..Fl::default() };
