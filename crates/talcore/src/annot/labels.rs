@@ -258,7 +258,8 @@ impl Labels<'_, '_> {
             let was = old.was.unwrap_or(old.mode);
             // Arguments that are frozen for the call may be lent too, and hold what they hold.
             let exclusive = matches!(was, Mode::Own | Mode::Uniq);
-            (exclusive || was == Mode::Frozen && l < self.entry.locs.len()).then_some(())?;
+            let ours = old.stretch.is_none() || old.was.is_some();
+            (exclusive || was == Mode::Frozen && ours && l < self.entry.locs.len()).then_some(())?;
             let tag = self.r.u8()?;
             let stretch = match tag {
                 2 => Some(self.r.num().filter(|v| *v < scope.vars)?),
@@ -266,7 +267,8 @@ impl Labels<'_, '_> {
                 _ => return None,
             };
             let live = match tag {
-                0 => None,
+                0 if exclusive => None,
+                0 => return None,
                 _ if !exclusive => Some(s.locs.get(l)?.lay.clone()),
                 _ => {
                     let lay = Lay { id: LayoutId(self.layout()?), env: self.env(scope.vars)? };
