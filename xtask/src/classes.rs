@@ -233,7 +233,7 @@ fn compare(classes: &[Class], tests: &[Test], problems: &mut Vec<String>) {
                 problems.push(problem(format!("on {arch} nothing is {what}")));
             }
         }
-        // The kernel's own tests are no tests of this repository's programs.
+        // The kernel's own tests are on another page.
         let shown = class.shown.iter().filter(|_| class.on != On::Nowhere);
         for name in shown.filter(|n| own.iter().all(|t| t.name != **n)) {
             problems.push(problem(format!("`{name}` is no test that says `class: {}`", class.name)));
@@ -245,7 +245,18 @@ fn compare(classes: &[Class], tests: &[Test], problems: &mut Vec<String>) {
 pub(crate) fn tidy(root: &Path, problems: &mut Vec<String>) -> Done {
     let classes = classes(&read(&root.join(PAGE))?, problems);
     compare(&classes, &tests(root, problems)?, problems);
+    kernel(&classes, &read(&root.join("docs/kernel-tests.md"))?, problems);
     Ok(())
+}
+
+/// What the kernel meets its page of tests tells.
+fn kernel(classes: &[Class], page: &str, problems: &mut Vec<String>) {
+    for class in classes.iter().filter(|c| c.on == On::Nowhere) {
+        for name in class.shown.iter().filter(|n| !page.contains(&format!("`{n}`"))) {
+            problems
+                .push(format!("{PAGE}:{}: {}: docs/kernel-tests.md has no `{name}`", class.line, class.name));
+        }
+    }
 }
 
 /// Prints the tests of a class, or of all.
@@ -343,6 +354,14 @@ mod tests {
         let tests = program("tests/binary/b.tal", text, &mut Vec::new());
         assert_eq!(tests.iter().map(|t| t.refuses).collect::<Vec<_>>(), [true, false]);
         assert_eq!(tests[0].classes, ["A1"]);
+    }
+
+    #[test]
+    fn tests_of_the_kernel_are_on_its_page() {
+        let classes = classes("| K5 | stacks | kernel | an IST stack | `nmi`, `none` |", &mut Vec::new());
+        let mut problems = Vec::new();
+        kernel(&classes, "| NMIs | `nmi` |", &mut problems);
+        assert_eq!(problems, ["docs/security.md:1: K5: docs/kernel-tests.md has no `none`"]);
     }
 
     #[test]

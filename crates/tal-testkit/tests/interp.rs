@@ -54,6 +54,29 @@ fn accepted_programs() {
     assert!(count > 1000, "{count} runs");
 }
 
+/// What is accepted though it was damaged breaks no rule either.
+#[test]
+fn survivors() {
+    let mut count = 0;
+    for case in cases(&folder("binary")) {
+        for damage in case.damages().unwrap_or_else(|e| panic!("{}: {e}", case.path.display())) {
+            let Some(bytes) = damage.image.ok().filter(|_| damage.verdict == "accepted") else { continue };
+            let image = Image::Program(bytes);
+            let sizes = image.load().map(|p| p.segments.iter().map(|s| s.size).max());
+            // Nobody has as much memory as one of them asks for.
+            if sizes.is_ok_and(|largest| largest > Some(1 << 24)) {
+                continue;
+            }
+            if let Err(v) = watch(&image, 8, 1_000) {
+                let path = case.path.display();
+                panic!("{path}: {}: at {:#x}: {}\n{}", damage.line, v.rip, v.what, v.history);
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 100, "{count} damaged programs");
+}
+
 /// With a kernel that does what it is asked for they do what they do by themselves, on both architectures.
 #[test]
 fn programs_do_the_same() {
