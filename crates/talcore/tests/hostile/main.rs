@@ -25,6 +25,7 @@ mod when;
 
 use iced_x86::code_asm::*;
 use lab::{Lab, Label, accepted, code, rejected};
+use talcore::arch::Arch;
 use talcore::facts::Interval;
 use talcore::shapes::Shapes;
 use talcore::state::{Loc, Slot, State, Word};
@@ -272,33 +273,36 @@ fn labels_that_are_larger_than_they_look() {
 }
 
 /// A variable whose number is the largest one.
-/// class: G2 on amd64
+/// class: G2 on amd64, ia32
 #[test]
 fn variables_that_cannot_be() {
-    let verdict = |stream: &[u8]| Lab::default().check_stream(Sig::default(), &[0xc3], stream);
-    let largest: &[u8] = &[0xff, 0xff, 0xff, 0xff, 0x0f];
-    // Forms of int(the variable) and int(the variable + 1), pointers and untested words.
-    for word in [
-        &[&[2, 17], largest, &[0]].concat()[..],
-        &[&[2, 1, 1], largest, &[1]].concat(),
-        &[&[2, 19], largest, &[0]].concat(),
-        &[0xff],
-        &[0x80],
-        &[&[3], largest, &[64]].concat(),
-        &[32],
-        &[&[6], largest, &[0, 0]].concat(),
-    ] {
-        // One label at offset 0, register rax.
-        rejected(verdict(&[&[1, 0, 4, 1], word, &[0, 0]].concat()), Code::Stream);
+    for arch in [Arch::Amd64, Arch::Ia32] {
+        let lab = || Lab { arch, ..Lab::default() };
+        let verdict = |stream: &[u8]| lab().check_stream(Sig::default(), &[0xc3], stream);
+        let largest: &[u8] = &[0xff, 0xff, 0xff, 0xff, 0x0f];
+        // Forms of int(the variable) and int(the variable + 1), pointers and untested words.
+        for word in [
+            &[&[2, 17], largest, &[0]].concat()[..],
+            &[&[2, 1, 1], largest, &[1]].concat(),
+            &[&[2, 19], largest, &[0]].concat(),
+            &[0xff],
+            &[0x80],
+            &[&[3], largest, &[64]].concat(),
+            &[32],
+            &[&[6], largest, &[0, 0]].concat(),
+        ] {
+            // One label at offset 0, register rax.
+            rejected(verdict(&[&[1, 0, 4, 1], word, &[0, 0]].concat()), Code::Stream);
+        }
+        let known = [1, 0, 5, 1, 0xc0, 0, 1, 0x80, 0, 0]; // rax: int of a new variable
+        accepted(verdict(&known));
+        // It is forgotten at the next label, but rax still speaks of it.
+        let forgotten = [2, 0, 5, 1, 0xc0, 0, 1, 0x80, 1, 1, 0, 0, 0, 0];
+        let code = [0x90, 0xc3];
+        rejected(lab().check_stream(Sig::default(), &code, &forgotten), Code::Stream);
+        let kept = [2, 0, 5, 1, 0xc0, 0, 1, 0x80, 1, 0, 0, 0];
+        accepted(lab().check_stream(Sig::default(), &code, &kept));
     }
-    let known = [1, 0, 5, 1, 0xc0, 0, 1, 0x80, 0, 0]; // rax: int of a new variable
-    accepted(verdict(&known));
-    // It is forgotten at the next label, but rax still speaks of it.
-    let forgotten = [2, 0, 5, 1, 0xc0, 0, 1, 0x80, 1, 1, 0, 0, 0, 0];
-    let code = [0x90, 0xc3];
-    rejected(Lab::default().check_stream(Sig::default(), &code, &forgotten), Code::Stream);
-    let kept = [2, 0, 5, 1, 0xc0, 0, 1, 0x80, 1, 0, 0, 0];
-    accepted(Lab::default().check_stream(Sig::default(), &code, &kept));
 }
 
 /// A location of a label that is a struct brings its arguments, which the stream only names: a few bytes stand for
@@ -330,20 +334,26 @@ fn arguments_of_structs_count_as_parts_of_labels() {
 }
 
 /// A step without machine code is taken, or the stream is wrong: not inside an instruction, and where code is reached.
-/// class: A21 on amd64
+/// class: A21 on amd64, ia32
 #[test]
 fn steps_that_would_not_be_taken() {
-    let verdict = |code: &[u8], at: u8| {
-        let mut lab = Lab::default();
+    let verdict = |arch: Arch, code: &[u8], at: u8| {
+        let mut lab = Lab { arch, ..Lab::default() };
         let own = lab.bytes(Mode::Own, Term::from(64));
         let sig = Sig { params: vec![(7, own)], ..Sig::default() };
         lab.check_stream(sig, code, &[0, 1, at, 0, 7, 0]) // split rdi
     };
     let moves = [0x48, 0x89, 0xf8, 0xc3, 0x0f, 0x0b]; // mov rax, rdi; ret; ud2
-    accepted(verdict(&moves, 0));
-    accepted(verdict(&moves, 3));
+    accepted(verdict(Arch::Amd64, &moves, 0));
+    accepted(verdict(Arch::Amd64, &moves, 3));
     for at in [1, 2, 4, 5] {
-        rejected(verdict(&moves, at), Code::Stream);
+        rejected(verdict(Arch::Amd64, &moves, at), Code::Stream);
+    }
+    // The same without REX.
+    accepted(verdict(Arch::Ia32, &moves[1..], 0));
+    accepted(verdict(Arch::Ia32, &moves[1..], 2));
+    for at in [1, 3, 4] {
+        rejected(verdict(Arch::Ia32, &moves[1..], at), Code::Stream);
     }
 }
 
@@ -356,24 +366,27 @@ fn leb(to: &mut Vec<u8>, mut n: u32) {
 }
 
 /// Parts of negative size: the others lie behind the end of the object.
-/// class: G4 on amd64
+/// class: G4 on amd64, ia32
 #[test]
 fn objects_with_negative_parts() {
-    for (sizes, safe) in [
-        (vec![1 << 60, 1 << 60, -(1 << 61) + 1], false),
-        (vec![-1, 2], false),
-        (vec![2, -1], false),
-        (vec![0, 1], true),
-    ] {
-        let mut lab = Lab::default();
-        let pointer = lab.bytes(Mode::Shared, Term::from(8));
-        let word = lab.word(WordTy::Opt(pointer));
-        let cell = lab.layout(Layout::Cell(word));
-        let parts: Vec<_> = sizes.iter().map(|n| lab.layout(Layout::Array(Term::from(*n), cell))).collect();
-        let whole = lab.layout(Layout::Seq(parts.into()));
-        lab.shared(whole, 8);
-        let verdict = lab.check_data();
-        if safe { accepted(verdict) } else { rejected(verdict, Code::Data) }
+    for arch in [Arch::Amd64, Arch::Ia32] {
+        for (sizes, safe) in [
+            (vec![1 << 60, 1 << 60, -(1 << 61) + 1], false),
+            (vec![-1, 2], false),
+            (vec![2, -1], false),
+            (vec![0, 1], true),
+        ] {
+            let mut lab = Lab { arch, ..Lab::default() };
+            let pointer = lab.bytes(Mode::Shared, Term::from(8));
+            let word = lab.word(WordTy::Opt(pointer));
+            let cell = lab.layout(Layout::Cell(word));
+            let parts: Vec<_> =
+                sizes.iter().map(|n| lab.layout(Layout::Array(Term::from(*n), cell))).collect();
+            let whole = lab.layout(Layout::Seq(parts.into()));
+            lab.shared(whole, arch.word_bytes().into());
+            let verdict = lab.check_data();
+            if safe { accepted(verdict) } else { rejected(verdict, Code::Data) }
+        }
     }
 }
 
