@@ -62,11 +62,14 @@ enum Task {
     Kernel(Box<kernel::Kernel>),
     /// Damages sources, objects and executables at random and looks at what the tools make of them
     Fuzz {
-        /// source, object, executable, generated or instructions; all if left out
+        /// source, object, executable, generated, instructions or soundness; all if left out
         target: Option<String>,
-        /// How long, for each target
-        #[arg(long, default_value_t = 60)]
-        seconds: u64,
+        /// How long, for each target [default: 60]
+        #[arg(long)]
+        seconds: Option<u64>,
+        /// How many cases at most; with `soundness`, which without `--seconds` takes as long as it takes
+        #[arg(long)]
+        cases: Option<u64>,
         /// Where the random numbers begin
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -176,8 +179,9 @@ fn main() -> ExitCode {
             bench::run(what, experiment, arch, instructions, runs.max(1)).map(ok)
         }
         Task::Kernel(what) => kernel::run(*what),
-        Task::Fuzz { target, seconds, seed, round, arch } => {
-            fuzz::run(target.as_deref(), seconds, seed, round, arch).map(ok)
+        Task::Fuzz { target, seconds, cases, seed, round, arch } => {
+            let long = fuzz::Long { seconds, cases };
+            fuzz::run(target.as_deref(), &long, seed, round, arch).map(ok)
         }
         Task::Sweep { arch } => sweep::run(arch).map(ok),
         Task::Mutants { filter, sample, seed } => mutants::run(&filter, sample, seed).map(ok),

@@ -15,6 +15,8 @@ mod tracee;
 mod truth;
 
 pub use coverage::Coverage;
+pub(crate) use draw::encoding;
+
 use fastrand::Rng;
 use std::io;
 use std::rc::Rc;
@@ -160,7 +162,7 @@ impl Round<'_> {
                     let distance = self.callee.at.wrapping_sub(self.registers.rip + 5) as u32;
                     [&[row.opcode][..], &distance.to_le_bytes()].concat()
                 }
-                _ => draw::encoding(self.arch, row, rng),
+                _ => encoding(self.arch, row, rng),
             };
             let Ok(insn) = decode(self.arch, &bytes, self.registers.rip) else { continue };
             let times = coverage.of(&insn, self.flags_of);

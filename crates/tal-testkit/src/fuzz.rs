@@ -11,6 +11,7 @@ mod executable;
 mod generated;
 mod layout;
 mod object;
+pub mod soundness;
 mod source;
 
 pub use corpus::{Corpus, Seed};

@@ -117,6 +117,8 @@ pub struct Machine<'p> {
     starts: HashMap<usize, Vec<u64>>,
     history: VecDeque<u64>,
     claims: Claims,
+    /// How many instructions have been run.
+    done: u64,
 }
 
 pub(crate) const RSP: usize = 4;
@@ -156,6 +158,7 @@ impl<'p> Machine<'p> {
             starts: HashMap::new(),
             history: VecDeque::new(),
             claims: Claims::default(),
+            done: 0,
         }
     }
 
@@ -170,6 +173,12 @@ impl<'p> Machine<'p> {
         let mut machine = Machine::new(program, &[], seed);
         machine.arrange(function)?;
         Some(machine)
+    }
+
+    /// How many instructions have been run.
+    #[must_use]
+    pub fn done(&self) -> u64 {
+        self.done
     }
 
     /// Runs for so many steps.
@@ -189,6 +198,7 @@ impl<'p> Machine<'p> {
             }
             self.check_claims()?;
             let insn = self.fetch()?;
+            self.done += 1;
             self.history.push_back(self.rip);
             if self.history.len() > 24 {
                 self.history.pop_front();

@@ -22,7 +22,7 @@ pub(super) fn number(bits: u32, rng: &mut Rng) -> u64 {
 }
 
 /// Bytes that may be an instruction of this row of the table.
-pub(super) fn encoding(arch: Arch, row: &Row, rng: &mut Rng) -> Vec<u8> {
+pub(crate) fn encoding(arch: Arch, row: &Row, rng: &mut Rng) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(32);
     let one_in = |n: u8, rng: &mut Rng| rng.u8(..n) == 0;
     if row.lock && one_in(4, rng) {

@@ -186,14 +186,14 @@ fn loaded(file: &[u8], rng: &mut Rng) -> Range<usize> {
 }
 
 /// A field of the ELF header.
-fn header(bytes: &mut [u8], rng: &mut Rng) {
+pub(super) fn header(bytes: &mut [u8], rng: &mut Rng) {
     let fields = Layout::of(bytes).header_fields;
     let (at, size) = fields[rng.usize(..fields.len())];
     number(&mut bytes[at..at + size], rng);
 }
 
 /// A field of a program header.
-fn table(bytes: &mut [u8], rng: &mut Rng) {
+pub(super) fn table(bytes: &mut [u8], rng: &mut Rng) {
     let layout = Layout::of(bytes);
     let count = u16::from_le_bytes([bytes[layout.count], bytes[layout.count + 1]]).clamp(1, 16);
     let fields = layout.segment_fields;

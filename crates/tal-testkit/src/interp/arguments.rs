@@ -2,7 +2,7 @@
 
 use super::alu::cut;
 use super::memory::Holds;
-use super::sigs::{Vars, value};
+use super::sigs::{Vars, holds, value};
 use super::step::BACK;
 use super::{Frame, Machine, RSP};
 use talcore::engine::under;
@@ -85,7 +85,8 @@ impl Machine<'_> {
                 let x = self.choose(*range, attempt % 4 == 3);
                 vars.push(Some(x));
             }
-            if facts.iter().all(|f| value(f, &vars).is_some_and(|x| x >= 0)) {
+            let inside = ranges.iter().zip(&vars).all(|(range, x)| x.is_some_and(|x| holds(*range, x)));
+            if inside && facts.iter().all(|f| value(f, &vars).is_some_and(|x| x >= 0)) {
                 return Some(vars);
             }
         }
@@ -102,17 +103,22 @@ impl Machine<'_> {
                 known.push(Term::from(self.choose(*range, attempt % 4 == 3)));
             }
             let values: Vars = known.iter().map(Term::as_const).collect();
-            if e.facts.iter().all(|f| value(f, &values).is_some_and(|x| x >= 0)) {
+            let own = values.iter().skip(outer.len());
+            let inside = e.vars.iter().zip(own).all(|(range, x)| x.is_some_and(|x| holds(*range, x)));
+            if inside && e.facts.iter().all(|f| value(f, &values).is_some_and(|x| x >= 0)) {
                 return Some(Some(known.into()));
             }
         }
         None
     }
 
-    /// A number in an interval: mostly small, often at an end.
+    /// A number in an interval: mostly small, often at an end. Of an interval without words, anything.
     fn choose(&mut self, range: Interval, wide: bool) -> i128 {
         let (signed, unsigned) = (Interval::signed(self.bits), Interval::unsigned(self.bits));
         let (lo, hi) = (range.lo.max(signed.lo), range.hi.min(unsigned.hi));
+        if lo > hi {
+            return lo;
+        }
         let near = 0i128.clamp(lo, hi);
         match self.rng.u8(..8) {
             0 => near,

@@ -12,6 +12,7 @@ use super::alu::cut;
 use super::sigs::{Vars, holds, value};
 use super::{Frame, Machine, RSP, Watched};
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::rc::Rc;
 use talcore::annot::Reading;
 use talcore::check::fuel_for;
@@ -23,9 +24,9 @@ use talcore::term::{Term, Var};
 use talcore::types::{Mode, WordTy};
 use talcore::walk::NoGuide;
 
-/// The states of all labels, by address.
+/// The states of all labels, by address; by default nothing is known of labels.
 #[derive(Clone, Default)]
-pub struct Claims(Rc<HashMap<u64, Rc<State>>>);
+pub struct Claims(Option<Rc<HashMap<u64, Rc<State>>>>);
 
 impl Claims {
     /// Reads them from the file that the program was loaded from.
@@ -39,7 +40,27 @@ impl Claims {
             let Ok(reading) = Reading::new(stream, program, f, &engine.entry) else { continue };
             all.extend(reading.labels().iter().map(|(at, state)| (f.addr + at, state.clone())));
         }
-        Claims(Rc::new(all))
+        Claims(Some(Rc::new(all)))
+    }
+
+    /// Of these labels, each with its address.
+    #[must_use]
+    pub fn at(labels: impl Iterator<Item = (u64, Rc<State>)>) -> Claims {
+        Claims(Some(Rc::new(labels.collect())))
+    }
+
+    /// The same with other labels in a range of addresses.
+    #[must_use]
+    pub fn with(&self, range: &Range<u64>, labels: impl Iterator<Item = (u64, Rc<State>)>) -> Claims {
+        let all = self.0.iter().flat_map(|all| all.iter());
+        let others = all.filter(|l| !range.contains(l.0)).map(|(at, s)| (*at, s.clone()));
+        Claims(Some(Rc::new(others.chain(labels).collect())))
+    }
+
+    /// Whether a jump of a function to its own start is a loop: there is a label. Else the function calls itself at its
+    /// end. Both are allowed, and where nothing is known of labels they look the same.
+    pub(super) fn loops_to(&self, start: u64) -> bool {
+        self.0.as_ref().is_none_or(|all| all.contains_key(&start))
     }
 }
 
@@ -68,7 +89,9 @@ struct Meaning<'s> {
 impl Machine<'_> {
     /// Looks at the claims of the label at `rip`, if there is one.
     pub(super) fn check_claims(&mut self) -> Watched<()> {
-        let Some(state) = self.claims.0.get(&self.rip).cloned() else { return Ok(()) };
+        let Some(state) = self.claims.0.as_ref().and_then(|all| all.get(&self.rip)).cloned() else {
+            return Ok(());
+        };
         let frame = self.frames.last().cloned();
         self.claimed(&state, frame.as_ref()).map_err(|e| format!("the label at {:#x} lies: {e}", self.rip))
     }

@@ -2,6 +2,7 @@
 
 use super::arguments::reveal;
 use fastrand::Rng;
+use std::cell::RefCell;
 use std::ops::Range;
 use talcore::arch::Arch;
 use talcore::data;
@@ -11,6 +12,27 @@ use talcore::term::Term;
 use talcore::types::{Layout, LayoutId, Mode};
 
 const STACK: u64 = 32 << 20;
+/// How many bytes of the stack earlier calls have used.
+const LEFT: usize = 65536;
+
+thread_local! {
+    /// A stack of zeros that a memory left behind: to map a new one costs more than most runs.
+    static OLD_STACK: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+fn fresh_stack() -> Vec<u8> {
+    let old = OLD_STACK.take();
+    if old.is_empty() { vec![0; STACK as usize] } else { old }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        let mut stack = std::mem::take(&mut self.stack);
+        stack[self.lowest_used..].fill(0);
+        // The thread may be ending.
+        let _ = OLD_STACK.try_with(|old| old.replace(stack));
+    }
+}
 
 /// Where things lie in an address space.
 #[derive(Clone, Copy)]
@@ -71,6 +93,8 @@ pub struct Memory {
     segments: Vec<(u64, Vec<u8>)>,
     /// From the lowest address on.
     stack: Vec<u8>,
+    /// What lies below this index in it is 0.
+    lowest_used: usize,
     /// The argument block: the words, and the strings; each is an object of its own.
     block_bytes: Vec<u8>,
     strings: Vec<Range<u64>>,
@@ -97,9 +121,9 @@ impl Memory {
             bytes[..s.bytes.len()].copy_from_slice(s.bytes);
             (s.addr, bytes)
         });
-        let mut stack = vec![0; STACK as usize];
+        let mut stack = fresh_stack();
         // What earlier calls left there.
-        rng.fill(&mut stack[STACK as usize - 65536..]);
+        rng.fill(&mut stack[STACK as usize - LEFT..]);
         // Words: argc, argv, 0, environment, 0. Strings lie apart from each other.
         let environment: [&[u8]; 2] = [b"PATH=/bin", b"EMPTY="];
         let mut words = vec![args.len() as u64];
@@ -133,6 +157,7 @@ impl Memory {
             map,
             segments: segments.collect(),
             stack,
+            lowest_used: STACK as usize - LEFT,
             block_bytes,
             strings,
             block: map.top,
@@ -230,6 +255,7 @@ impl Memory {
         }
         if addr >= map.lowest() {
             let at = (addr - map.lowest()) as usize;
+            self.lowest_used = self.lowest_used.min(at);
             return self.stack.get_mut(at..at + size);
         }
         if addr >= map.given {

@@ -494,8 +494,7 @@ impl Machine<'_> {
             self.rip = target;
             return Ok(());
         }
-        if target == f.addr {
-            // A loop to the first instruction, or a call of itself: both are allowed.
+        if target == f.addr && self.claims.loops_to(target) {
             self.rip = target;
             return Ok(());
         }

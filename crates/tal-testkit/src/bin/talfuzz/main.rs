@@ -3,6 +3,11 @@
 //!
 //! `talfuzz TARGET round N` repeats the round of this number. With `amd64` or `ia32` as the last argument only what is for
 //! this architecture is damaged or made up.
+//!
+//! `talfuzz soundness CASES SECONDS SEED` [attacks the checker](tal_testkit::fuzz::soundness); `talfuzz soundness round N`
+//! repeats one batch.
+
+mod soundness;
 
 use fastrand::Rng;
 use std::fs;
@@ -43,8 +48,22 @@ fn main() -> ExitCode {
     if name == "instructions" {
         return instructions(arch, &args[1..]);
     }
+    if name == "soundness" {
+        let number = |i: usize, default| args.get(i).and_then(|a| a.parse().ok()).unwrap_or(default);
+        let one = args.get(1).is_some_and(|a| a == "round");
+        return soundness::run(&soundness::Request {
+            arch,
+            cases: number(1, 100_000),
+            time: Duration::from_secs(number(2, u64::from(u32::MAX))),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            seed: number(3, 1),
+            batch: one.then(|| number(2, 0)),
+        });
+    }
     let Some(&(_, target)) = Target::ALL.iter().find(|t| t.0 == name) else {
-        eprintln!("there is no target `{name}`: source, object, executable, generated, instructions");
+        eprintln!(
+            "there is no target `{name}`: source, object, executable, generated, instructions, soundness"
+        );
         return ExitCode::FAILURE;
     };
     let number = |i: usize, default| args.get(i).and_then(|a| a.parse().ok()).unwrap_or(default);
