@@ -433,7 +433,7 @@ impl Source<'_> {
 /// Other steps without machine code.
 pub(super) fn ghosts(subject: &Subject<'_>, function: usize, ghosts: &mut Vec<Step>, rng: &mut Rng) {
     let part = &subject.parts[function];
-    let reg = |rng: &mut Rng| Reg(rng.u8(..subject.program.arch.registers() as u8));
+    let reg = |rng: &mut Rng| Reg(rng.u8(..subject.program.arch.registers()));
     let n = ghosts.len();
     if n > 0 && rng.u8(..4) > 0 {
         let i = rng.usize(..n);
