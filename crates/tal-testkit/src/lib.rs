@@ -12,6 +12,7 @@ pub mod interp;
 pub mod narrow;
 pub mod patch;
 pub mod script;
+pub mod second;
 pub mod toolchain;
 
 /// How often a test with random numbers goes round, and where the numbers begin: these, unless `TAL_ROUNDS` and `TAL_SEED`
