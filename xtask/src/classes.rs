@@ -146,6 +146,12 @@ fn program(path: &str, text: &str, problems: &mut Vec<String>) -> Vec<Test> {
             }
         }
     }
+    let checkers = text.lines().any(|l| l.contains("; ~ error TAL0"));
+    if refused && checkers && !text.lines().any(|l| l.starts_with("; class: ")) {
+        problems.push(format!(
+            "{path}: says not of which class of attacks it is, as in `; class: C1 on amd64`; {PAGE} lists them"
+        ));
+    }
     found
 }
 
@@ -333,6 +339,7 @@ mod tests {
             "tests/reject/jump.tal:1: there is no class A9",
         );
         one(&[(JUMP.0, "; class: A1\narch amd64\n")], "is not like");
+        one(&[(JUMP.0, "arch amd64\n ret ; ~ error TAL0301\n")], "of which class of attacks");
         one(
             &[("tests/binary/b.tal", "arch amd64\n; class: A1 on ia32\n; patch TAL1: x\n")],
             "is not for IA-32",
