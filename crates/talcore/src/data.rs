@@ -248,10 +248,15 @@ impl Data<'_> {
             Some(known) => (known, &Some([].into())),
             None => (ty, env),
         };
-        let number = Word::Int(Term::from(i128::from(value)));
+        let number = |n: i128| Word::Int(Term::from(n));
         // A number may happen to look like an address.
         let word = match self.engine.program.types.word(ty) {
-            WordTy::Int(_) | WordTy::Range(_) => number,
+            WordTy::Int(_) => number(value.into()),
+            // Any number that the word is congruent to may be the one in the interval: with a sign, if that fits.
+            WordTy::Range(range) => {
+                let signed = i128::from(value) - self.engine.word_range().hi - 1;
+                number(if range.lo <= signed { signed } else { value.into() })
+            }
             _ => word,
         };
         self.engine.ip = at;

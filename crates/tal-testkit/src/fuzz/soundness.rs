@@ -677,7 +677,7 @@ impl Case<'_, '_> {
             if let Err(violation) = result {
                 let code = walk::code(program, function).unwrap_or(&[]);
                 return Err(format!(
-                    "{}, in the function at {:#x}:\n{}code: {code:02x?}\nannotations: {stream:02x?}\nlabels: {:#?}",
+                    "{}, in the function at {:#x}:\n{}code: {code:02x?}\nannotations: {stream:02x?}\nlabels: {:?}",
                     violation.what, function.addr, violation.history, mutant.labels
                 ));
             }

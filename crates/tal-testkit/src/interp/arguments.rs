@@ -142,7 +142,8 @@ impl Machine<'_> {
             WordTy::Int(t) => value(&under(t, env)?, vars).map(|x| cut(x as u64, self.bits)),
             WordTy::Range(range) => {
                 let wide = self.rng.bool();
-                Some(cut(self.choose(*range, wide) as u64, self.bits))
+                let range = told(*range, self.bits)?;
+                Some(cut(self.choose(range, wide) as u64, self.bits))
             }
             WordTy::Var(v) => words.get(*v as usize).copied(),
             // Every number is the code of some type.
@@ -199,7 +200,7 @@ impl Machine<'_> {
                     Layout::Cstr(_) => Holds::String,
                     _ => Holds::Hidden,
                 };
-                Some(self.memory.allocate(bytes, *mode, holds))
+                self.memory.allocate(bytes, *mode, holds)
             }
         }
     }
@@ -232,7 +233,8 @@ impl Machine<'_> {
                 out.extend(x.to_le_bytes().into_iter().take(self.word_bytes() as usize));
             }
             Layout::Num(width, range) => {
-                let x = self.choose(*range, true) as u64;
+                let range = told(*range, width.bits())?;
+                let x = self.choose(range, true) as u64;
                 out.extend(&x.to_le_bytes()[..width.bytes() as usize]);
             }
             // The number that stands for the type is the code of nothing, so it is raw bytes.
@@ -312,6 +314,13 @@ impl Machine<'_> {
         }
         Some(())
     }
+}
+
+/// The part of an interval that words of so many bits are without doubt: with a sign if it has negative numbers.
+fn told(range: Interval, bits: u32) -> Option<Interval> {
+    let words = Interval::number(bits, range.lo < 0);
+    let (lo, hi) = (range.lo.max(words.lo), range.hi.min(words.hi));
+    (lo <= hi).then_some(Interval::new(lo, hi))
 }
 
 /// What a struct consists of: for an abstract type of another note the definition, if it is there.

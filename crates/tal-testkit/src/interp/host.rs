@@ -15,6 +15,7 @@ use talcore::arch::Arch;
 use talcore::types::Mode;
 
 const EBADF: i64 = 9;
+const ENOMEM: i64 = 12;
 const EISDIR: i64 = 21;
 const EINVAL: i64 = 22;
 const ESPIPE: i64 = 29;
@@ -308,7 +309,9 @@ impl Machine<'_> {
                 self.fill_in(b, &bytes).map(|_| 0)
             }
             "getdents64" => host.entries(a, c as usize).and_then(|bytes| self.fill_in(b, &bytes)),
-            "mmap" | "mmap2" => Ok(self.memory.allocate(vec![0; b as usize], Mode::Own, Holds::Hidden)),
+            "mmap" | "mmap2" => {
+                self.memory.allocate(vec![0; b as usize], Mode::Own, Holds::Hidden).ok_or(ENOMEM)
+            }
             "munmap" => Ok(0),
             _ => self.network_call(host, name, words)?,
         };

@@ -201,17 +201,18 @@ impl Machine<'_> {
         let program = self.program;
         let layout = program.types.pointer(ty).map(|p| p.1);
         let size = layout.and_then(|l| program.shapes.size(l)).and_then(|t| value(t, vars));
-        match size {
-            Some(size) if (0..=MOST).contains(&size) && self.rng.u8(..4) > 0 => {
-                let mode = program.types.pointer(ty).map_or(Mode::Own, |p| p.0);
-                let addr = self.memory.allocate(vec![0; size as usize], mode, Holds::Hidden);
+        if let Some(size) = size.filter(|size| (0..=MOST).contains(size))
+            && self.rng.u8(..4) > 0
+        {
+            let mode = program.types.pointer(ty).map_or(Mode::Own, |p| p.0);
+            if let Some(addr) = self.memory.allocate(vec![0; size as usize], mode, Holds::Hidden) {
                 if mode == Mode::Shared {
                     self.noise(addr, size as u64).unwrap_or_default();
                 }
-                addr
+                return addr;
             }
-            _ => cut(self.rng.u64(4095u64.wrapping_neg()..), self.bits),
         }
+        cut(self.rng.u64(4095u64.wrapping_neg()..), self.bits)
     }
 
     fn pick(&mut self, range: Interval, vars: &Vars, attempt: u32) -> i128 {

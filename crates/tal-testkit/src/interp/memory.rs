@@ -169,12 +169,15 @@ impl Memory {
         }
     }
 
-    /// A new object outside of the program's own memory.
-    pub(crate) fn allocate(&mut self, bytes: Vec<u8>, mode: Mode, holds: Holds) -> u64 {
+    /// A new object outside of the program's own memory; `None` if there is no room for more.
+    pub(crate) fn allocate(&mut self, bytes: Vec<u8>, mode: Mode, holds: Holds) -> Option<u64> {
         // Far from each other, so that nothing reaches from one to the next.
         let addr = self.map.given + ((self.objects.len() as u64) << self.map.apart);
+        if addr + (1 << self.map.apart) > self.map.lowest() {
+            return None;
+        }
         self.objects.push(Given { addr, bytes, mode, holds, gone: Vec::new() });
-        addr
+        Some(addr)
     }
 
     /// The kernel takes memory back, which the program may use at this moment.
