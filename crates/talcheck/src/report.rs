@@ -7,6 +7,7 @@ use iced_x86::{Formatter, NasmFormatter};
 use std::collections::BTreeSet;
 use std::io::Read;
 use talcore::Policy;
+use talcore::codes::coded;
 use talcore::program::Program;
 use talcore::state::Word;
 use talcore::term::{Term, Var};
@@ -83,7 +84,12 @@ fn known(mut d: Diagnostic, info: &DebugInfo<'_>, scene: &Scene<'_>, reject: &Re
     };
     let names = printer.names(state);
     let mut vars: BTreeSet<Var> = BTreeSet::new();
-    if let Some(goal) = &reject.goal {
+    if let Some((is, wanted)) = reject.types() {
+        let types = Printer::new(&program.types);
+        let name =
+            |t: &Term| coded(t).map_or_else(|| "what a variable stands for".to_string(), |id| types.word(id));
+        d = d.note(format!("not the same type: wanted is {}, and there is {}", name(wanted), name(is)));
+    } else if let Some(goal) = &reject.goal {
         d = d.note(format!("not proved: {}", printer.fact(&names, goal)));
         vars.extend(goal.summands().iter().map(|s| s.0));
     }

@@ -179,8 +179,13 @@ impl<'a, G: Guide> Engine<'a, G> {
             _ => {}
         }
         let minus = self.term(rest.neg())?;
-        self.require(&rest, blame.fact, "two sizes or values are not proved equal")?;
-        self.require(&minus, blame.fact, "two sizes or values are not proved equal")
+        let zero = [&rest, &minus]
+            .into_iter()
+            .try_for_each(|side| self.require(side, blame.fact, "two sizes or values are not proved equal"));
+        zero.map_err(|e| match actual.sub(&rest) {
+            Some(wanted) => e.equal(actual, wanted),
+            None => e,
+        })
     }
 
     /// Asks what an open variable stands for: its number among the open ones.

@@ -1,5 +1,6 @@
 //! Why a file is rejected: data, no text. `taldiag` turns it into words.
 
+use crate::codes::is_code;
 use crate::term::Term;
 use alloc::boxed::Box;
 
@@ -144,6 +145,8 @@ pub struct Reject {
     pub why: &'static str,
     /// The goal `goal >= 0` that could not be proved, over the variables of the state.
     pub goal: Option<Term>,
+    /// Two terms that are not proved equal: what is there, and what is wanted.
+    pub equal: Option<(Term, Term)>,
     /// The register (hardware number) that it is about.
     pub reg: Option<u8>,
     /// Where control would have gone: the target of the edge.
@@ -157,7 +160,8 @@ impl Reject {
     #[allow(clippy::new_ret_no_self)]
     #[cold]
     pub fn new(code: Code, at: u64, why: &'static str) -> Box<Reject> {
-        Box::new(Reject { code, at, in_file: false, why, goal: None, reg: None, target: None, union: None })
+        let (goal, equal, reg, target, union) = (None, None, None, None, None);
+        Box::new(Reject { code, at, in_file: false, why, goal, equal, reg, target, union })
     }
     /// The same, `at` being an offset in the file.
     pub fn in_file(mut self: Box<Self>) -> Box<Reject> {
@@ -168,6 +172,15 @@ impl Reject {
     pub fn goal(mut self: Box<Self>, goal: &Term) -> Box<Reject> {
         self.goal = Some(goal.clone());
         self
+    }
+    /// With the terms that are not proved equal.
+    pub fn equal(mut self: Box<Self>, is: &Term, wanted: Term) -> Box<Reject> {
+        self.equal = Some((is.clone(), wanted));
+        self
+    }
+    /// The terms that are not proved equal, if one of them is the code of a type.
+    pub fn types(&self) -> Option<&(Term, Term)> {
+        self.equal.as_ref().filter(|(is, wanted)| is_code(is) || is_code(wanted))
     }
     /// With the register that it is about.
     pub fn reg(mut self: Box<Self>, reg: u8) -> Box<Reject> {

@@ -53,7 +53,7 @@ impl<'a> Scene<'a> {
         self.names.state
     }
 
-    fn view(&self) -> View<'_> {
+    pub(super) fn view(&self) -> View<'_> {
         View {
             program: self.program,
             module: self.module,
@@ -247,6 +247,9 @@ fn writable(s: &Scene<'_>, object: LocId) -> Option<String> {
 
 /// Advice that depends on the reason only.
 fn general(r: &Reject) -> Option<&'static str> {
+    if r.types().is_some() {
+        return Some("the arguments of a type are never converted: write the same type on both sides");
+    }
     Some(match r.code {
         Code::Bounds => {
             "test the index against the bound on every path to this access, with an unsigned comparison"

@@ -12,7 +12,8 @@ use crate::problem::Problem;
 use crate::prove::counterexample;
 use std::rc::Rc;
 use talcore::arch::Arch;
-use talcore::facts::tighten;
+use talcore::codes::coded;
+use talcore::facts::{Interval, tighten};
 use talcore::guide::Ghost;
 use talcore::program::Program;
 use talcore::state::{STATIC, State, Word};
@@ -79,7 +80,8 @@ pub(super) fn failure(
         span = step_before(&module.functions[f].body, item as usize, r.reg).unwrap_or(span);
     }
     let scene = Scene::new(program, (module, structs), image, f, failure);
-    let mut p = Problem::new(r.code as u16, span, r.why.to_string()).label(advice::label(&scene));
+    let title = if r.types().is_some() { "two types are not the same" } else { r.why };
+    let mut p = Problem::new(r.code as u16, span, title.to_string()).label(advice::label(&scene));
     match r.target {
         Some(target) if target == r.at => p = p.label("on the way to this label from above"),
         Some(target) => {
@@ -197,9 +199,27 @@ fn step_before(body: &[Item], item: usize, reg: Option<u8>) -> Option<Span> {
     steps.find(|s| about(s.0)).map(|s| s.1).or(last)
 }
 
+/// What is not the same, if it is types, or numbers of which nothing is known: no example tells more of these.
+fn types(scene: &Scene<'_>) -> Option<String> {
+    let (is, wanted) = scene.reject.equal.as_ref()?;
+    let unknown = |t: &Term| t.as_var().is_some_and(|v| scene.state().facts.interval(v) == Interval::ALL);
+    let kind = |t: &Term| coded(t).is_some() || unknown(t);
+    if !kind(is) || !kind(wanted) {
+        return None;
+    }
+    let name = |t: &Term| match coded(t) {
+        Some(id) => scene.view().printer().word(id),
+        None => scene.names.term(t),
+    };
+    Some(format!("needed is `{}` where there is `{}`", name(wanted), name(is)))
+}
+
 /// What was needed and what was known; an example that shows the gap.
 fn goal(scene: &Scene<'_>) -> Vec<String> {
     let Some(goal) = &scene.reject.goal else { return Vec::new() };
+    if let Some(text) = types(scene) {
+        return vec![text];
+    }
     let goal = tighten(goal).unwrap_or_else(|| goal.clone());
     let (names, facts) = (&scene.names, &scene.state().facts);
     if let Some(c) = goal.as_const() {
