@@ -9,6 +9,7 @@ pub(crate) mod echod;
 pub(crate) mod figures;
 mod find;
 mod gas;
+pub(crate) mod growth;
 mod link;
 mod malloc;
 mod program;
@@ -55,6 +56,7 @@ pub(crate) fn run(
         Bench::Kernel => crate::kernel::bench::run(experiment, runs),
         Bench::Size => size::run(arch),
         Bench::Figures => figures::run(runs),
+        Bench::Growth => Err("`bench growth` has options of its own".into()),
     }
 }
 

@@ -56,6 +56,8 @@ enum Task {
         /// Of which architecture the programs are; find and kernel have amd64 only
         #[arg(long, value_enum, default_value = "amd64")]
         arch: Architecture,
+        #[command(flatten)]
+        growth: bench::growth::Options,
     },
     /// Runs programs in the kernel of this project, in a virtual machine
     #[command(subcommand)]
@@ -160,6 +162,8 @@ enum Bench {
     Kernel,
     /// Bytes of annotations against bytes of code and data, for each example
     Size,
+    /// Time and memory of the tools on hostile inputs that grow in one dimension at a time
+    Growth,
     /// Writes docs/programs.md: lines, annotations and the time of checking, for each example
     Figures,
 }
@@ -175,7 +179,8 @@ fn main() -> ExitCode {
         Task::Ci => ci::run().map(ok),
         Task::Tidy => tidy::run().map(ok),
         Task::Classes { class } => classes::run(class.as_deref()).map(ok),
-        Task::Bench { what, experiment, instructions, runs, arch } => {
+        Task::Bench { what: Bench::Growth, growth, arch, .. } => bench::growth::run(arch, &growth).map(ok),
+        Task::Bench { what, experiment, instructions, runs, arch, .. } => {
             bench::run(what, experiment, arch, instructions, runs.max(1)).map(ok)
         }
         Task::Kernel(what) => kernel::run(*what),

@@ -8,6 +8,7 @@ pub mod filetest;
 pub mod forge;
 pub mod fuzz;
 pub mod generate;
+pub mod growth;
 pub mod interp;
 pub mod narrow;
 pub mod patch;

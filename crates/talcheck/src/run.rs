@@ -212,6 +212,7 @@ fn accepted_text(cli: &Cli, name: &str, a: &Accepted) -> String {
                 v["file_bytes"] = a.file_bytes.into();
                 v["labels"] = c.labels.into();
                 v["certificates"] = c.certificates.into();
+                v["steps"] = c.steps.into();
                 v["nanoseconds"] = serde_json::json!(u64::try_from(a.time.as_nanos()).unwrap_or(u64::MAX));
             }
             format!("{v}\n")
@@ -230,10 +231,11 @@ fn accepted_text(cli: &Cli, name: &str, a: &Accepted) -> String {
             if cli.stats {
                 let share = percent(c.note_bytes, c.code_bytes.saturating_add(c.data_bytes));
                 let speed = c.instructions as f64 / a.time.as_secs_f64().max(1e-9) / 1e6;
+                let pay = c.steps as f64 / c.code_bytes.saturating_add(c.note_bytes).max(1) as f64;
                 text.push_str(&format!(
-                    "  file          {:>12}\n  code          {:>12}\n  typed data    {:>12}\n  notes         {:>12}   {share} of code and data\n  labels        {:>12}   with a stored state\n  certificates  {:>12}\n  time          {:>12}   {speed:.1} million instructions a second\n",
+                    "  file          {:>12}\n  code          {:>12}\n  typed data    {:>12}\n  notes         {:>12}   {share} of code and data\n  labels        {:>12}   with a stored state\n  certificates  {:>12}\n  steps         {:>12}   {pay:.1} for each byte of code and notes\n  time          {:>12}   {speed:.1} million instructions a second\n",
                     size(a.file_bytes as u64), size(c.code_bytes), size(c.data_bytes), size(c.note_bytes),
-                    c.labels, c.certificates, format!("{:.3} ms", a.time.as_secs_f64() * 1e3),
+                    c.labels, c.certificates, c.steps, format!("{:.3} ms", a.time.as_secs_f64() * 1e3),
                 ));
             }
             text

@@ -1,11 +1,12 @@
 //! The one place where the checker is asked.
 
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use talcore::Policy;
-use talcore::check::{load, load_module, summary};
+use talcore::check::{check_functions, load, load_module, summary};
 use talcore::program::Program;
 use talcore::verdict::{Accept, Reject, Verdict};
-use talcore::walk::{Workspace, check_function_in};
+use talcore::walk::{FunctionStats, Workspace, check_function_in};
 use tallink::Module;
 
 /// Decides whether the executable with this content is safe in all executions that the processor completes.
@@ -41,22 +42,54 @@ pub(crate) fn load_image(module: &Module) -> Result<Program<'_>, Box<Reject>> {
 }
 
 fn functions(program: &Program<'_>, file: &[u8]) -> Verdict {
-    let one = |workspace: &mut Workspace, index| match check_function_in(workspace, program, index, file) {
-        Ok(stats) => {
-            let (instructions, labels, certificates) = (stats.instructions, stats.labels, stats.certificates);
-            Part { accept: Accept { instructions, labels, certificates, ..Accept::default() }, first: None }
-        }
-        Err(reject) => Part { accept: Accept::default(), first: Some((index, reject)) },
-    };
+    let all = Together { program, file, first: AtomicUsize::new(usize::MAX), steps: AtomicU64::new(0) };
     let whole = (0..program.functions.len())
         .into_par_iter()
-        .map_init(Workspace::default, one)
+        .map_init(Workspace::default, |workspace, index| all.one(workspace, index))
         .reduce(Part::default, Part::and);
+    if all.exhausted() {
+        // Which function was too much depends on their order, not on that of threads.
+        return check_functions(program, file);
+    }
     match whole.first {
         Some((_, reject)) => Err(reject),
         None => {
-            let Accept { instructions, labels, certificates, .. } = whole.accept;
-            Ok(Accept { instructions, labels, certificates, ..summary(program) })
+            let Accept { instructions, labels, certificates, steps, .. } = whole.accept;
+            Ok(Accept { instructions, labels, certificates, steps, ..summary(program) })
+        }
+    }
+}
+
+/// What the threads know of each other, so that a file which is rejected costs no more than one that is not.
+struct Together<'p> {
+    program: &'p Program<'p>,
+    file: &'p [u8],
+    /// The first function that was rejected so far: those behind it need not be looked at.
+    first: AtomicUsize,
+    /// Steps of all that were accepted.
+    steps: AtomicU64,
+}
+
+impl Together<'_> {
+    fn exhausted(&self) -> bool {
+        self.steps.load(Ordering::Relaxed) > self.program.fuel
+    }
+
+    fn one(&self, workspace: &mut Workspace, index: usize) -> Part {
+        if self.exhausted() || self.first.load(Ordering::Relaxed) < index {
+            return Part::default();
+        }
+        match check_function_in(workspace, self.program, index, self.file) {
+            Ok(stats) => {
+                self.steps.fetch_add(stats.steps, Ordering::Relaxed);
+                let FunctionStats { instructions, labels, certificates, steps } = stats;
+                let accept = Accept { instructions, labels, certificates, steps, ..Accept::default() };
+                Part { accept, first: None }
+            }
+            Err(reject) => {
+                self.first.fetch_min(index, Ordering::Relaxed);
+                Part { accept: Accept::default(), first: Some((index, reject)) }
+            }
         }
     }
 }
@@ -80,6 +113,7 @@ impl Part {
             instructions: a.instructions + b.instructions,
             labels: a.labels + b.labels,
             certificates: a.certificates + b.certificates,
+            steps: a.steps + b.steps,
             ..Accept::default()
         };
         Part { accept, first }

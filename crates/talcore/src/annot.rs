@@ -98,6 +98,8 @@ pub struct Reading<'a> {
     optional: Reader<'a>,
     /// The numbers of all word types, and which are the note's.
     codes: (Arc<[WordId]>, (u32, u32)),
+    /// What the states of the labels hold together.
+    parts: u64,
     /// Optional questions until the next answer; `None` before it has been read.
     skip: Option<u64>,
 }
@@ -132,10 +134,11 @@ impl<'a> Reading<'a> {
     ) -> Result<Self, BadStream> {
         let size = usize::try_from(function.size).unwrap_or(usize::MAX).saturating_add(bytes.len());
         let room = size.saturating_mul(limits::LABEL_PARTS_PER_BYTE).saturating_add(limits::LABEL_PARTS_BASE);
-        let room = Some(room.min(limits::LABEL_PARTS));
-        let mut labels = labels::Labels { r: Reader::new(bytes), program, function, entry, room };
+        let room = room.min(limits::LABEL_PARTS);
+        let mut labels = labels::Labels { r: Reader::new(bytes), program, function, entry, room: Some(room) };
         let read = labels.all(old);
         let mut r = labels.r;
+        let parts = (room - labels.room.unwrap_or(0)) as u64;
         let bad = BadStream { at: r.position(), too_much: labels.room.is_none() };
         let (labels, count) = read.ok_or(bad)?;
         let ghosts = ghosts(&mut r, function.size, function.types.words).ok_or(bad)?;
@@ -143,12 +146,17 @@ impl<'a> Reading<'a> {
         let answers = Reader::new(r.take(size).ok_or(bad)?);
         let optional = Reader::new(r.take(r.left()).ok_or(bad)?);
         let codes = (program.codes.clone(), function.types.words);
-        Ok(Reading { labels, count, ghosts, next_ghost: 0, answers, optional, codes, skip: None })
+        Ok(Reading { labels, count, ghosts, next_ghost: 0, answers, optional, codes, parts, skip: None })
     }
 
     /// The number of labels.
     pub fn label_count(&self) -> usize {
         self.count
+    }
+
+    /// What the states of the labels hold together: see [`State::weight`].
+    pub fn parts(&self) -> u64 {
+        self.parts
     }
 
     /// The labels with their offsets.

@@ -21,12 +21,23 @@ use alloc::vec::Vec;
 /// Checks an executable: the whole of what `talcheck` decides.
 pub fn check(file: &[u8], policy: Policy) -> Verdict {
     let program = load(file)?.under(policy);
-    let mut accept = summary(&program);
+    check_functions(&program, file)
+}
+
+/// Checks all functions, in the order of their addresses. They are paid for from one sum.
+pub fn check_functions(program: &Program<'_>, file: &[u8]) -> Verdict {
+    let mut accept = summary(program);
+    let mut workspace = walk::Workspace::default();
     for index in 0..program.functions.len() {
-        let stats = walk::check_function(&program, index, file)?;
+        let stats = walk::check_function_in(&mut workspace, program, index, file)?;
         accept.instructions += stats.instructions;
         accept.labels += stats.labels;
         accept.certificates += stats.certificates;
+        accept.steps += stats.steps;
+        if accept.steps > program.fuel {
+            let at = program.functions.get(index).map_or(0, |f| f.addr);
+            return Err(Reject::new(Code::Fuel, at, "all functions up to here take too long together"));
+        }
     }
     Ok(accept)
 }
@@ -47,10 +58,10 @@ pub fn summary(program: &Program<'_>) -> Accept {
 /// data, and that every executable byte belongs to a function or is padding.
 pub fn load(file: &[u8]) -> Result<Program<'_>, Box<Reject>> {
     let elf = elf::read(file)?;
-    let program = assemble(elf.arch, elf.segments, &elf.notes, false)?;
+    let mut program = assemble(elf.arch, elf.segments, &elf.notes, false)?;
     entry(&program, elf.entry)?;
     covered(&program)?;
-    data::check_objects(&program)?;
+    program.fuel = data::check_objects(&program)?;
     Ok(program)
 }
 
@@ -66,7 +77,7 @@ pub fn load_module<'a>(
     let mut program = assemble(arch, segments, notes, true)?;
     program.gate = gate;
     program.restorer = Some(restorer).filter(|r| *r != 0);
-    data::check_objects(&program)?;
+    program.fuel = data::check_objects(&program)?;
     Ok(program)
 }
 
@@ -116,9 +127,11 @@ fn assemble<'a>(
     let United { first: codes, views } =
         unite_words(&mut types, note_bytes.saturating_mul(limits::UNITE_STEPS_PER_BYTE), words);
     let owners = crate::program::owners(&types);
+    let loaded: u64 = segments.iter().map(|s| s.bytes.len() as u64).sum();
     let mut program = Program {
         arch,
         policy: Policy::default(),
+        fuel: limits::FILE_FUEL_BASE.saturating_add(limits::FILE_FUEL_PER_BYTE.saturating_mul(loaded)),
         segments,
         types,
         functions: Vec::new(),
@@ -459,7 +472,8 @@ fn padding(program: &Program<'_>, s: &Segment<'_>, mut at: u64, end: u64) -> Res
     Ok(())
 }
 
-/// The most that may be asked of one file, for those who check functions one by one.
+/// The most that may be asked for one function or object of so many bytes. (All of them together get what
+/// [`Program::fuel`] says.)
 pub const fn fuel_for(bytes: u64) -> u64 {
     limits::FUEL_BASE.saturating_add(limits::FUEL_PER_BYTE.saturating_mul(bytes))
 }

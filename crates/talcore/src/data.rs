@@ -16,21 +16,22 @@ use crate::x86::insn::Width;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-/// Checks all objects.
-pub fn check_objects(program: &Program<'_>) -> Checked {
+/// Checks all objects. Answers what is left of the program's steps.
+pub fn check_objects(program: &Program<'_>) -> Checked<u64> {
+    let mut left = program.fuel;
     for object in &program.objects {
         // What a module imports lies in no segment: it is checked where it is defined. All that a file
         // defines lies in one.
         if let ObjectKind::Data(_, layout) = object.kind
             && program.segment(object.addr, object.size).is_some()
         {
-            check_object(program, object, layout)?;
+            check_object(program, object, layout, &mut left)?;
         }
     }
-    Ok(())
+    Ok(left)
 }
 
-fn check_object(program: &Program<'_>, object: &Object, layout: LayoutId) -> Checked {
+fn check_object(program: &Program<'_>, object: &Object, layout: LayoutId, left: &mut u64) -> Checked {
     if program.shapes.raw_size(layout).is_some() {
         return Ok(());
     }
@@ -43,12 +44,14 @@ fn check_object(program: &Program<'_>, object: &Object, layout: LayoutId) -> Che
         types: Default::default(),
     };
     let file = program.segment(object.addr, object.size).map_or(0, |s| s.bytes_at(object.addr).len() as u64);
-    let fuel = crate::check::fuel_for(file.min(object.size));
+    let fuel = crate::check::fuel_for(file.min(object.size)).min(*left);
     let engine = Engine::blank(program, &nowhere, NoGuide, fuel);
     let end = object.addr.saturating_add(object.size);
     let file_end = object.addr.saturating_add(file);
     let mut data = Data { engine, s: Subst::identity(), end, file_end };
-    data.layout(layout, &Some(Rc::from([])), object.addr, 0)
+    data.layout(layout, &Some(Rc::from([])), object.addr, 0)?;
+    *left -= fuel.saturating_sub(data.engine.fuel);
+    Ok(())
 }
 
 /// What a mismatch is called.
@@ -69,7 +72,8 @@ impl Data<'_> {
         Err(Reject::new(Code::Data, at, why))
     }
 
-    fn constant(&self, t: &Term, env: &Env, at: u64) -> Checked<i128> {
+    fn constant(&mut self, t: &Term, env: &Env, at: u64) -> Checked<i128> {
+        self.engine.spend(t.summands().len() as u64)?;
         match under(t, env).and_then(|t| self.s.apply(&t)).and_then(|t| t.as_const()) {
             Some(c) => Ok(c),
             None => self.fail(at, "the size of an object is not a constant"),

@@ -15,6 +15,7 @@ use crate::types::{Body, Layout, LayoutId, Sig, SigId, Struct, StructId, Types, 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -91,14 +92,19 @@ fn same_words(types: &mut Types, mut fuel: u64) -> Arc<[WordId]> {
     let kind = |s: StructId| u64::from(kinds.get(s.index()).unwrap_or(&s).0);
     let mut alike: BTreeMap<u64, Vec<WordId>> = BTreeMap::new();
     let mut united: Vec<WordId> = Vec::with_capacity(types.words.len());
+    // Many pointers may lead to one layout.
+    let mut ready = vec![false; types.layouts.len()];
     for i in 0..types.words.len() {
         let id = WordId(i as u32);
         // Arguments came before: once they are united, comparing them takes one step each.
         let Types { words, layouts, .. } = types;
         let args = match &mut words[i] {
             WordTy::FnAt(_, args) => Some(args),
-            WordTy::Ptr(_, l) => match layouts.get_mut(l.index()) {
-                Some(Layout::Struct(_, args)) => Some(args),
+            WordTy::Ptr(_, l) => match (layouts.get_mut(l.index()), ready.get_mut(l.index())) {
+                (Some(Layout::Struct(_, args)), Some(ready @ false)) => {
+                    *ready = true;
+                    Some(args)
+                }
                 _ => None,
             },
             _ => None,
@@ -197,6 +203,9 @@ fn kind_of(types: &Types, id: WordId) -> u64 {
     }
 }
 
+/// How many arguments of a type its outline tells.
+const OUTLINED: usize = 8;
+
 /// The same for words. Structs that are the same have one `kind`, and types that are arguments one number.
 fn word_outline(types: &Types, id: WordId, kind: &impl Fn(StructId) -> u64) -> u64 {
     let mut id = id;
@@ -214,7 +223,7 @@ fn word_outline(types: &Types, id: WordId, kind: &impl Fn(StructId) -> u64) -> u
         WordTy::Ptr(_, l) => match types.layout(*l) {
             Layout::Struct(s, args) => {
                 let mix = |sum: u64, t: &Term| sum.wrapping_mul(0x100_0000_01b3) ^ t.konst() as u64;
-                hash ^ kind(*s) << 32 ^ args.iter().fold(0, mix) << 8
+                hash ^ kind(*s) << 32 ^ args.iter().take(OUTLINED).fold(0, mix) << 8
             }
             Layout::Bytes(n) => hash ^ (n.konst() as u64) << 32,
             _ => hash,
@@ -227,6 +236,9 @@ fn word_outline(types: &Types, id: WordId, kind: &impl Fn(StructId) -> u64) -> u
         _ => hash,
     }
 }
+
+/// What comparing two facts costs, which have up to 16 summands.
+const FACT: usize = 4;
 
 /// How deep comparing may recurse, through pointers, signatures and structs.
 const DEPTH: usize = 512;
@@ -266,19 +278,30 @@ impl<'t, 'f> TypeEq<'t, 'f> {
         same
     }
 
+    /// Pays for comparing what has so many parts. The answer is no when that costs too much.
+    fn pay(&mut self, parts: usize) -> bool {
+        *self.fuel = self.fuel.saturating_sub(parts as u64);
+        *self.fuel > 0
+    }
+
     fn words(&mut self, a: WordId, b: WordId) -> bool {
         a == b
             || self.deeper(|e| match (e.types.word(a), e.types.word(b)) {
                 (WordTy::Ptr(m, x), WordTy::Ptr(n, y)) => m == n && e.layouts(*x, *y),
                 (WordTy::Opt(x), WordTy::Opt(y)) | (WordTy::Res(x), WordTy::Res(y)) => e.words(*x, *y),
                 (WordTy::Exists(x), WordTy::Exists(y)) => {
-                    (x.first, &x.vars, &x.facts) == (y.first, &y.vars, &y.facts) && e.words(x.body, y.body)
+                    e.pay(x.vars.len() + FACT * x.facts.len())
+                        && (x.first, &x.vars, &x.facts) == (y.first, &y.vars, &y.facts)
+                        && e.words(x.body, y.body)
                 }
                 (WordTy::During(s, x), WordTy::During(t, y)) => s == t && e.words(*x, *y),
                 (WordTy::When(s, p, x), WordTy::When(t, q, y)) => (s, p) == (t, q) && e.words(*x, *y),
                 (WordTy::Fn(x), WordTy::Fn(y)) => e.sigs(*x, *y),
                 (WordTy::FnAt(s, x), WordTy::FnAt(t, y)) => {
-                    x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| e.args(x, y)) && e.sigs(*s, *t)
+                    e.pay(x.len())
+                        && x.len() == y.len()
+                        && x.iter().zip(y.iter()).all(|(x, y)| e.args(x, y))
+                        && e.sigs(*s, *t)
                 }
                 (x, y) => x == y,
             })
@@ -293,10 +316,15 @@ impl<'t, 'f> TypeEq<'t, 'f> {
             (Layout::Array(n, x), Layout::Array(m, y)) => n == m && e.layouts(*x, *y),
             (Layout::NullTerm(n, x), Layout::NullTerm(m, y)) => n == m && e.words(*x, *y),
             (Layout::Struct(s, x), Layout::Struct(t, y)) => {
-                x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| e.args(x, y)) && e.structs(*s, *t)
+                e.pay(x.len())
+                    && x.len() == y.len()
+                    && x.iter().zip(y.iter()).all(|(x, y)| e.args(x, y))
+                    && e.structs(*s, *t)
             }
             (Layout::Exists(x), Layout::Exists(y)) => {
-                (x.first, &x.vars, &x.facts) == (y.first, &y.vars, &y.facts) && e.layouts(x.body, y.body)
+                e.pay(x.vars.len() + FACT * x.facts.len())
+                    && (x.first, &x.vars, &x.facts) == (y.first, &y.vars, &y.facts)
+                    && e.layouts(x.body, y.body)
             }
             (Layout::Seq(x), Layout::Seq(y)) => {
                 x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| e.layouts(*x, *y))
@@ -329,7 +357,10 @@ impl<'t, 'f> TypeEq<'t, 'f> {
             let alike = if self.seen { hidden(x) && hidden(y) } else { hidden(x) || hidden(y) };
             return x.brand == y.brand && x.params == y.params && alike;
         }
-        x.params == y.params && x.facts == y.facts && self.bodies(&x.body, &y.body)
+        self.pay(1 + FACT * x.facts.len())
+            && x.params == y.params
+            && x.facts == y.facts
+            && self.bodies(&x.body, &y.body)
     }
 
     fn bodies(&mut self, x: &Body, y: &Body) -> bool {
@@ -348,7 +379,9 @@ impl<'t, 'f> TypeEq<'t, 'f> {
 
     fn sig_parts(&mut self, a: SigId, b: SigId) -> bool {
         let (x, y): (&Sig, &Sig) = (self.types.sig(a), self.types.sig(b));
-        x.vars == y.vars
+        let lists = x.vars.len() + x.result_vars.len() + FACT * (x.facts.len() + x.result_facts.len());
+        self.pay(lists + x.params.len() + x.stack.len() + x.results.len())
+            && x.vars == y.vars
             && (x.word_vars, &x.stretches) == (y.word_vars, &y.stretches)
             && x.facts == y.facts
             && x.result_vars == y.result_vars

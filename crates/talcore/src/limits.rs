@@ -44,12 +44,12 @@ pub const TAG_FIELDS: usize = 64;
 /// Tags of unions that are known of one location, and of all static objects.
 pub const TAGS: usize = 16;
 /// What the labels of one function may hold together, written out: see
-/// [`crate::state::State::parts`]. Some 100 bytes of memory each.
+/// [`crate::state::State::weight`]. Some 100 bytes of memory each; and each is paid for by a step.
 pub const LABEL_PARTS: usize = 1 << 23;
 /// The same for each byte of code and annotations...
-pub const LABEL_PARTS_PER_BYTE: usize = 64;
+pub const LABEL_PARTS_PER_BYTE: usize = 16;
 /// ... and for every function, however small.
-pub const LABEL_PARTS_BASE: usize = 1 << 17;
+pub const LABEL_PARTS_BASE: usize = 1 << 16;
 /// Steps without machine code in one function.
 pub const GHOSTS: usize = 1 << 20;
 /// Labels in one function.
@@ -61,9 +61,14 @@ pub const CERT_FACTS: usize = 64;
 pub const PROBE_DEBT: i64 = 65536;
 /// The lowest address at which a segment may lie.
 pub const LOWEST_ADDRESS: u64 = 65536;
-/// Steps of checking paid for by each byte of input. Ordinary programs take fewer than 10.
+/// Steps of checking that one function or object may take for each byte of it. Ordinary programs take fewer than 10.
 pub const FUEL_PER_BYTE: u64 = 512;
-/// Steps that every function and every object gets, however small.
+/// Steps that every function and every object may take, however small.
 pub const FUEL_BASE: u64 = 1 << 16;
+/// Steps that all functions and objects of a file may take together, for each byte that is loaded from it. So what is
+/// left to a single function is left to few of them: many small ones cannot add up.
+pub const FILE_FUEL_PER_BYTE: u64 = 64;
+/// The same for every file, however small.
+pub const FILE_FUEL_BASE: u64 = 1 << 22;
 /// Steps for finding equal structs in different notes, for each byte of notes.
 pub const UNITE_STEPS_PER_BYTE: u64 = 64;

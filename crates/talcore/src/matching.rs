@@ -218,6 +218,7 @@ impl<'a, G: Guide> Engine<'a, G> {
             }
         }
         for fact in facts {
+            self.spend(fact.summands().len() as u64)?;
             let goal = self.term(s.apply(fact))?;
             self.require(&goal, blame.fact, "a required fact is not proved")?;
         }

@@ -124,6 +124,8 @@ pub struct Program<'a> {
     pub stubs: Vec<(u64, u64)>,
     /// Bytes of TAL notes.
     pub note_bytes: u64,
+    /// Steps that all functions together may take: see [`crate::limits::FILE_FUEL_PER_BYTE`].
+    pub fuel: u64,
     /// The interface table, loaded into `types`.
     pub abi: Abi,
     /// What was worked out about the types.

@@ -325,6 +325,16 @@ impl State {
             + numbers
     }
 
+    /// The same, where terms that lie in boxes of their own count as several: some 100 bytes of memory each.
+    pub fn weight(&self) -> usize {
+        let facts = self.facts.list().iter().filter(|t| t.is_boxed()).count();
+        let words = self
+            .words()
+            .filter(|w| matches!(w, Word::Int(t) | Word::Ptr(_, t) | Word::Sp(t) if t.is_boxed()));
+        let places = self.locs.iter().flat_map(|l| &l.cells).filter(|c| c.off.is_boxed()).count();
+        self.parts() + 3 * (facts + words.count() + places) + 2 * self.locs.len()
+    }
+
     /// All words: in registers, in the frame, of the caller's arguments, held by locations, and seen in unchanging memory.
     pub fn words(&self) -> impl Iterator<Item = &Word> {
         let held = self.locs.iter().flat_map(|l| l.cells.iter().map(|c| &c.word));

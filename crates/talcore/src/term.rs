@@ -117,6 +117,11 @@ impl Term {
         Term { large: Some(Box::new(large)), ..Term::default() }
     }
 
+    /// Whether it does not fit in place: then it takes some 300 bytes of memory.
+    pub fn is_boxed(&self) -> bool {
+        self.large.is_some()
+    }
+
     /// The constant part.
     #[inline]
     pub fn konst(&self) -> i128 {

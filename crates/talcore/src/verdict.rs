@@ -218,6 +218,8 @@ pub struct Accept {
     pub labels: u64,
     /// Proofs by certificate.
     pub certificates: u64,
+    /// Steps of checking that were paid for: see [`crate::limits::FUEL_PER_BYTE`].
+    pub steps: u64,
 }
 
 /// Either.

@@ -21,6 +21,8 @@ pub struct FunctionStats {
     pub labels: u64,
     /// Proofs by certificate.
     pub certificates: u64,
+    /// Steps that were paid for.
+    pub steps: u64,
 }
 
 /// The code of a function: all of it comes from the file.
@@ -61,7 +63,7 @@ pub fn check_function_in(
         return Err(Reject::new(Code::Note, 0, "there is no such function"));
     };
     let stream = file.get(function.stream.clone()).unwrap_or(&[]);
-    let fuel = crate::check::fuel_for(function.size.saturating_add(stream.len() as u64));
+    let fuel = crate::check::fuel_for(function.size.saturating_add(stream.len() as u64)).min(program.fuel);
     let states = workspace.states.take().unwrap_or_default();
     let labels = core::mem::take(&mut workspace.labels);
     // Nothing is asked before the labels are known, for which the entry state must be known.
@@ -76,12 +78,14 @@ pub fn check_function_in(
         Reject::new(code, at, why).in_file()
     })?;
     let labels = engine.guide.label_count() as u64;
+    engine.spend(engine.guide.parts())?;
     let instructions = run(&mut engine)?;
+    let steps = fuel.saturating_sub(engine.fuel);
     let certificates = engine.certificates;
     let mut kept = engine.guide.into_labels();
     kept.truncate(KEPT_LABELS);
     *workspace = Workspace { states: Some((engine.state, engine.entry)), labels: kept };
-    Ok(FunctionStats { instructions, labels, certificates })
+    Ok(FunctionStats { instructions, labels, certificates, steps })
 }
 
 /// A step that would change nothing is not what its author meant.

@@ -60,6 +60,11 @@ impl<'a> Archive<'a> {
         Ok(())
     }
 
+    /// The symbols that it is said to define, in any order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+        self.index.keys().copied()
+    }
+
     /// The member that is said to define a symbol: a number for [`Archive::member`].
     pub(crate) fn find(&self, symbol: &[u8]) -> Option<u64> {
         self.index.get(symbol).copied()

@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 
 /// How many places are shown for one undefined symbol.
 const PLACES: usize = 3;
-/// How many relocations that do not fit are reported.
-const MOST_ERRORS: usize = 100;
+/// How many relocations that do not fit are reported, how many undefined symbols, and how many that are defined twice.
+pub(crate) const MOST_ERRORS: usize = 100;
+/// For how many undefined symbols one is looked for that is spelled alike: each time among all.
+const SUGGESTIONS: usize = 10;
 
 /// A name that is not defined: the shared name, or [`LOCAL`] with the object and the symbol.
 type Name = (u32, u32, u32);
@@ -38,7 +40,8 @@ pub(crate) fn undefined(program: &Program, live: &Live) -> Vec<Diagnostic> {
             }
         }
     }
-    let describe = |(key, mut places): (Name, Vec<Use>)| {
+    let more = uses.len().saturating_sub(MOST_ERRORS);
+    let describe = |(i, (key, mut places)): (usize, (Name, Vec<Use>))| {
         let name = match key {
             (LOCAL, o, s) => program.objects[o as usize].symbols[s as usize].name,
             (id, ..) => program.globals[id as usize].name,
@@ -54,12 +57,19 @@ pub(crate) fn undefined(program: &Program, live: &Live) -> Vec<Diagnostic> {
         if places.len() > PLACES {
             error = error.note(format!("and used at {} more places", places.len() - PLACES));
         }
-        match program.similar(name) {
+        let similar = if i < SUGGESTIONS { program.similar(name) } else { None };
+        match similar {
             Some(similar) => error.help(format!("did you mean {}?", named(similar))),
             None => error.help("add the object or the library (-l) that defines it"),
         }
     };
-    uses.into_iter().map(describe).collect()
+    let mut errors: Vec<_> = uses.into_iter().take(MOST_ERRORS).enumerate().map(describe).collect();
+    if more > 0
+        && let Some(last) = errors.pop()
+    {
+        errors.push(last.note(format!("and {more} more names are used and nowhere defined")));
+    }
+    errors
 }
 
 /// The value of a fixup if it fits its place.

@@ -6,6 +6,7 @@ use crate::archive::Archive;
 use crate::diag::{self, Diagnostic, Spot, named, show};
 use crate::gate;
 use crate::object::{self, Object, Place, Symbol};
+use crate::reloc::MOST_ERRORS;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// A symbol of an object: indices of both.
@@ -210,6 +211,8 @@ impl<'a> Program<'a> {
             None => global.def = Some(here),
             Some(_) if s.weak => {}
             Some(old) if self.symbol(old).weak => self.globals[id as usize].def = Some(here),
+            // Nobody reads more.
+            Some(_) if self.errors.len() >= MOST_ERRORS => {}
             Some(old) => {
                 let message = format!("{} is defined more than once", named(s.name));
                 let mut error = Diagnostic::new(diag::DUPLICATE, self.describe(here), message)
@@ -231,16 +234,24 @@ impl<'a> Program<'a> {
         if archives.is_empty() {
             return;
         }
+        // Which archives know a name. Programs may name many archives, and have many names that none of them knows.
+        let mut known: HashMap<&'a [u8], Vec<usize>> = HashMap::new();
+        for (i, (archive, _)) in archives.iter().enumerate() {
+            archive.names().for_each(|name| known.entry(name).or_default().push(i));
+        }
         // Each name is asked for once: what a group of archives knows does not change.
-        let mut asked = vec![false; self.globals.len()];
-        let mut todo: VecDeque<u32> = (0..self.globals.len() as u32).collect();
+        let mut asked = HashSet::new();
+        let mut first: Vec<u32> = known.keys().filter_map(|name| self.global(name)).collect();
+        first.sort_unstable();
+        let mut todo = VecDeque::from(first);
         while let Some(id) = todo.pop_front() {
             let global = &self.globals[id as usize];
-            if global.def.is_some() || !global.wanted || std::mem::replace(&mut asked[id as usize], true) {
+            if global.def.is_some() || !global.wanted || !asked.insert(id) {
                 continue;
             }
             let (name, by) = (global.name, global.first.object);
-            for (archive, taken) in archives.iter_mut() {
+            for &i in known.get(name).into_iter().flatten() {
+                let (archive, taken) = &mut archives[i];
                 let Some(member) = archive.find(name) else { continue };
                 if !taken.insert(member) {
                     continue;
@@ -252,7 +263,6 @@ impl<'a> Program<'a> {
                 }
                 if self.objects.len() > before {
                     self.pulled.push(Pulled { object: before as u32, by, global: id });
-                    asked.resize(self.globals.len(), false);
                     todo.extend(self.global_of[before].iter().filter(|&&g| g != LOCAL));
                 }
                 if self.globals[id as usize].def.is_some() {

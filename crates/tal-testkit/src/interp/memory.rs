@@ -364,7 +364,9 @@ impl Memory {
         now.functions.iter_mut().for_each(|f| f.scope = 0);
         now.objects.iter_mut().for_each(|o| o.scope = 0);
         now.shapes = Shapes::of(&mut now.types, now.arch).map_err(|_| "the types have no shapes any more")?;
+        now.fuel = u64::MAX;
         data::check_objects(&now)
+            .map(drop)
             .map_err(|r| format!("the object at {:#x} is of another type: {}", r.at, r.why))
     }
 }

@@ -80,14 +80,14 @@ impl Scope {
 /// Nobody asks how large memory was that is gone, but for what a cursor is in. So its layout need not be written down again where
 /// the variables are gone that it mentions: from there on it has none that it could be looked at by.
 fn forget_layouts(s: &mut State, scope: Scope) {
-    for l in 0..s.locs.len() {
-        let gone =
-            s.locs.get(l).is_some_and(|loc| !loc.live && loc.guard.is_none() && !scope.env(&loc.lay.env));
-        let root = |loc: &crate::state::Loc| loc.hole.is_some_and(|hole| hole.root as usize == l);
-        if gone
-            && !s.locs.iter().any(root)
-            && let Some(loc) = s.locs.get_mut(l)
-        {
+    let mut roots = [false; limits::LOCATIONS];
+    for hole in s.locs.iter().filter_map(|l| l.hole) {
+        if let Some(root) = roots.get_mut(hole.root as usize) {
+            *root = true;
+        }
+    }
+    for (loc, root) in s.locs.iter_mut().zip(roots) {
+        if !root && !loc.live && loc.guard.is_none() && !scope.env(&loc.lay.env) {
             loc.lay.env = Some(Rc::from([]));
         }
     }
@@ -168,7 +168,7 @@ impl Labels<'_, '_> {
             forget_layouts(s, scope);
             scope.state(s).then_some(())?;
         }
-        self.room = self.room?.checked_sub(s.parts());
+        self.room = self.room?.checked_sub(s.weight());
         self.room.map(|_| ())
     }
 

@@ -113,6 +113,8 @@ impl<'a, G: Guide> Engine<'a, G> {
 
     /// Matches arguments in the order of their kinds.
     fn arguments(&mut self, sig: &Sig) -> Checked<Subst> {
+        let lists = sig.params.len() + sig.stack.len() + sig.vars.len() + sig.word_vars as usize;
+        self.spend(16 + lists as u64)?;
         let mut s = Subst::new(0, sig.vars.len());
         s.words = vec![None; sig.word_vars as usize];
         self.lent.clear();
@@ -358,11 +360,13 @@ impl<'a, G: Guide> Engine<'a, G> {
         results: &[(u8, WordId)],
         s: &mut Subst,
     ) -> Checked {
+        self.spend((s.terms.len() + vars.len()) as u64)?;
         for range in vars {
             let t = self.fresh(*range);
             s.terms.push(Some(t));
         }
         for fact in facts {
+            self.spend(1 + fact.summands().len() as u64)?;
             // A fact that overflows is not known: less is proved.
             if let Some(fact) = s.apply(fact) {
                 self.state.facts.assume(&fact);
@@ -389,7 +393,6 @@ impl<'a, G: Guide> Engine<'a, G> {
     /// Calls a function of this signature; the return address has not been pushed.
     pub fn call_sig(&mut self, id: SigId) -> Checked<Flow> {
         let sig = self.program.types.sig(id);
-        self.spend(16 + sig.params.len() as u64)?;
         let s = self.arguments(sig)?;
         if sig.noreturn {
             return Ok(Flow::Trap);

@@ -1,7 +1,6 @@
 //! Layouts and words that no note has, and that states need: what opening, moving and borrowing make of those that
 //! notes have.
 
-use crate::facts::Interval;
 use crate::term::Term;
 use crate::types::{Body, Exists, Layout, LayoutId, Mode, Types, WordId, WordTy};
 use alloc::collections::BTreeMap;
@@ -63,8 +62,14 @@ pub(super) fn borrowed(types: &mut Types, scopes: &[Option<u32>]) -> BTreeMap<Wo
             _ => None,
         })
         .collect();
-    let mut out = BTreeMap::new();
+    let mut out: BTreeMap<WordId, Views> = BTreeMap::new();
+    // A few bytes are enough for another word of the same type, which may hide much.
+    let mut known: BTreeMap<WordId, Views> = BTreeMap::new();
     for (id, inner) in owners {
+        if let Some(views) = known.get(&inner) {
+            out.insert(id, *views);
+            continue;
+        }
         let Some((_, layout)) = types.pointer(inner) else { continue };
         let hidden = match types.word(inner) {
             WordTy::Exists(e) => Some(e.clone()),
@@ -88,7 +93,9 @@ pub(super) fn borrowed(types: &mut Types, scopes: &[Option<u32>]) -> BTreeMap<Wo
         let scope = scopes.get(id.index()).copied().flatten().unwrap_or(0);
         let during = push(WordTy::During(Term::var(scope), frozen));
         let during = (push(WordTy::Opt(during)), scope);
-        out.insert(id, Views { borrows, during });
+        let views = Views { borrows, during };
+        known.insert(inner, views);
+        out.insert(id, views);
     }
     out
 }
@@ -117,7 +124,7 @@ pub(super) fn longer(types: &mut Types) -> Vec<Option<LayoutId>> {
 /// are left as they are.)
 pub(super) fn arrays(types: &mut Types) -> Vec<Option<LayoutId>> {
     let mut found = vec![None; types.layouts.len()];
-    let mut known: BTreeMap<LayoutId, LayoutId> = BTreeMap::new();
+    let mut known: BTreeMap<LayoutId, Option<LayoutId>> = BTreeMap::new();
     let mut of: [Option<LayoutId>; 2] = [None; 2];
     let mut sized: BTreeMap<i128, LayoutId> = BTreeMap::new();
     let push = |types: &mut Types, layout| {
@@ -126,7 +133,12 @@ pub(super) fn arrays(types: &mut Types) -> Vec<Option<LayoutId>> {
     };
     for (i, slot) in found.iter_mut().enumerate() {
         let Layout::Array(_, elem) = types.layouts[i] else { continue };
-        let word = match types.layout(elem) {
+        // Elements of one type may be large, and arrays of them many.
+        if let Some(array) = known.get(&elem) {
+            *slot = *array;
+            continue;
+        }
+        let variable = match types.layout(elem) {
             // Of elements whose layout is a variable the size is known.
             Layout::Of(_, n) => {
                 if let Some(n) = n.as_const() {
@@ -138,24 +150,30 @@ pub(super) fn arrays(types: &mut Types) -> Vec<Option<LayoutId>> {
                 }
                 continue;
             }
-            Layout::Cell(word) => types.word(*word).clone(),
-            Layout::Num(..) => WordTy::Range(Interval::ALL),
-            Layout::Struct(_, args) if args.is_empty() => WordTy::Range(Interval::ALL),
-            Layout::Exists(e) if e.first == 0 => WordTy::Range(Interval::ALL),
+            Layout::Cell(word) => match types.word(*word) {
+                WordTy::Of(_, linear) => Some(*linear),
+                word if scope_of(types, word, 0) == Some(0) => None,
+                _ => {
+                    known.insert(elem, None);
+                    continue;
+                }
+            },
+            Layout::Num(..) => None,
+            Layout::Struct(_, args) if args.is_empty() => None,
+            Layout::Exists(e) if e.first == 0 => None,
             _ => continue,
         };
-        *slot = Some(match word {
-            WordTy::Of(_, linear) => *of[usize::from(linear)].get_or_insert_with(|| {
+        let array = match variable {
+            Some(linear) => *of[usize::from(linear)].get_or_insert_with(|| {
                 types.words.push(WordTy::Of(Term::var(0), linear));
                 let word = WordId(types.words.len() as u32 - 1);
                 let cell = push(types, Layout::Cell(word));
                 push(types, Layout::Array(Term::var(1), cell))
             }),
-            _ if scope_of(types, &word, 0) == Some(0) => {
-                *known.entry(elem).or_insert_with(|| push(types, Layout::Array(Term::var(0), elem)))
-            }
-            _ => continue,
-        });
+            None => push(types, Layout::Array(Term::var(0), elem)),
+        };
+        known.insert(elem, Some(array));
+        *slot = Some(array);
     }
     found
 }

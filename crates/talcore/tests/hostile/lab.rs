@@ -137,7 +137,7 @@ impl Lab {
 
     /// Checks the initial data alone.
     pub(crate) fn check_data(self) -> Result<(), Box<Reject>> {
-        self.program(Sig::default(), &[0xc3], |program| data::check_objects(program))
+        self.program(Sig::default(), &[0xc3], |program| data::check_objects(program).map(|_| ()))
     }
 
     fn program(
@@ -183,6 +183,7 @@ impl Lab {
             restorer: None,
             stubs: vec![],
             note_bytes: 0,
+            fuel: 1 << 24,
             abi,
             shapes,
             codes,
