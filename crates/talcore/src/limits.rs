@@ -69,6 +69,6 @@ pub const FUEL_BASE: u64 = 1 << 16;
 /// left to a single function is left to few of them: many small ones cannot add up.
 pub const FILE_FUEL_PER_BYTE: u64 = 64;
 /// The same for every file, however small.
-pub const FILE_FUEL_BASE: u64 = 1 << 22;
+pub const FILE_FUEL_BASE: u64 = 1 << 20;
 /// Steps for finding equal structs in different notes, for each byte of notes.
 pub const UNITE_STEPS_PER_BYTE: u64 = 64;

@@ -250,11 +250,13 @@ fn read_file(path: &Path) -> Result<InputFile, Diagnostic> {
     let limit = talcore::limits::FILE_BYTES as u64;
     let read = || {
         let file = std::fs::File::open(path)?;
-        let size = file.metadata()?.len().min(limit);
+        let too_large = || std::io::Error::other("it is larger than 1 GiB");
+        // A file that says that it is too large need not be read. (A pipe says that it has 0 bytes.)
+        let size = Some(file.metadata()?.len()).filter(|size| *size <= limit).ok_or_else(too_large)?;
         let mut bytes = Vec::with_capacity(size as usize + 1);
         file.take(limit + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > limit {
-            return Err(std::io::Error::other("it is larger than 1 GiB"));
+            return Err(too_large());
         }
         Ok(bytes)
     };
