@@ -28,7 +28,6 @@ fn allowed(family: &Family) -> (usize, usize) {
 /// All threads of a process share its memory, so tests run one after the other.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// class: J3, J4, J6 on amd64, ia32
 #[test]
 fn steps_and_memory() {
     let _alone = ALONE.lock();

@@ -123,6 +123,7 @@ pub(super) fn with_segments<'b>(p: Program<'_>, segments: Vec<Segment<'b>>) -> P
         restorer: p.restorer,
         stubs: p.stubs,
         note_bytes: p.note_bytes,
+        fuel: p.fuel,
         abi: p.abi,
         shapes: p.shapes,
         codes: p.codes,
