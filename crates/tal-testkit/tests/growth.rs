@@ -2,7 +2,6 @@
 //! of memory are counted, time is not: `cargo xtask bench growth` measures that.
 
 use peak_alloc::PeakAlloc;
-use std::sync::Mutex;
 use tal_testkit::growth::{Family, Made, families};
 use talcore::arch::Arch;
 use talcore::limits;
@@ -25,12 +24,9 @@ fn allowed(family: &Family) -> (usize, usize) {
     }
 }
 
-/// All threads of a process share its memory, so tests run one after the other.
-static ALONE: Mutex<()> = Mutex::new(());
-
+/// One test: all threads of a process share its memory.
 #[test]
 fn steps_and_memory() {
-    let _alone = ALONE.lock();
     for arch in [Arch::Amd64, Arch::Ia32] {
         for family in families() {
             let size = if matches!(family.make, Made::Source(_)) { SOURCE } else { SIZE };
@@ -48,24 +44,6 @@ fn steps_and_memory() {
             assert!(memory <= most, "{}: {memory} bytes of memory, {most} are allowed", family.name);
             let most = limits::FILE_FUEL_BASE + limits::FILE_FUEL_PER_BYTE * bytes as u64;
             assert!(steps.is_none_or(|s| s <= most), "{}: {steps:?} steps, {most} are paid for", family.name);
-        }
-    }
-}
-
-/// Steps double when the input does: what is left to a small input by [`limits::FILE_FUEL_BASE`] hides nothing.
-#[test]
-fn steps_grow_as_inputs_do() {
-    let _alone = ALONE.lock();
-    for family in families().into_iter().filter(|f| matches!(f.make, Made::Executable(_))) {
-        let steps = |size| {
-            let member = family.member(Arch::Amd64, size);
-            let (bytes, (_, steps)) = (member.bytes(), member.judge());
-            steps.map(|steps| (bytes as f64, steps as f64))
-        };
-        if let (Some(small), Some(large)) = (steps(SIZE), steps(2 * SIZE)) {
-            // Both begin with what every file has.
-            let grown = (large.1 + 1000.0) / (small.1 + 1000.0);
-            assert!(grown < 3.0, "{}: {grown:.2} times the steps for twice the bytes", family.name);
         }
     }
 }
