@@ -151,7 +151,7 @@ impl Judge<'_> {
     }
 
     /// What is lent in one call must not contradict itself.
-    fn conflicts(&self, lent: &[(usize, Mode)]) -> Result<(), Stop> {
+    pub(super) fn conflicts(&self, lent: &[(usize, Mode)]) -> Result<(), Stop> {
         for (i, (l, mode)) in lent.iter().enumerate() {
             for (m, other) in &lent[i + 1..] {
                 if l != m {
@@ -171,7 +171,7 @@ impl Judge<'_> {
 
     /// One argument.
     #[expect(clippy::too_many_arguments, reason = "what one call collects")]
-    fn argument(
+    pub(super) fn argument(
         &mut self,
         word: &Word,
         ty: &TyNode,
@@ -316,7 +316,7 @@ impl Judge<'_> {
     }
 
     /// Memory of any layout for reading, as raw bytes.
-    fn as_bytes(
+    pub(super) fn as_bytes(
         &mut self,
         lay: &super::types::Lay,
         off: &Lin,
@@ -360,7 +360,7 @@ impl Judge<'_> {
     }
 
     /// What a call may have written in the frame is raw behind it.
-    fn lend_frame(&mut self, from: &Lin, size: &Lin) -> Result<(), Stop> {
+    pub(super) fn lend_frame(&mut self, from: &Lin, size: &Lin) -> Result<(), Stop> {
         let k = &self.s.known;
         let met: Vec<i128> = self
             .s

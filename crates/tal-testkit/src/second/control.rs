@@ -3,6 +3,7 @@
 use super::lin::Lin;
 use super::state::Word;
 use super::{Judge, Stop, no, todo};
+use talcore::program::ObjectKind;
 use talcore::x86::decode::decode;
 use talcore::x86::insn::{Arg, Insn, Op};
 
@@ -110,7 +111,10 @@ impl Judge<'_> {
             }
             Op::CallInd => {
                 if self.is_gate(insn) {
-                    return todo("a system call");
+                    if self.s.known.contradictory() {
+                        return Ok(Next::On);
+                    }
+                    return Ok(if self.system_call()? { Next::On } else { Next::Trap });
                 }
                 match self.target(insn)? {
                     Word::Fn(sig) => self.calls(sig),
@@ -123,7 +127,8 @@ impl Judge<'_> {
                     && (insn.mem.index.is_some() || insn.mem.base.is_some())
                     && insn.mem.disp >= 65536
                 {
-                    return todo("a jump table");
+                    self.table(insn)?;
+                    return Ok(Next::End);
                 }
                 match self.target(insn)? {
                     Word::Fn(sig) => {
@@ -140,6 +145,48 @@ impl Judge<'_> {
                 Ok(Next::On)
             }
         }
+    }
+
+    /// A jump through a table: docs/types.md, "Jump tables".
+    fn table(&mut self, insn: &Insn) -> Result<(), Stop> {
+        let (mem, word) = (&insn.mem, self.w.word);
+        let address = if word == 4 { u64::from(mem.disp as u32) } else { mem.disp as u64 };
+        let program = self.w.program;
+        let object = program.objects.iter().find(|o| o.addr == address).map(|o| o.kind);
+        let Some(ObjectKind::Table(function, entries)) = object else {
+            return todo("a jump through other memory");
+        };
+        if program.functions.get(function as usize).is_none_or(|f| f.addr != self.f.addr) {
+            return no("the jump table of another function");
+        }
+        let (Some(index), None, true) = (mem.index, mem.base, i128::from(mem.scale) == word) else {
+            return no("a jump table whose index is not a register times the size of a word");
+        };
+        let index = self.reg(index);
+        let t = self.number(&index)?;
+        let Some(t) = self.low(&t, word, false) else {
+            return no("the index of a jump table is not known as a number");
+        };
+        if !self.s.known.within(&t, 0, i128::from(entries) - 1) {
+            return no("the index of a jump table is not proved to be inside");
+        }
+        for k in 0..entries.min(4096) {
+            let Some(target) = program.initial_word(address + k * word as u64) else {
+                return no("a table without bytes");
+            };
+            let label = target.checked_sub(self.f.addr).and_then(|at| self.stream.labels.get(&at).cloned());
+            let before = self.s.clone();
+            self.s.known.assume_equal(&t, &Lin::of(k.into()));
+            self.refine()?;
+            if !self.s.known.contradictory() {
+                match label {
+                    Some(label) => self.edge(&label)?,
+                    None => return no("an entry of a jump table that is no label"),
+                }
+            }
+            self.s = before;
+        }
+        Ok(())
     }
 
     fn is_gate(&self, insn: &Insn) -> bool {

@@ -14,6 +14,8 @@ struct Match<'a> {
     b: Binding,
     /// Which location each of the label's is.
     locs: BTreeMap<usize, usize>,
+    /// Locations that are static objects.
+    statics: BTreeMap<usize, usize>,
     /// How many variables the entry has: the others are the label's own.
     vars: Var,
 }
@@ -66,6 +68,7 @@ impl Judge<'_> {
             label,
             b: Binding::default(),
             locs: (0..self.first_locs).map(|l| (l, l)).collect(),
+            statics: BTreeMap::new(),
             vars,
         };
         for (v, r) in label.known.ranges.iter().enumerate().skip(vars as usize) {
@@ -172,7 +175,31 @@ impl Judge<'_> {
                 let at = m.term(at);
                 i == j && self.w.unify(&self.s.known, &mut m.b, &at, off, false)
             }
-            (Word::Static(..), Word::Ptr(..)) => return todo("a static object as a location of a label"),
+            (Word::Static(i, off), Word::Ptr(to, at)) => {
+                // A static object may be one of several things that the label's location is.
+                let l = match m.locs.get(to) {
+                    Some(l) => *l,
+                    None => {
+                        let (mode, lay) = self.object(*i)?;
+                        self.s.locs.push(super::state::Loc {
+                            mode,
+                            lay,
+                            addr: None,
+                            held: Vec::new(),
+                            live: true,
+                        });
+                        let l = self.s.locs.len() - 1;
+                        m.statics.insert(l, *i);
+                        m.locs.insert(*to, l);
+                        l
+                    }
+                };
+                if m.statics.get(&l) != Some(i) {
+                    return Ok(false);
+                }
+                let at = m.term(at);
+                self.w.unify(&self.s.known, &mut m.b, &at, off, false)
+            }
             (Word::Frame(off), Word::Frame(at)) => {
                 let at = m.term(at);
                 self.w.unify(&self.s.known, &mut m.b, &at, off, false)

@@ -129,7 +129,11 @@ impl World<'_> {
         };
         let sig = self.program.types.sig(function.sig);
         if sig.start {
-            return todo("the start of a process");
+            // What the kernel wrote: how many arguments and strings of the environment there are, and the pointers.
+            s.known.fresh(Range::new(0, i32::MAX.into()));
+            s.known.fresh(Range::new(0, i32::MAX.into()));
+            let id = self.program.shapes.block();
+            self.location(&mut s, Mode::Imm, &Node { id, env: Env::default() });
         }
         if !sig.stretches.is_empty() {
             return todo("a stretch of the signature");

@@ -28,6 +28,9 @@ impl Judge<'_> {
 
     fn load_frame(&mut self, off: &Lin, n: i128) -> Result<Word, Stop> {
         let word = self.w.word;
+        if self.starts() && off.constant().is_none_or(|at| at >= 0) && self.s.known.proves(off) {
+            return self.load_loc(0, off, n);
+        }
         if let Some(at) = off.constant() {
             let arguments = word..word * (1 + self.s.stack.len() as i128);
             if at >= arguments.start && at + n <= arguments.end {
@@ -125,11 +128,12 @@ impl Judge<'_> {
                 Word::Int(byte)
             }
             Some(Part::Last(count, index, ty)) => {
-                let inner = matches!(self.w.ty(&ty)?, Ty::Ptr(..) | Ty::Exists(_) | Ty::Fn(_));
-                if !inner {
-                    return todo("an array with an end of other words");
-                }
-                let Some(opt) = self.opt_of(&ty) else {
+                let opt = match self.w.ty(&ty)? {
+                    Ty::Opt(_) => Some(ty),
+                    Ty::Ptr(..) | Ty::Exists(_) | Ty::Fn(_) => self.opt_of(&ty),
+                    _ => None,
+                };
+                let Some(opt) = opt else {
                     return todo("an array with an end whose opt type is not there");
                 };
                 let k = &mut self.s.known;

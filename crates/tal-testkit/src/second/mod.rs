@@ -24,6 +24,8 @@ mod state;
 mod step;
 mod store;
 mod stream;
+mod string;
+mod sys;
 mod types;
 
 use state::State;

@@ -51,8 +51,8 @@ impl Judge<'_> {
             Word::Frame(off) => {
                 let last = self.w.last();
                 let v = *self.s.sp.get_or_insert_with(|| self.s.known.fresh(Range::new(1, last)));
-                // The whole frame lies above 0.
-                self.s.known.assume(&Lin::var(v).add(self.s.depth - 1));
+                // What was touched of the stack lies above the program's segments, so above the first 64 KiB.
+                self.s.known.assume(&Lin::var(v).add(self.s.touched.min(0) - 65536));
                 off.plus(&Lin::var(v))
             }
             _ => self.unknown(self.w.word),
@@ -72,6 +72,11 @@ impl Judge<'_> {
             Word::Frame(off) => Word::Frame(off.plus(by)),
             _ => Word::Int(self.number(word)?.plus(by)),
         })
+    }
+
+    /// Whether this is the entry of the program: above the frame lies what the kernel wrote, the first location.
+    pub(super) fn starts(&self) -> bool {
+        self.w.program.types.sig(self.f.sig).start
     }
 
     /// Whether a word is an address.
@@ -104,8 +109,12 @@ impl Judge<'_> {
             let objects = &self.w.program.objects;
             let after = objects.partition_point(|o| i128::from(o.addr) <= target);
             for i in [after.wrapping_sub(1), after.wrapping_sub(2), after] {
-                if let Some(o) = objects.get(i) {
+                let seen = self.w.program.object_for(self.f.scope, i as u32).is_some();
+                if let Some(o) = objects.get(i).filter(|_| seen) {
                     let konst = sum.k - i128::from(mem.disp) + target - i128::from(o.addr);
+                    if konst < -(1 << 20) || konst > i128::from(o.size) + (1 << 20) {
+                        continue;
+                    }
                     found.push(Word::Static(i, rest.add(konst)));
                 }
             }

@@ -7,7 +7,7 @@ use super::place::Place;
 use super::state::{Flags, Word};
 use super::{Judge, Stop, no, todo};
 use talcore::types::Mode;
-use talcore::x86::insn::{Arg, Cond, Insn, Op, Reg, Rep};
+use talcore::x86::insn::{Arg, Cond, Insn, Op, Reg};
 
 impl Judge<'_> {
     /// A constant that fills a word: perhaps the address of an object or a function.
@@ -96,6 +96,7 @@ impl Judge<'_> {
                     Word::Static(i, off) if self.owned_static(i).is_some() => {
                         Word::Ptr(self.owned_static(i).unwrap_or_default(), off)
                     }
+                    Word::Frame(off) if self.starts() && self.s.known.proves(&off) => Word::Ptr(0, off),
                     word => word,
                 };
                 self.write(to, n, word)?;
@@ -225,12 +226,7 @@ impl Judge<'_> {
                 let t = self.unknown(n);
                 self.write(to, n, Word::Int(t))?;
             }
-            Op::Movs | Op::Stos | Op::Lods | Op::Cmps | Op::Scas => {
-                if insn.rep != Rep::No {
-                    return todo("a repeated string instruction");
-                }
-                return todo("a string instruction");
-            }
+            Op::Movs | Op::Stos | Op::Lods | Op::Cmps | Op::Scas => self.string(insn)?,
             _ => return no("an instruction that has no place here"),
         }
         Ok(())
@@ -272,7 +268,10 @@ impl Judge<'_> {
                 Place::Frame(_) => false,
             };
             if shared && insn.op == Op::Xchg && self.owning_cell(&place, n)? {
-                return todo("xchg with a shared cell that owns memory");
+                if n != self.w.word {
+                    return no("part of a cell that owns memory is exchanged");
+                }
+                return self.exchange_owners(&place, from, new);
             }
             let old = self.load(&place, n)?;
             if insn.op == Op::Xadd {
@@ -296,6 +295,31 @@ impl Judge<'_> {
         }
         self.write(to, n, new)?;
         self.write(from, n, old)
+    }
+
+    /// A shared cell that owns memory gives what it has and takes another word, in one step: docs/owned-memory.md,
+    /// "Borrowed owners".
+    fn exchange_owners(&mut self, place: &Place, from: Arg, new: Word) -> Result<(), Stop> {
+        let (mode, lay, off) = match place {
+            Place::Loc(l, off) => (self.s.locs[*l].mode, self.s.locs[*l].lay.clone(), off),
+            Place::Static(i, off) => {
+                let (mode, lay) = self.object(*i)?;
+                (mode, lay, off)
+            }
+            Place::Frame(_) => return todo("an owning cell in the frame"),
+        };
+        if mode != Mode::Shared {
+            return no("only shared cells that own memory are exchanged");
+        }
+        let Some(super::part::Part::Cell(ty)) = self.w.part(&self.s.known, &lay, off, self.w.word)? else {
+            return no("no cell");
+        };
+        let mut b = super::fit::Binding::default();
+        if !self.fits(&new, &ty, &mut b)? || !self.w.settle(&self.s.known, &mut b)? {
+            return no("the word does not have the type of the cell");
+        }
+        let old = self.w.word_of(&mut self.s, &ty, None)?;
+        self.write(from, self.w.word, old)
     }
 
     fn owning_cell(&mut self, place: &Place, n: i128) -> Result<bool, Stop> {

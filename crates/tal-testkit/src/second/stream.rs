@@ -142,7 +142,7 @@ impl Bytes<'_, '_> {
     }
     fn interval(&mut self) -> Result<Range, Stop> {
         let head = self.u8()?;
-        let power = |k: u8| if k < 100 { Ok(1i128 << k) } else { no("a bound that is too large") };
+        let power = |k: u8| if k < 126 { Ok(1i128 << k) } else { todo("a bound that is too large") };
         Ok(match head {
             0 => Range::ALL,
             1 => Range::new(self.sleb()?, self.sleb()?),
@@ -202,6 +202,7 @@ impl Bytes<'_, '_> {
                 let (first, end) = self.function.types.words;
                 // 0 is the type of the words that the process starts with.
                 let id = match id.checked_sub(1) {
+                    None => self.world.program.shapes.maybe_string(),
                     Some(id) if first + id < end => WordId(first + id),
                     _ => return todo("a word type that the note does not have"),
                 };
@@ -305,14 +306,28 @@ impl Bytes<'_, '_> {
                 }
             }
         }
-        for l in &s.locs {
-            for h in &l.held {
-                if h.size != 1 && h.size != 2 && h.size != 4 && h.size != 8 {
-                    return no("an odd size");
+        self.sound(&mut s)?;
+        Ok(s)
+    }
+
+    /// Words speak of what is there.
+    fn sound(&self, s: &mut State) -> Result<(), Stop> {
+        let (locs, vars) = (s.locs.len(), s.known.ranges.len());
+        for word in s.words() {
+            let there = match word {
+                Word::Ptr(l, off) => *l < locs && off.m.keys().all(|v| (*v as usize) < vars),
+                Word::Opt(v, _) => (*v as usize) < vars,
+                Word::Int(t) | Word::Static(_, t) | Word::Frame(t) => {
+                    t.m.keys().all(|v| (*v as usize) < vars)
                 }
+                _ => true,
+            };
+            if !there {
+                return no("a word of what is not there");
             }
         }
-        Ok(s)
+        let facts = s.known.facts.iter().all(|f| f.m.keys().all(|v| (*v as usize) < vars));
+        if facts { Ok(()) } else { no("a fact of what is not there") }
     }
 
     fn contents(&mut self, loc: &mut Loc) -> Result<(), Stop> {
