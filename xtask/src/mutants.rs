@@ -28,6 +28,9 @@ const SECOND: [&str; 7] = [
     "arith_idioms",
 ];
 
+/// Changes that no test can notice, or need not: `file | change | reason`.
+const EXPLAINED: &str = include_str!("mutants/survivors.txt");
+
 /// A source with its changes.
 struct File {
     /// Below `talcore/src`.
@@ -235,7 +238,12 @@ fn first(tree: &Path, runner: &Path, chosen: &[usize]) -> Result<BTreeMap<usize,
 fn report(files: &[File], chosen: &[usize], told: &BTreeMap<usize, String>) -> Done {
     let chosen: BTreeSet<usize> = chosen.iter().copied().collect();
     let mut text = String::new();
-    let (mut survive, mut unreached) = (0, 0);
+    let explained: BTreeSet<(&str, &str)> = EXPLAINED
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| Some((line.split(" | ").next()?, line.split(" | ").nth(1)?)))
+        .collect();
+    let (mut survive, mut unreached, mut known) = (0, 0, 0);
     for file in files {
         let mut lines = String::new();
         for (n, site) in file.sites.iter().filter(|s| chosen.contains(&s.0)) {
@@ -243,12 +251,17 @@ fn report(files: &[File], chosen: &[usize], told: &BTreeMap<usize, String>) -> D
             if said.starts_with("caught") {
                 continue;
             }
+            let what: Vec<&str> = site.what.split_whitespace().collect();
+            let what = what.join(" ");
+            if explained.contains(&(file.name.as_str(), what.as_str())) {
+                known += 1;
+                continue;
+            }
             survive += 1;
             unreached += usize::from(said == "survives 0");
             let line = file.text[..site.range.start].matches('\n').count() + 1;
-            let what: Vec<&str> = site.what.split_whitespace().collect();
             let reached = said.trim_start_matches("survives ");
-            lines += &format!("  {line}: {} ({reached} files reach it)\n", what.join(" "));
+            lines += &format!("  {line}: {what} ({reached} files reach it)\n");
         }
         if !lines.is_empty() {
             text += &format!("{}\n{lines}", file.name);
@@ -258,7 +271,8 @@ fn report(files: &[File], chosen: &[usize], told: &BTreeMap<usize, String>) -> D
     write(&path, &text)?;
     print!("{text}");
     println!(
-        "{survive} of {} survive ({unreached} of them no file reaches); they are listed in {}",
+        "{survive} of {} survive without a reason ({unreached} of them no file reaches), {known} with one; the former are \
+         listed in {}",
         chosen.len(),
         path.display()
     );
