@@ -23,7 +23,7 @@ use talcore::program::{Function, Program};
 use talcore::walk::{self, NoGuide};
 
 /// Of a hundred functions of the accepted tests and the examples, how many the second opinion judges, at least.
-const COVERED: usize = 70;
+const COVERED: usize = 72;
 
 /// Which examples.
 const EXAMPLES: &[&str] = &["json", "sort", "tr"];
@@ -68,7 +68,12 @@ impl Counts {
                 self.problems
                     .push(format!("{name}, {:#x}: accepted, the second opinion: {why}", function.addr));
             }
-            (false, Verdict::Accept) => self.found += 1,
+            (false, Verdict::Accept) => {
+                self.found += 1;
+                if std::env::var_os("TAL_FOUND").is_some() {
+                    println!("{name}, {:#x}: refused, the second opinion accepts", function.addr);
+                }
+            }
         }
     }
     fn join(&mut self, other: Counts) {

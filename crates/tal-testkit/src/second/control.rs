@@ -28,7 +28,11 @@ impl Judge<'_> {
         let mut trap = false;
         let mut seen = 0;
         while at < code.len() {
-            if let Some(label) = self.stream.labels.get(&(at as u64)).cloned() {
+            if alive && !trap {
+                self.ghosts(at as u64, true)?;
+            }
+            let label = self.stream.labels.get(&(at as u64)).cloned();
+            if let Some(label) = label {
                 seen += 1;
                 if trap {
                     return no("a call that does not return is not followed by ud2");
@@ -38,6 +42,9 @@ impl Judge<'_> {
                 }
                 self.s = label;
                 alive = true;
+            }
+            if alive {
+                self.ghosts(at as u64, false)?;
             }
             let insn = match decode(self.w.program.arch, &code[at..], self.f.addr + at as u64) {
                 Ok(insn) => insn,

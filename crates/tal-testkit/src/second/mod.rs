@@ -12,6 +12,7 @@ mod edge;
 mod entry;
 mod fit;
 mod flags;
+mod ghost;
 mod give;
 mod know;
 mod lin;
@@ -110,9 +111,6 @@ fn run(
     let s = w.entry(function)?;
     let (first_locs, first_vars, first_regs) = (s.locs.len(), s.known.ranges.len() as u32, s.regs.clone());
     let stream = stream::read(&w, function, annotations, &s)?;
-    if !stream.ghosts.is_empty() {
-        return todo("steps without machine code");
-    }
     let mut judge = Judge {
         w,
         f: function,

@@ -2,6 +2,7 @@
 //!
 //! Answers are not read: proofs are searched for here, and so is what a variable stands for.
 
+use super::ghost::Ghost;
 use super::know::Range;
 use super::lin::{Lin, Var};
 use super::state::{Held, Loc, State, Word};
@@ -25,8 +26,8 @@ struct Bytes<'a, 'w> {
 pub(super) struct Stream {
     /// The states.
     pub(super) labels: BTreeMap<u64, State>,
-    /// The offsets of the steps.
-    pub(super) ghosts: Vec<u64>,
+    /// The steps, in order.
+    pub(super) ghosts: Vec<Ghost>,
 }
 
 /// Reads a stream.
@@ -57,16 +58,15 @@ pub(super) fn read(
     let mut ghosts = Vec::new();
     for _ in 0..count {
         at = at.wrapping_add(r.uleb()? as u64);
-        ghosts.push(at);
-        match r.u8()? & 15 {
-            1 | 2 | 6 => {
-                r.uleb()?;
-                r.uleb()?;
-            }
-            _ => {
-                r.uleb()?;
-            }
+        let tag = r.u8()?;
+        let (kind, falls) = (tag & 15, tag & 16 != 0);
+        let mut operands = [0; 2];
+        let count = if matches!(kind, 1 | 2 | 6) { 2 } else { 1 };
+        for operand in &mut operands[..count] {
+            // A register is a byte, below 128: the same as a number.
+            *operand = r.index()?;
         }
+        ghosts.push(Ghost { at, falls, kind, operands });
     }
     Ok(Stream { labels, ghosts })
 }
