@@ -106,7 +106,9 @@ fn streams_come_back() {
                     mutants += 1;
                     let written =
                         read.bytes.unwrap_or_else(|| panic!("{}: {damaged:x?} cannot be written", place()));
-                    let again = copy(&program, function, &written).expect("what was written can be read");
+                    let again = copy(&program, function, &written).unwrap_or_else(|| {
+                        panic!("{}: {damaged:x?} is written as {written:x?}, which is not read", place())
+                    });
                     assert_eq!(read.labels, again.labels, "{}", place());
                     if read.accepted {
                         good += 1;
