@@ -95,6 +95,9 @@ impl Cx<'_> {
                 .at(span, format!("at most {}", limits::LABELS));
         }
         for label in f.labels.iter().filter(|l| l.defined.is_none()) {
+            if self.diags.full() {
+                return;
+            }
             let text = self.name(label.name);
             let defined = f.labels.iter().filter(|l| l.defined.is_some());
             let near = suggest(&text, defined.map(|l| self.names.get(l.name))).map(str::to_string);

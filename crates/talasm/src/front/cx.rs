@@ -306,7 +306,10 @@ impl<'o> Cx<'o> {
                 .help(format!("say it as a fact behind the parameters: `{{k <= {text}}}`"));
             return None;
         }
-        let near = {
+        // All names are looked through for it, so not for messages that nobody sees.
+        let near = if self.diags.full() {
+            None
+        } else {
             let scope = &self.scopes[vars.file as usize];
             let bound = vars.list.iter().map(|v| v.0).chain(vars.outer.iter().copied());
             let all = bound.chain(scope.names.keys().copied()).chain(known::ALL.iter().copied());
