@@ -332,8 +332,7 @@ impl Source<'_> {
         }
         // The value or path before it.
         let mut from = i - 1;
-        loop {
-            let Some(j) = from.checked_sub(1) else { break };
+        while let Some(j) = from.checked_sub(1) {
             let token = self.tokens[j];
             match self.str(j) {
                 ")" | "]" => {
