@@ -28,6 +28,7 @@ impl Judge<'_> {
         if !sig.stretches.is_empty() {
             return todo("a call with a stretch");
         }
+        self.for_ever.clear();
         let base = self.pattern.max(PATTERN + (1 << 20));
         self.pattern = base + sig.vars.len() as u32 + sig.result_vars.len() as u32;
         let mut b = Binding::default();
@@ -152,6 +153,10 @@ impl Judge<'_> {
 
     /// What is lent in one call must not contradict itself.
     pub(super) fn conflicts(&self, lent: &[(usize, Mode)]) -> Result<(), Stop> {
+        // What becomes shared or unchanging for ever in this call is not lent by it.
+        if lent.iter().any(|(l, _)| !self.s.locs[*l].live || self.for_ever.contains(l)) {
+            return no("memory is lent and given away in one call");
+        }
         for (i, (l, mode)) in lent.iter().enumerate() {
             for (m, other) in &lent[i + 1..] {
                 if l != m {
@@ -202,6 +207,9 @@ impl Judge<'_> {
                     Word::Ptr(l, off) => {
                         let have = self.s.locs[*l].clone();
                         if !have.live || !have.mode.gives(mode) {
+                            return Ok(false);
+                        }
+                        if have.mode == Mode::Shared && self.w.owns(&want) {
                             return Ok(false);
                         }
                         lent.push((*l, mode));
@@ -264,6 +272,9 @@ impl Judge<'_> {
                                 if !self.in_frame(off, &n) {
                                     return Ok(false);
                                 }
+                                if mode == Mode::Frozen {
+                                    return todo("a buffer in the frame that is lent as frozen");
+                                }
                                 if mode == Mode::Mut {
                                     frames.push((off.clone(), n));
                                 }
@@ -277,7 +288,7 @@ impl Judge<'_> {
                             return todo("the address of an owned static");
                         }
                         let (have, lay) = self.object(*i)?;
-                        if !have.gives(mode) {
+                        if !have.gives(mode) || (have == Mode::Shared && self.w.owns(&want)) {
                             return Ok(false);
                         }
                         if self.w.reaches(&self.s.known, b, &lay, off, &want)? {

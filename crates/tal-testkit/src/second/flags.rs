@@ -29,7 +29,6 @@ impl Judge<'_> {
                 }
                 Cond::S => self.compared(Cond::L, &t, &Lin::default(), bits),
                 Cond::Ns => self.compared(Cond::Ge, &t, &Lin::default(), bits),
-                Cond::B => self.s.known.absurd = true,
                 _ => {}
             },
         }

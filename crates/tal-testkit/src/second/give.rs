@@ -174,6 +174,7 @@ impl Judge<'_> {
                         self.s.locs.push(Loc { mode, lay: want, addr, held: Vec::new(), live: true });
                         let new = self.s.locs.len() - 1;
                         self.s.locs[*l].live = false;
+                        self.for_ever.push(new);
                         for word in self.s.words() {
                             if let Word::Ptr(old, _) = word
                                 && *old == *l

@@ -78,6 +78,8 @@ struct Judge<'a> {
     /// Which of the objects that a constant address may mean is tried, and how many there were to choose from.
     choice: usize,
     choices: usize,
+    /// Locations that became shared or unchanging in the present call.
+    for_ever: Vec<usize>,
     /// The next pattern variable.
     pattern: u32,
 }
@@ -121,8 +123,10 @@ fn run(
         first_regs,
         coarse: None,
         choice: 0,
+        for_ever: Vec::new(),
         choices: 1,
-        pattern: fit::PATTERN,
+        // Behind those of the variables of labels.
+        pattern: fit::PATTERN + (1 << 20),
     };
     let entry = judge.s.clone();
     let verdict = judge.walk();

@@ -47,6 +47,7 @@ impl Judge<'_> {
     }
 
     fn typed_call(&mut self, entry: &Entry) -> Result<(), Stop> {
+        self.for_ever.clear();
         let base = self.pattern.max(PATTERN + (1 << 20));
         self.pattern = base + entry.vars.len() as u32;
         let mut b = Binding::default();

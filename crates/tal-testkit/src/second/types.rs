@@ -218,6 +218,24 @@ impl World<'_> {
         self.program.types.linear(node.id)
     }
 
+    /// Whether a part of the memory owns other memory, or may.
+    pub(super) fn owns(&self, lay: &Lay) -> bool {
+        match lay {
+            Lay::Cell(w) => self.owns_word(w),
+            Lay::Array(_, elem) => self.owns(&self.lay(elem)),
+            Lay::Struct(id, args) => {
+                self.fields(*id, args).is_none_or(|f| f.iter().any(|p| self.owns(&self.lay(p))))
+            }
+            Lay::Seq(parts) => parts.iter().any(|p| self.owns(&self.lay(p))),
+            Lay::Of(..) => true,
+            Lay::Exists(node) => match self.program.types.layout(node.id) {
+                Layout::Exists(e) => self.owns(&self.lay(&Node { id: e.body, env: node.env.clone() })),
+                _ => true,
+            },
+            _ => false,
+        }
+    }
+
     /// Whether any bytes may be written there: raw, or numbers of full range.
     pub(super) fn raw(&self, lay: &Lay) -> bool {
         match lay {
