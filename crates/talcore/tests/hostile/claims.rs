@@ -98,6 +98,39 @@ fn a_label_cannot_narrow_a_number() {
     }
 }
 
+/// Nor that of an argument, whose interval the signature tells: labels may know more of it where that was tested.
+/// class: C7, G8 on amd64, ia32
+#[test]
+fn a_label_cannot_narrow_an_argument() {
+    let narrowed: Label = |entry| {
+        let mut label = entry.clone();
+        label.facts.declare_range(0, Interval::new(0, 7));
+        label
+    };
+    let same: Label = |entry| entry.clone();
+    let verdict = |arch: Arch, last: i128, label: Label| {
+        let mut lab = Lab { arch, ..Lab::default() };
+        let index = lab.word(WordTy::Int(Term::var(0)));
+        let p = lab.bytes(Mode::Read, Term::from(8));
+        lab.labels.push((1, label));
+        let body = code_for(arch, |a| {
+            a.nop()?;
+            match arch {
+                Arch::Amd64 => a.movzx(eax, byte_ptr(rdi + rsi))?,
+                Arch::Ia32 => a.movzx(eax, byte_ptr(edi + esi))?,
+            }
+            a.ret()
+        });
+        let vars = vec![Interval::new(0, last)];
+        lab.check(Sig { vars, params: vec![(6, index), (7, p)], ..Sig::default() }, &body)
+    };
+    for arch in BOTH {
+        accepted(verdict(arch, 7, same));
+        rejected(verdict(arch, 8, same), Code::Bounds);
+        rejected(verdict(arch, 8, narrowed), Code::LabelFact);
+    }
+}
+
 /// Behind a label that nothing leads to anything may be claimed, since it is never executed. An edge from there proves
 /// nothing for those that are.
 /// class: D7, G8 on amd64, ia32
