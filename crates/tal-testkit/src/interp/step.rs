@@ -199,13 +199,13 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn load(&mut self, addr: u64, bits: u32) -> Watched<u64> {
+    pub(super) fn load(&mut self, addr: u64, bits: u32) -> Watched<u64> {
         let size = u64::from(bits / 8);
         self.memory.allowed(self.program, self.regs[RSP], addr, size, false)?;
         self.memory.read(addr, size as usize)
     }
 
-    fn store(&mut self, addr: u64, bits: u32, x: u64) -> Watched<()> {
+    pub(super) fn store(&mut self, addr: u64, bits: u32, x: u64) -> Watched<()> {
         let size = u64::from(bits / 8);
         self.memory.allowed(self.program, self.regs[RSP], addr, size, true)?;
         self.memory.write(addr, size as usize, x)

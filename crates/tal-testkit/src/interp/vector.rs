@@ -15,11 +15,25 @@ impl Machine<'_> {
         if self.bytewise(i)? { Ok(()) } else { self.anything(i) }
     }
 
-    /// Instructions that load, compare and tell bytes. Whether it is one of these.
+    /// Instructions that load, store, compare and tell bytes. Whether it is one of these.
     fn bytewise(&mut self, i: &Instruction) -> Watched<bool> {
         let to = i.op0_register();
         let value = match i.mnemonic() {
+            Mnemonic::Movdqu | Mnemonic::Movdqa | Mnemonic::Movd | Mnemonic::Movq
+                if i.op0_kind() == OpKind::Memory && i.op1_register().is_xmm() =>
+            {
+                let (addr, value) = (self.address(i), self.vectors[i.op1_register().number()]);
+                let bits = 8 * i.memory_size().size() as u32;
+                self.store(addr, bits.min(64), value as u64)?;
+                if bits == 128 {
+                    self.store(addr.wrapping_add(8), 64, (value >> 64) as u64)?;
+                }
+                return Ok(true);
+            }
             Mnemonic::Movdqu | Mnemonic::Movdqa if to.is_xmm() => self.vector(i, 1)?,
+            Mnemonic::Movd | Mnemonic::Movq if to.is_xmm() && i.op1_kind() == OpKind::Memory => {
+                self.load(self.address(i), 8 * i.memory_size().size() as u32)?.into()
+            }
             Mnemonic::Movd | Mnemonic::Movq if to.is_xmm() && i.op1_register().is_gpr() => {
                 let bits = 8 * i.op1_register().size() as u32;
                 let word = self.regs[i.op1_register().full_register().number()];
