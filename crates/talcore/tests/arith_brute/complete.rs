@@ -29,7 +29,7 @@ const PLACES: [(&[&str], &[&str]); 2] = [
 ];
 
 /// Those that are no rules, or are looked at through others.
-const THROUGH_OTHERS: [(&str, &str); 24] = [
+const THROUGH_OTHERS: [(&str, &str); 25] = [
     ("and_value", "`and`"),
     ("choose", "`cmov` and `setcc`"),
     ("assume", "`refine`, of which it takes all facts"),
@@ -54,6 +54,7 @@ const THROUGH_OTHERS: [(&str, &str); 24] = [
     ("push", "a list"),
     ("append", "`from_parts`"),
     ("logic", "`and`, `or`, `xor`"),
+    ("is_boxed", "says where a term lies, and nothing about it"),
 ];
 
 /// A public function about numbers is called by a test of this directory, or named above.
