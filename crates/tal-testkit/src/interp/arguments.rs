@@ -237,10 +237,26 @@ impl Machine<'_> {
                 let x = self.choose(range, true) as u64;
                 out.extend(&x.to_le_bytes()[..width.bytes() as usize]);
             }
-            // The number that stands for the type is the code of nothing, so it is raw bytes.
-            Layout::Foreign(n) | Layout::Of(_, n) => {
+            Layout::Foreign(n) => {
                 for _ in 0..size(n)? {
                     out.push(self.rng.u8(..));
+                }
+            }
+            // What a word owns whose type has this code, if it is as large; else raw bytes.
+            Layout::Of(t, n) => {
+                let code = Term::from(value(&under(t, env)?, vars)?);
+                let (size, scope) = (size(n)?, self.scope());
+                let owned = program.decode(&code, true, scope).map(|ty| program.types.word(ty));
+                let known = match owned {
+                    Some(WordTy::Ptr(Mode::Own, l)) => {
+                        let of = program.shapes.size(*l).and_then(Term::as_const);
+                        Some(*l).filter(|_| of == Some(size as i128))
+                    }
+                    _ => None,
+                };
+                match known {
+                    Some(l) => self.fill(l, &Some([].into()), vars, depth, out)?,
+                    None => out.extend((0..size).map(|_| self.rng.u8(..))),
                 }
             }
             Layout::Exact(width, signed, n) => {
