@@ -255,7 +255,9 @@ impl Machine<'_> {
                     _ => None,
                 };
                 match known {
-                    Some(l) => self.fill(l, &Some([].into()), vars, depth, out)?,
+                    // A struct may be an argument of itself.
+                    Some(_) if depth > DEEP => return None,
+                    Some(l) => self.fill(l, &Some([].into()), vars, depth + 1, out)?,
                     None => out.extend((0..size).map(|_| self.rng.u8(..))),
                 }
             }

@@ -67,6 +67,10 @@ pub(crate) fn run(request: &Request) -> ExitCode {
                     && shared.finds.load(Ordering::Relaxed) < FINDS
                 {
                     let (number, before) = (rng.u64(..), tally.cases());
+                    // An overflow of the stack, or memory without end, leaves nothing else behind.
+                    let now = Path::new("target/fuzz").join(format!("soundness-now-{thread}"));
+                    let _ =
+                        fs::create_dir_all("target/fuzz").and_then(|()| fs::write(now, number.to_string()));
                     let finds = arena.batch(number, &mut tally);
                     shared.cases.fetch_add(tally.cases() - before, Ordering::Relaxed);
                     shared.finds.fetch_add(finds.len() as u64, Ordering::Relaxed);
