@@ -7,6 +7,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Where the standard input comes from.
@@ -175,8 +176,7 @@ impl Tool {
                 let path = self.dir.path().join(name);
                 File::options().append(true).open(path).expect("a file can be opened").into()
             }
-            // The reader is gone before the program starts.
-            Output::Broken | Output::BrokenIgnored => io::pipe().expect("a pipe can be made").1.into(),
+            Output::Broken | Output::BrokenIgnored => broken_pipe().into(),
             Output::Pipe | Output::Both => Stdio::piped(),
         });
         let mut child = command.spawn().expect("a program can be started");
@@ -188,6 +188,17 @@ impl Tool {
         }
         outcome
     }
+}
+
+/// A pipe whose reader is gone. A program that another test starts at this moment has a copy of the reader, until it is
+/// executed.
+fn broken_pipe() -> io::PipeWriter {
+    let (reader, mut writer) = io::pipe().expect("a pipe can be made");
+    drop(reader);
+    while writer.write(b"?").is_ok() {
+        thread::sleep(Duration::from_millis(1));
+    }
+    writer
 }
 
 impl Input {
